@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Reports with lvm's grammar (libdevmapper's dm_report), and the same as JSON.
+#ifndef BLKCTL_REPORT_REPORT_HPP
+#define BLKCTL_REPORT_REPORT_HPP
+
+#include "job/job.hpp"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace blkctl::report
+{
+
+// One line of a report.
+struct Row {
+	volume::Volume volume = {};
+	job::Job job = {};
+	std::string base_path = {};
+	std::string target_path = {}; // empty without a target
+	std::optional<volume::LastSwitch> last = {};
+};
+
+// Looks up what a row needs beyond the volume.
+Row make_row(volume::Context &context, const volume::Volume &volume);
+
+struct Options {
+	std::string output = {}; // -o: fields, "+field", "help"; empty: the default fields
+	std::string sort = {};   // -O: keys, "-key" for descending
+	std::string select = {}; // -S: lvm's selection grammar
+	bool headings = true;
+	std::string units = "h"; // --units: hHbBsSkKmMgGtTpPeE
+	bool suffix = true;      // --nosuffix
+};
+
+/*
+ * The report as text, ready to print. With "help" as output or selection, the list of fields.
+ * Errors: usage (field, key, selection or units it does not know).
+ */
+Result<std::string> render(const std::vector<Row> &rows, const Options &options);
+
+// {"schema":1,"volumes":[...]}: numbers are numbers, sizes are bytes. Selection and sort order
+// apply, output fields do not: an object always has all its members.
+Result<std::string> render_json(const std::vector<Row> &rows, const Options &options);
+
+// {"schema":1,"volume":{...}}.
+std::string json(const Row &row);
+
+// JSON lines for --json of the long verbs: one compact object each, no newline at the end.
+std::string json_progress(const volume::Volume &volume, const job::Job &job,
+			  const job::Meter &meter);
+std::string json_outcome(const std::string &verb, const std::string &name, bool dry_run,
+			 bool already, const std::vector<std::string> &steps,
+			 const std::optional<double> &stall_ms);
+std::string json_error(const Error &error);
+
+// The fields there are: for completion and man pages.
+struct FieldHelp {
+	std::string name = {};
+	std::string text = {};
+};
+std::vector<FieldHelp> fields();
+
+} // namespace blkctl::report
+
+#endif

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The blkcopy target's table, status and message lines as types. parse and print are inverse
+// functions on every line the kernel prints.
+#ifndef BLKCTL_TABLE_BLKCOPY_HPP
+#define BLKCTL_TABLE_BLKCOPY_HPP
+
+#include "base/devno.hpp"
+#include "base/error.hpp"
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace blkctl::table
+{
+
+enum class Mode { track, mirror };
+enum class Phase { idle, copying, synced, pivoted, aborted };
+enum class Health { rw, meta_ro, fail };
+enum class CopyMode { dual, background };
+enum class Policy { report, ignore, stop, enospc };
+
+// The word the kernel uses.
+std::string_view word(Mode value);
+std::string_view word(Phase value);
+std::string_view word(Health value);
+std::string_view word(CopyMode value);
+std::string_view word(Policy value);
+
+// From the word; nullopt if it is none.
+std::optional<CopyMode> copy_mode_from(std::string_view word);
+std::optional<Policy> policy_from(std::string_view word);
+
+struct Leg {
+	DevNo device = {};
+	uint64_t offset = 0; // 512-byte sectors
+
+	bool operator==(const Leg &) const = default;
+};
+
+struct Features {
+	bool no_discard_passdown = false;
+	bool detect_zeroes = false;
+	bool paused = false;
+	bool nosync = false; // one-shot, never printed by the kernel
+
+	bool operator==(const Features &) const = default;
+};
+
+// Only what was given; the kernel's defaults otherwise.
+struct Params {
+	std::optional<uint32_t> rate_kib = {}; // KiB/s, 0 = no limit
+	std::optional<uint32_t> inflight_kib = {};
+	std::optional<uint32_t> run_kib = {};
+	std::optional<uint32_t> segment_mib = {};
+	std::optional<CopyMode> copy_mode = {};
+	std::optional<Policy> on_base_error = {};
+	std::optional<Policy> on_top_error = {};
+
+	bool operator==(const Params &) const = default;
+};
+
+struct Blkcopy {
+	Mode mode = Mode::track;
+	Leg base = {};
+	std::optional<Leg> top = {}; // none for track
+	std::string meta = "-";      // "-", "mem:<id>", or MAJ:MIN
+	uint32_t block_sectors = 128;
+	Features features = {};
+	Params params = {};
+
+	bool operator==(const Blkcopy &) const = default;
+};
+
+// The parameters of a table line (after "blkcopy"). Errors: failed, naming the argument.
+Result<Blkcopy> parse_blkcopy(std::string_view params);
+std::string print(const Blkcopy &table);
+
+struct BitmapStatus {
+	std::string name = {};
+	uint64_t dirty_blocks = 0;
+	std::string state = {};
+
+	bool operator==(const BitmapStatus &) const = default;
+};
+
+struct BlkcopyStatus {
+	Mode mode = Mode::track;
+	Phase phase = Phase::idle;
+	Health health = Health::rw;
+	uint64_t base_only = 0; // blocks; these four sum to total
+	uint64_t both = 0;
+	uint64_t top_only = 0;
+	uint64_t zero = 0;
+	uint64_t total = 0;
+	uint32_t block_sectors = 0;
+	uint64_t copied_kib = 0; // read and written by the copier since the job began
+	uint64_t inflight_kib = 0;
+	uint64_t rate_kib = 0; // KiB/s
+	uint64_t segments_marked = 0;
+	uint64_t segments = 0;
+	uint64_t base_errors = 0;
+	uint64_t top_errors = 0;
+	uint64_t meta_commits = 0;
+	uint64_t meta_torn = 0;
+	std::vector<BitmapStatus> bitmaps = {};
+	std::vector<std::string> more = {}; // words a newer module appended
+
+	bool operator==(const BlkcopyStatus &) const = default;
+};
+
+// The status line of the target. Errors: failed, naming the field.
+Result<BlkcopyStatus> parse_status(std::string_view params);
+std::string print(const BlkcopyStatus &status);
+
+} // namespace blkctl::table
+
+#endif

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the host knows of a block device: size, relations, use, signatures. Probe is the seam
+// that unit tests put recorded hosts behind; udev::System (system.hpp) is the real one.
+#ifndef BLKCTL_UDEV_PROBE_HPP
+#define BLKCTL_UDEV_PROBE_HPP
+
+#include "base/devno.hpp"
+#include "base/error.hpp"
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace blkctl::udev
+{
+
+struct BlockDevice {
+	DevNo devno = {};
+	std::string kernel_name = {}; // "vda1", "dm-3"
+	std::string path = {};        // how a person would name it: "/dev/vda1", "/dev/mapper/x"
+	uint64_t sectors = 0;         // 512-byte sectors
+	uint32_t logical_block = 512; // bytes
+	bool read_only = false;
+	std::optional<DevNo> whole_disk = {}; // set for a partition
+	std::vector<DevNo> partitions = {};
+};
+
+struct Signature {
+	std::string type = {};  // as blkid names it: "ext4", "LVM2_member", "gpt"
+	std::string usage = {}; // "filesystem", "raid", "crypto", "partition table", "other"
+};
+
+// One use of a device that forbids to write to it behind the user's back.
+struct Use {
+	enum class Kind { mounted, swap, held, claimed } kind;
+	std::string by = {}; // the mount point; the holder's name; empty for swap and claimed
+	DevNo holder = {};   // for held
+	DevNo device =
+		{}; // the device in use: the one asked for, one of its partitions, or its disk
+};
+
+// "/dev/vdb1 is mounted on /srv".
+std::string describe(const Use &use, const std::string &path);
+
+// All calls: one thread; none writes to a device. None may be called while a device they look
+// at is suspended: a prober would hang.
+class Probe
+{
+      public:
+	virtual ~Probe() = default;
+
+	/*
+	 * A block device from what a person types: a path or link to it (/dev/vdb, /dev/vg/lv,
+	 * /dev/mapper/x, /dev/disk/by-*), "MAJ:MIN", or a kernel name ("dm-3").
+	 * Errors: not_found.
+	 */
+	virtual Result<DevNo> resolve(std::string_view text) = 0;
+
+	// Errors: not_found.
+	virtual Result<BlockDevice> describe(DevNo device) = 0;
+
+	/*
+	 * Every use of a device: mounts and swap of it, holders, and the same of its partitions
+	 * and, for a partition, mounts, swap and holders of the whole disk. With nothing of that,
+	 * a device that cannot be opened exclusively is `claimed`.
+	 */
+	virtual Result<std::vector<Use>> uses(DevNo device) = 0;
+
+	// The first signature blkid finds: filesystem, RAID or crypto member, partition table.
+	virtual Result<std::optional<Signature>> signature(DevNo device) = 0;
+};
+
+} // namespace blkctl::udev
+
+#endif

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The running host's block devices, through sysfs, procfs, libudev and libblkid.
+#ifndef BLKCTL_UDEV_SYSTEM_HPP
+#define BLKCTL_UDEV_SYSTEM_HPP
+
+#include "udev/probe.hpp"
+#include <memory>
+
+namespace blkctl::udev
+{
+
+class System final : public Probe
+{
+      public:
+	// Errors: failed (no libudev context).
+	static Result<std::unique_ptr<System>> open();
+	~System() override;
+
+	Result<DevNo> resolve(std::string_view text) override;
+	Result<BlockDevice> describe(DevNo device) override;
+	Result<std::vector<Use>> uses(DevNo device) override;
+	Result<std::optional<Signature>> signature(DevNo device) override;
+
+      private:
+	struct Impl;
+	explicit System(std::unique_ptr<Impl> impl);
+
+	std::unique_ptr<Impl> impl_;
+};
+
+} // namespace blkctl::udev
+
+#endif

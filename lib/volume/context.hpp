@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What an operation needs of the host. Nothing in the library is global: whoever calls it owns
+// one of these, on one thread.
+#ifndef BLKCTL_VOLUME_CONTEXT_HPP
+#define BLKCTL_VOLUME_CONTEXT_HPP
+
+#include "dm/mapper.hpp"
+#include "udev/probe.hpp"
+#include <memory>
+#include <string>
+
+namespace blkctl::volume
+{
+
+/*
+ * A test knob: BLKCTL_KILL_AT_STEP=n in the environment makes the process kill itself (SIGKILL)
+ * just before its n-th step, counted from 1 over every plan it runs; one more than the number of
+ * steps kills it after the last. Undo steps count too. It is always compiled in: it can do no
+ * more than `kill -9` can.
+ */
+struct KillKnob {
+	unsigned at = 0; // 0 = off
+	unsigned passed = 0;
+
+	static KillKnob from_environment();
+	void point();
+};
+
+struct Context {
+	dm::Mapper &dm;
+	udev::Probe &probe;
+	std::string run_dir = "/run/blkctl"; // locks and caches, never state
+	KillKnob knob;
+};
+
+// The running host. Errors: failed (not root, no device-mapper).
+class Host
+{
+      public:
+	static Result<Host> open();
+	Context &context() { return *context_; }
+
+      private:
+	Host() = default;
+
+	std::unique_ptr<dm::Mapper> dm_;
+	std::unique_ptr<udev::Probe> probe_;
+	std::unique_ptr<Context> context_;
+};
+
+} // namespace blkctl::volume
+
+#endif

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The verbs that change a volume. Each takes the volume's lock, examines what is there, makes a
+// plan, and runs it unless only the plan was asked for.
+#ifndef BLKCTL_VOLUME_OPERATIONS_HPP
+#define BLKCTL_VOLUME_OPERATIONS_HPP
+
+#include "base/error.hpp"
+#include "table/blkcopy.hpp"
+#include "volume/context.hpp"
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace blkctl::volume
+{
+
+// Whether to do it or only to say what would be done. A dry run makes every check, writes
+// nothing and needs the same rights.
+enum class Run { doit, dry };
+
+/*
+ * NAME arguments are what find_device() takes. Every verb may be run again after it was killed
+ * at any point: it finishes or undoes what it finds. Common errors: not_found (no such volume,
+ * or no job on it), busy (another blkctl has the lock; another tool has loaded a table), failed.
+ */
+struct Outcome {
+	std::vector<std::string> steps = {}; // the plan in words; done unless it was a dry run
+	bool already = false;                // it was as asked before: nothing was done
+	std::optional<double> stall_ms = {}; // of the last switch this call made
+	std::string note = {}; // for the user, may be empty ("udev did not answer ...")
+	DevNo device = {};     // of the volume; 0:0 in a dry run of create
+	std::string name = {}; // of the volume
+};
+
+struct CreateRequest {
+	std::string name = {};   // without /dev/mapper
+	std::string device = {}; // path, link or MAJ:MIN
+	uint32_t block_sectors = 128;
+};
+/*
+ * A new volume over a device, as long as the device, whose data stays. Errors: usage (a name that
+ * dm cannot have, block size), not_found (device), busy (device mounted or held, name taken).
+ */
+Result<Outcome> create(Context &context, const CreateRequest &request, Run run);
+
+struct AttachRequest {
+	std::string device = {}; // an active dm device
+	uint32_t block_sectors = 128;
+};
+// Takes over a live dm device in place. Errors: busy (already a volume; a bare disk in use; holds
+// an LVM PV; suspended), failed (a target that cannot be taken over), with what to do instead.
+Result<Outcome> attach(Context &context, const AttachRequest &request, Run run);
+
+// Gives an attached volume back with the table it had. Errors: busy (a job runs), usage (it was
+// made by create).
+Result<Outcome> detach(Context &context, const std::string &name, Run run);
+
+// Removes a volume made by `create`; its device keeps the data. Errors: busy (open, or a job
+// runs), usage (it was attached).
+Result<Outcome> remove(Context &context, const std::string &name, Run run);
+
+struct CopyRequest {
+	std::string name = {};
+	std::string target = {};
+	table::Params params = {}; // rate_kib, inflight_kib, run_kib, copy_mode, policies
+	bool detect_zeroes = false;
+	bool no_discard_passdown = false;
+	bool sync_none = false; // target is equal already: copy nothing
+	bool force = false;     // overwrite a signature; overrides nothing else
+};
+/*
+ * Starts the copy; returns when it runs, see job::wait. If that very copy runs already, or has
+ * just been pivoted to this target, `already` is set and nothing is done. A copy that failed or
+ * was aborted and was not cleared yet is cleared first.
+ * Errors: usage (target is the source, also through the stack; smaller), not_found (target),
+ * busy (target mounted, held, or with a signature; the volume runs another job).
+ */
+Result<Outcome> copy(Context &context, const CopyRequest &request, Run run);
+
+struct PivotRequest {
+	std::string name = {};
+	bool until_reboot =
+		false; // needed for an LV: its VG's metadata still names the old extents
+	std::chrono::milliseconds timeout{30000};
+};
+/*
+ * Finishes a copy that is ready on its target: `phase pivot`, waits until the kernel is there,
+ * loads a track table on the target, removes the hidden device of a stack.
+ * Errors: timed_out (not ready), failed (copy failed), aborted, usage (LV without until_reboot).
+ */
+Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run);
+
+// Ends a copy and keeps the source; also clears one that failed. Errors: busy (pivot under way),
+// failed (already pivoted; run pivot to finish).
+Result<Outcome> abort(Context &context, const std::string &name, Run run);
+
+// Holds a copy, lets it go on (also after an error policy stopped it). Errors: as above;
+// `already` if it is so.
+Result<Outcome> pause(Context &context, const std::string &name, Run run);
+Result<Outcome> resume(Context &context, const std::string &name, Run run);
+
+/*
+ * Changes a running copy. Keys: rate (R as in parse_rate_kib), rate_kib, inflight_kib, run_kib,
+ * copy_mode, on_base_error, on_top_error. All are checked before the first is sent.
+ * Errors: usage (unknown key, bad value).
+ */
+using Settings = std::vector<std::pair<std::string, std::string>>;
+Result<Outcome> set(Context &context, const std::string &name, const Settings &settings, Run run);
+
+} // namespace blkctl::volume
+
+#endif

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A change as data: what is going to be done, in words for --dry-run, with its undo.
+#ifndef BLKCTL_VOLUME_PLAN_HPP
+#define BLKCTL_VOLUME_PLAN_HPP
+
+#include "base/error.hpp"
+#include "volume/context.hpp"
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace blkctl::volume
+{
+
+/*
+ * After each step nothing is suspended, and the host is in a state that the verb that made the
+ * plan recognises when it is run again: a kill between two steps loses nothing.
+ */
+struct Step {
+	std::string text =
+		{}; // imperative: "load into 253:0: 0 2048 blkcopy track 8:0 0 - 0 - 128"
+	std::function<Result<void>()> apply = {};
+	std::function<Result<void>()> undo = {}; // empty: nothing to undo
+};
+
+using Plan = std::vector<Step>;
+
+/*
+ * Runs a plan. When a step fails, the ones before it are undone in reverse and its error is
+ * returned; an undo that fails is added to `why`, and the rest are still undone.
+ */
+Result<void> execute(Context &context, const Plan &plan);
+
+// The texts in order.
+std::vector<std::string> texts(const Plan &plan);
+
+} // namespace blkctl::volume
+
+#endif

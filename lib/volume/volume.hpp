@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Volumes: dm devices whose live table is blkcopy. There is no list of them but the kernel's.
+#ifndef BLKCTL_VOLUME_VOLUME_HPP
+#define BLKCTL_VOLUME_VOLUME_HPP
+
+#include "table/blkcopy.hpp"
+#include "volume/context.hpp"
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace blkctl::volume
+{
+
+// Where a volume came from, told by UUIDs alone.
+enum class Kind {
+	created,  // by `create`: UUID BLKCTL-<32 hex>-vol
+	absorbed, // by `attach`: our table names the lower device itself
+	stacked,  // by `attach`: the old table lives in a hidden device BLKCTL-<32 hex>-real
+};
+std::string_view word(Kind kind);
+
+struct Volume {
+	dm::Info info = {};
+	uint64_t sectors = 0;
+	table::Blkcopy table = {};
+	table::BlkcopyStatus status = {};
+	Kind kind = Kind::absorbed;
+	bool lvm = false; // an LV: LVM's metadata names its extents
+
+	const std::string &name() const { return info.name; }
+	DevNo devno() const { return info.devno; }
+};
+
+// The last switch of a volume's table, as this host remembers it since boot. A cache under
+// run_dir that can be lost, not state.
+struct LastSwitch {
+	std::string verb = {}; // "copy", "pivot", "abort", "attach", "detach", ...
+	double stall_ms = 0;   // how long the RESUME ioctl took: the most a user's I/O waited
+	std::string time = {}; // UTC, RFC 3339
+	std::optional<DevNo> target = {};
+};
+
+/*
+ * Any dm device from what a person types: NAME, /dev/mapper/NAME, /dev/VG/LV, /dev/dm-N, dm-N,
+ * MAJ:MIN. Errors: not_found.
+ */
+Result<dm::Info> find_device(Context &context, std::string_view text);
+
+// A volume, the same way. Errors: not_found (also for a dm device that is none), failed (a table
+// or status line this library cannot read).
+Result<Volume> find(Context &context, std::string_view text);
+Result<Volume> find(Context &context, DevNo device);
+
+// Every volume, by name.
+Result<std::vector<Volume>> list(Context &context);
+
+// The cache of the last switch; nullopt if there is none for this volume.
+std::optional<LastSwitch> last_switch(Context &context, const dm::Info &info);
+
+// How a person would name a device: "/dev/vdb", "/dev/mapper/x"; MAJ:MIN if it has no name.
+std::string device_path(Context &context, DevNo device);
+
+/*
+ * Sees to it that the kernel has the blkcopy target, by modprobe if need be. Called by create,
+ * attach and copy. Errors: failed, saying how to load it.
+ */
+Result<void> ensure_module(Context &context);
+
+} // namespace blkctl::volume
+
+#endif
