@@ -30,6 +30,7 @@ struct Options {
 	bool headings = true;
 	std::string units = "h"; // --units: hHbBsSkKmMgGtTpPeE
 	bool suffix = true;      // --nosuffix
+	std::string separator;   // --separator: put between fields; empty: columns lined up
 };
 
 /*
