@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/common.hpp"
+#include "cli/terminal.hpp"
+#include "report/report.hpp"
+#include <fmt/format.h>
+
+namespace blkctl::cli
+{
+
+Positional volume_positional()
+{
+	return {.name = "NAME",
+		.help = "the volume: its name, /dev/mapper/NAME, /dev/VG/LV or MAJ:MIN",
+		.offer = Offer::volume};
+}
+
+Option dry_run_option()
+{
+	return {.name = "dry-run",
+		.letter = 'n',
+		.value = "",
+		.help = "make every check, print the steps that would be taken, change nothing"};
+}
+
+Option json_option()
+{
+	return {.name = "json",
+		.value = "",
+		.help = "print JSON lines, one object each, instead of text"};
+}
+
+Option until_reboot_option()
+{
+	return {.name = "until-reboot",
+		.value = "",
+		.help = "agree that the move of an LV lasts until it is next activated: LVM's own "
+			"metadata goes on naming the old place"};
+}
+
+std::vector<Option> join(std::initializer_list<std::vector<Option>> groups)
+{
+	std::vector<Option> all;
+	for (const auto &group : groups)
+		all.insert(all.end(), group.begin(), group.end());
+	return all;
+}
+
+volume::Run run_of(const Arguments &args)
+{
+	return args.flag("dry-run") ? volume::Run::dry : volume::Run::doit;
+}
+
+namespace
+{
+
+void print_plan(const volume::Outcome &outcome)
+{
+	if (outcome.already || outcome.steps.empty()) {
+		say("nothing would be done: it is so already");
+		return;
+	}
+	say("would be done, in this order; nothing was changed:");
+	size_t number = 0;
+	for (const std::string &step : outcome.steps)
+		say(fmt::format("{:3}. {}", ++number, step));
+}
+
+} // namespace
+
+void report_outcome(const Arguments &args, const volume::Outcome &outcome, const std::string &said)
+{
+	bool dry = args.flag("dry-run");
+	if (args.flag("json"))
+		say(report::json_outcome(args.verb().name, outcome.name, dry, outcome.already,
+					 outcome.steps, outcome.stall_ms));
+	else if (dry)
+		print_plan(outcome);
+	else if (outcome.already)
+		say(fmt::format("{}: nothing to do, it is so already", outcome.name));
+	else
+		say(fmt::format("{}: {}", outcome.name, said));
+	if (!outcome.note.empty())
+		complain("blkctl: " + outcome.note);
+}
+
+} // namespace blkctl::cli

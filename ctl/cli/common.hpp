@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What several verbs share: their options, and how they say what they did.
+#ifndef BLKCTL_CLI_COMMON_HPP
+#define BLKCTL_CLI_COMMON_HPP
+
+#include "cli/arguments.hpp"
+#include "cli/verb.hpp"
+#include "volume/operations.hpp"
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+namespace blkctl::cli
+{
+
+// NAME, the volume a verb is about.
+Positional volume_positional();
+
+Option dry_run_option();
+Option json_option();
+Option until_reboot_option();
+
+std::vector<Option> join(std::initializer_list<std::vector<Option>> groups);
+
+// --dry-run as the library wants it.
+volume::Run run_of(const Arguments &args);
+
+// The line a verb ends with: `said` after its work, or the plan of a dry run, or that it was so
+// already. As JSON with --json.
+void report_outcome(const Arguments &args, const volume::Outcome &outcome, const std::string &said);
+
+} // namespace blkctl::cli
+
+#endif

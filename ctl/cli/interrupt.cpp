@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/interrupt.hpp"
+#include <array>
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+constexpr std::array<int, 3> watched{SIGINT, SIGTERM, SIGHUP};
+
+// A handler can reach nothing but a static object.
+volatile std::sig_atomic_t arrived = 0;
+
+void note(int)
+{
+	arrived = 1;
+}
+
+} // namespace
+
+Interrupt::Interrupt()
+{
+	arrived = 0;
+	struct sigaction action = {};
+	action.sa_handler = note;
+	// No SA_RESTART: the poll that is waiting has to end.
+	for (size_t i = 0; i < watched.size(); ++i)
+		sigaction(watched.at(i), &action, &before_[i]);
+}
+
+Interrupt::~Interrupt()
+{
+	for (size_t i = 0; i < watched.size(); ++i)
+		sigaction(watched.at(i), &before_[i], nullptr);
+}
+
+bool Interrupt::came() const
+{
+	return arrived != 0;
+}
+
+} // namespace blkctl::cli

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/reporting.hpp"
+#include "cli/refusal.hpp"
+
+namespace blkctl::cli
+{
+
+std::vector<Option> report_options()
+{
+	return {
+		{.name = "options",
+		 .letter = 'o',
+		 .value = "FIELDS",
+		 .help = "the fields to show, with commas; +FIELD adds one to the usual ones; help "
+			 "lists them all",
+		 .offer = Offer::field},
+		{.name = "sort",
+		 .letter = 'O',
+		 .value = "FIELDS",
+		 .help = "the fields to sort by; -FIELD sorts downwards",
+		 .offer = Offer::field},
+		{.name = "select",
+		 .letter = 'S',
+		 .value = "EXPRESSION",
+		 .help = "only volumes for which this holds, as in \"percent<50 && "
+			 "state=copying\"; "
+			 "help explains"},
+		{.name = "noheadings", .value = "", .help = "leave the line of headings out"},
+		{.name = "units",
+		 .value = "UNIT",
+		 .help = "of sizes: one of hHbBsSkKmMgGtTpPeE; h, readable, if not given"},
+		{.name = "nosuffix", .value = "", .help = "leave the unit off sizes"},
+		{.name = "separator",
+		 .value = "TEXT",
+		 .help = "put this between fields instead of lining them up"},
+		{.name = "reportformat",
+		 .value = "FORMAT",
+		 .help = "basic, or json: an object with \"schema\": 1; numbers are numbers, sizes "
+			 "are bytes",
+		 .words = {"basic", "json"}},
+		{.name = "json", .value = "", .help = "the same as --reportformat json"},
+	};
+}
+
+bool wants_report(const Arguments &args)
+{
+	for (const Option &option : report_options())
+		if (option.value.empty() ? args.flag(option.name)
+					 : args.value(option.name).has_value())
+			return true;
+	return false;
+}
+
+bool wants_json(const Arguments &args)
+{
+	return args.flag("json") || args.value("reportformat").value_or("") == "json";
+}
+
+std::string render_report(const Arguments &args, const std::vector<report::Row> &rows)
+{
+	report::Options options;
+	options.output = args.value("options").value_or("");
+	options.sort = args.value("sort").value_or("");
+	options.select = args.value("select").value_or("");
+	options.headings = !args.flag("noheadings");
+	options.units = args.value("units").value_or("h");
+	options.suffix = !args.flag("nosuffix");
+	options.separator = args.value("separator").value_or("");
+	bool help = options.output == "help" || options.select == "help";
+	if (wants_json(args) && !help)
+		return take(report::render_json(rows, options)) + "\n";
+	return take(report::render(rows, options));
+}
+
+} // namespace blkctl::cli

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/show_text.hpp"
+#include "base/size.hpp"
+#include "cli/progress.hpp"
+#include <fmt/format.h>
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+std::string line(std::string_view name, const std::string &text)
+{
+	return fmt::format("  {:<12} {}\n", name, text);
+}
+
+std::string leg_text(const std::string &path, const table::Leg &leg)
+{
+	std::string text = path;
+	if (path != leg.device.str())
+		text += fmt::format(" ({})", leg.device.str());
+	if (leg.offset != 0)
+		text += fmt::format(", from sector {}", leg.offset);
+	return text;
+}
+
+std::string blocks_text(const report::Row &row)
+{
+	const auto &status = row.volume.status;
+	std::string text = fmt::format("{} of {}", status.total,
+				       format_size(uint64_t{status.block_sectors} * 512));
+	if (row.volume.table.mode == table::Mode::track)
+		return text;
+	text += fmt::format(": {} on the source only, {} on both", status.base_only, status.both);
+	if (status.top_only != 0)
+		text += fmt::format(", {} on the target only", status.top_only);
+	if (status.zero != 0)
+		text += fmt::format(", {} zero", status.zero);
+	return text;
+}
+
+std::string copy_text(const report::Row &row)
+{
+	const auto &table = row.volume.table;
+	auto mode = table.params.copy_mode.value_or(table::CopyMode::dual);
+	std::string text = fmt::format("{}, {} moved, {} now", table::word(mode),
+				       format_size(row.job.copied_bytes),
+				       format_rate(static_cast<double>(row.job.rate_bytes)));
+	if (row.job.rate_limit_bytes.value_or(0) != 0)
+		text += fmt::format(", at most {}",
+				    format_rate(static_cast<double>(*row.job.rate_limit_bytes)));
+	if (row.job.inflight_bytes != 0)
+		text += fmt::format(", {} in flight", format_size(row.job.inflight_bytes));
+	if (table.features.detect_zeroes)
+		text += ", looks for zeroes";
+	return text;
+}
+
+std::string next_text(const report::Row &row)
+{
+	const std::string &name = row.volume.name();
+	switch (row.job.state) {
+	case job::State::copying:
+		return "blkctl wait " + name + ", or blkctl abort " + name;
+	case job::State::paused:
+	case job::State::needs_attention:
+		return "blkctl resume " + name + ", or blkctl abort " + name;
+	case job::State::ready:
+		return "blkctl pivot " + name + ", or blkctl abort " + name;
+	case job::State::pivoted:
+		return "blkctl pivot " + name + ", to finish it";
+	case job::State::aborted:
+	case job::State::failed:
+		return "blkctl abort " + name + ", to clear it";
+	case job::State::none:
+		break;
+	}
+	return "";
+}
+
+std::string job_lines(const report::Row &row)
+{
+	const auto &volume = row.volume;
+	if (row.job.state == job::State::none)
+		return "";
+	std::string out = line("target", leg_text(row.target_path, *volume.table.top));
+	out += line("copy", copy_text(row));
+	out += line("errors", fmt::format("{} on the source, {} on the target", row.job.base_errors,
+					  row.job.top_errors));
+	return out + line("next", next_text(row));
+}
+
+} // namespace
+
+std::string show_text(const report::Row &row)
+{
+	const auto &volume = row.volume;
+	std::string out = fmt::format("{} ({})\n", volume.name(), volume.devno().str());
+	std::string kind(volume::word(volume.kind));
+	if (volume.lvm)
+		kind += ", an LV";
+	if (volume.info.read_only)
+		kind += ", read-only";
+	if (volume.info.suspended)
+		kind += ", SUSPENDED";
+	out += line("made", kind);
+	out += line("size", format_size(volume.sectors * 512));
+	std::string state(job::word(row.job.state));
+	if (row.job.state == job::State::none)
+		state = "no job";
+	else
+		state += " " + percent_text(row.job.percent());
+	if (volume.status.health != table::Health::rw)
+		state += fmt::format(" ({})", table::word(volume.status.health));
+	out += line("state", state);
+	out += line(row.job.state == job::State::none ? "on" : "source",
+		    leg_text(row.base_path, volume.table.base));
+	out += line("blocks", blocks_text(row));
+	out += job_lines(row);
+	if (row.last)
+		out += line("last switch",
+			    fmt::format("{}, {}, at {}", row.last->verb,
+					stall_text(row.last->stall_ms), row.last->time));
+	return out;
+}
+
+} // namespace blkctl::cli

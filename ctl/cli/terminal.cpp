@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/terminal.hpp"
+
+#include <cstdio>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+void put(std::FILE *to, std::string_view text)
+{
+	std::fwrite(text.data(), 1, text.size(), to);
+	std::fflush(to);
+}
+
+} // namespace
+
+bool on_terminal()
+{
+	return isatty(STDOUT_FILENO) != 0;
+}
+
+unsigned terminal_width()
+{
+	// Asked for each time: a resized window is then right by the next line.
+	winsize size{};
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+		return 80;
+	return size.ws_col;
+}
+
+void say(std::string_view line)
+{
+	put(stdout, std::string(line) + "\n");
+}
+
+void complain(std::string_view line)
+{
+	put(stderr, std::string(line) + "\n");
+}
+
+void StatusLine::show(std::string_view line)
+{
+	// The last column stays free: writing it wraps on some terminals.
+	put(stdout, "\r" + fit(line, terminal_width() - 1) + "\x1b[K");
+	shown_ = true;
+}
+
+void StatusLine::clear()
+{
+	if (shown_)
+		put(stdout, "\r\x1b[K");
+	shown_ = false;
+}
+
+std::string fit(std::string_view line, unsigned columns)
+{
+	if (line.size() <= columns)
+		return std::string(line);
+	if (columns < 4)
+		return std::string(line.substr(0, columns));
+	return std::string(line.substr(0, columns - 3)) + "...";
+}
+
+} // namespace blkctl::cli

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Where the words go: a line that is rewritten on a terminal, lines anywhere
+// else, JSON lines on demand. Errors always go to stderr.
+#ifndef BLKCTL_CLI_TERMINAL_HPP
+#define BLKCTL_CLI_TERMINAL_HPP
+
+#include <string>
+#include <string_view>
+
+namespace blkctl::cli
+{
+
+bool on_terminal();
+// Columns of the terminal on stdout; 80 where there is none.
+unsigned terminal_width();
+
+// One line to stdout or stderr, with its newline, flushed.
+void say(std::string_view line);
+void complain(std::string_view line);
+
+// The line a terminal shows while a job runs. Leaves nothing behind.
+class StatusLine
+{
+      public:
+	StatusLine() = default;
+	~StatusLine() { clear(); }
+	StatusLine(const StatusLine &) = delete;
+	StatusLine &operator=(const StatusLine &) = delete;
+
+	void show(std::string_view line);
+	void clear();
+
+      private:
+	bool shown_ = false;
+};
+
+// Text cut to so many columns; what is cut off is marked.
+std::string fit(std::string_view line, unsigned columns);
+
+} // namespace blkctl::cli
+
+#endif

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/waiting.hpp"
+#include "base/size.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/progress.hpp"
+#include "cli/refusal.hpp"
+#include "cli/terminal.hpp"
+#include "report/report.hpp"
+#include <fmt/format.h>
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+// Often enough to look alive on a terminal, seldom enough not to fill a log.
+constexpr std::chrono::milliseconds terminal_interval{500};
+constexpr std::chrono::milliseconds log_interval{5000};
+constexpr std::chrono::milliseconds least_interval{50};
+
+class Screen
+{
+      public:
+	explicit Screen(const Waiting &waiting) : json_(waiting.json) {}
+
+	void show(const volume::Volume &volume, const job::Job &job, const job::Meter &meter)
+	{
+		if (json_)
+			say(report::json_progress(volume, job, meter));
+		else if (on_terminal())
+			line_.show(progress_line(volume.name(), job, meter));
+		else
+			say(progress_line(volume.name(), job, meter));
+	}
+	void clear() { line_.clear(); }
+
+      private:
+	bool json_;
+	StatusLine line_;
+};
+
+Error left_error(const std::string &name, const std::string &come_back)
+{
+	Error error;
+	error.status = Status::timed_out;
+	error.device = name;
+	error.why = "left; the job goes on in the kernel";
+	error.next = come_back;
+	return error;
+}
+
+} // namespace
+
+std::vector<Option> wait_options()
+{
+	return {
+		{.name = "timeout",
+		 .value = "TIME",
+		 .help = "stop waiting after so long (30, 500ms, 5m, 2h), with status 7; the job "
+			 "goes on"},
+		{.name = "interval",
+		 .value = "TIME",
+		 .help = "how often progress is shown: 0.5 s on a terminal, 5 s elsewhere, if not "
+			 "given"},
+	};
+}
+
+std::vector<Option> wait_choice_options()
+{
+	std::vector<Option> all{
+		{.name = "wait",
+		 .value = "",
+		 .help = "stay until it is done, showing progress: the default on a terminal"},
+		{.name = "no-wait",
+		 .value = "",
+		 .help = "return once it runs: the default where there is no terminal"},
+	};
+	for (Option &option : wait_options())
+		all.push_back(std::move(option));
+	return all;
+}
+
+Waiting waiting_of(const Arguments &args, bool must)
+{
+	Waiting waiting;
+	if (args.flag("wait") && args.flag("no-wait"))
+		bad_usage("--wait and --no-wait exclude each other");
+	waiting.wait = !args.flag("no-wait") && (args.flag("wait") || must || on_terminal());
+	waiting.json = args.flag("json");
+	if (auto text = args.value("timeout")) {
+		if (args.flag("no-wait"))
+			bad_usage("--timeout and --no-wait exclude each other");
+		waiting.timeout =
+			std::chrono::milliseconds(take_value("timeout", parse_duration_ms(*text)));
+		// Whoever says how long to wait wants to wait.
+		waiting.wait = true;
+	}
+	bool live = on_terminal() && !waiting.json;
+	waiting.interval = live ? terminal_interval : log_interval;
+	if (auto text = args.value("interval")) {
+		waiting.interval =
+			std::chrono::milliseconds(take_value("interval", parse_duration_ms(*text)));
+		if (waiting.interval < least_interval)
+			bad_usage("--interval: less than 50ms");
+	}
+	return waiting;
+}
+
+job::Job wait_for(volume::Context &context, const std::string &name, Until until,
+		  const Waiting &waiting, const std::string &come_back, const Progress &also)
+{
+	Screen screen(waiting);
+	Interrupt interrupt;
+	job::WaitOptions options;
+	options.timeout = waiting.timeout;
+	options.interval = waiting.interval;
+	options.on_progress = [&](const volume::Volume &volume, const job::Job &job,
+				  const job::Meter &meter) {
+		screen.show(volume, job, meter);
+		if (also)
+			also(volume, job, meter);
+	};
+	options.cancelled = [&] { return interrupt.came(); };
+
+	auto result = until == Until::ready ? job::wait_ready(context, name, options)
+					    : job::wait_gone(context, name, options);
+	screen.clear();
+	if (!result) {
+		Error error = result.error();
+		if (error.status == Status::timed_out && error.next.empty())
+			error.next = come_back;
+		refuse(std::move(error));
+	}
+	if (result->cancelled)
+		refuse(left_error(name, come_back));
+	return result->job;
+}
+
+} // namespace blkctl::cli

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/common.hpp"
+#include "cli/refusal.hpp"
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+Status run(const Arguments &args)
+{
+	auto host = take(volume::Host::open());
+	auto outcome = take(volume::abort(host.context(), args.at(0), run_of(args)));
+	report_outcome(args, outcome,
+		       "the copy is ended; the volume is on its source, the target is free");
+	return Status::ok;
+}
+
+const Register entry{Verb{
+	.name = "abort",
+	.group = Group::copy,
+	.rank = 3,
+	.summary = "end a copy and stay on the source",
+	.description =
+		{"Ends a copy at any point before the pivot. The volume goes on as it was; "
+		 "what is on the target so far is of no use. Also clears a copy that failed."},
+	.positionals = {volume_positional()},
+	.options = {dry_run_option(), json_option()},
+	.examples = {{"blkctl abort data", "Gives the copy up and frees its target."}},
+	.run = run,
+}};
+
+} // namespace
+
+} // namespace blkctl::cli

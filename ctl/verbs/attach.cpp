@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/size.hpp"
+#include "cli/common.hpp"
+#include "cli/refusal.hpp"
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+Status run(const Arguments &args)
+{
+	volume::AttachRequest request;
+	request.device = args.at(0);
+	if (auto size = args.value("block-size"))
+		request.block_sectors = take_value("block-size", parse_block_sectors(*size));
+	auto host = take(volume::Host::open());
+	auto outcome = take(volume::attach(host.context(), request, run_of(args)));
+	report_outcome(args, outcome, "attached; its name, number and users are what they were");
+	return Status::ok;
+}
+
+const Register entry{Verb{
+	.name = "attach",
+	.group = Group::volumes,
+	.rank = 2,
+	.summary = "turn a live device-mapper device, mounted or not, into a volume",
+	.description =
+		{"Takes over a device-mapper device in place, while it is in use: its name, "
+		 "number, "
+		 "UUID and data stay, and nothing is unmounted. blkctl-detach(8) gives it back.",
+		 "A device that is one linear range of another (most LVs) is absorbed: the volume "
+		 "names the lower device itself. Several linear ranges, striped, crypt and thin "
+		 "devices are stacked: their table moves to a hidden device NAME-blkreal below the "
+		 "volume. Snapshots and their origins, thin pools, caches, RAID, integrity, verity "
+		 "and multipath devices, and any device that is an LVM physical volume are "
+		 "refused, "
+		 "with the reason.",
+		 "A bare disk or partition is no device-mapper device and cannot be taken over "
+		 "while "
+		 "it is in use; see blkctl-create(8).",
+		 "While an LV is attached, leave it alone with lvextend, lvcreate -s, pvmove and "
+		 "lvchange --refresh: they replace the table, and blkctl is gone from the device."},
+	.positionals = {{.name = "DMDEV",
+			 .help = "the device: /dev/VG/LV, /dev/mapper/X, its name, or MAJ:MIN",
+			 .offer = Offer::dm_device}},
+	.options = join({{{.name = "block-size",
+			   .value = "SIZE",
+			   .help = "the unit in which the volume remembers what has been copied: a "
+				   "power of two from 4k to 1M; 64k if not given"}},
+			 {dry_run_option(), json_option()}}),
+	.examples = {{"blkctl attach /dev/vg0/data", "Takes over an LV, mounted or not."},
+		     {"blkctl attach /dev/vg0/data --dry-run",
+		      "Says whether it would be absorbed or stacked, step by step."}},
+	.run = run,
+}};
+
+} // namespace
+
+} // namespace blkctl::cli

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/size.hpp"
+#include "cli/common.hpp"
+#include "cli/copy_options.hpp"
+#include "cli/pivoting.hpp"
+#include "cli/progress.hpp"
+#include "cli/refusal.hpp"
+#include "cli/terminal.hpp"
+#include "cli/waiting.hpp"
+#include <charconv>
+#include <fmt/format.h>
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+using std::chrono::milliseconds;
+
+// With --pivot a background copy has to be caught up with in the end, or a steady writer keeps
+// it from ever being ready.
+constexpr milliseconds default_downtime{1000};
+
+volume::CopyRequest request_of(const Arguments &args)
+{
+	volume::CopyRequest request;
+	request.name = args.at(0);
+	request.target = args.at(1);
+	request.params = read_copy_options(args);
+	request.detect_zeroes = args.flag("detect-zeroes");
+	request.no_discard_passdown = args.flag("no-discard-passdown");
+	request.force = args.flag("force");
+	std::string sync = args.value("sync").value_or("full");
+	if (sync.rfind("bitmap", 0) == 0)
+		bad_usage("--sync: volumes have no bitmaps yet; use full or none");
+	if (sync != "full" && sync != "none")
+		bad_usage(fmt::format("--sync: \"{}\" is none of full, none", sync));
+	request.sync_none = sync == "none";
+	return request;
+}
+
+// What is left to copy at which a background copy turns dual; nothing: never.
+std::optional<milliseconds> downtime_of(const Arguments &args, const volume::CopyRequest &request)
+{
+	bool background = request.params.copy_mode == table::CopyMode::background;
+	auto text = args.value("max-downtime");
+	if (!text)
+		return background && args.flag("pivot") ? std::optional(default_downtime)
+							: std::nullopt;
+	if (!background)
+		bad_usage(
+			"--max-downtime is for --mode background; a dual copy never falls behind");
+	uint32_t ms = 0;
+	auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), ms);
+	if (error != std::errc() || end != text->data() + text->size() || ms == 0)
+		bad_usage(
+			fmt::format("--max-downtime: \"{}\" is no number of milliseconds", *text));
+	return milliseconds(ms);
+}
+
+// Turns a background copy dual as soon as the rest would be copied within `most`.
+Progress catch_up(volume::Context &context, milliseconds most)
+{
+	return [&context, most](const volume::Volume &volume, const job::Job &job,
+				const job::Meter &meter) {
+		bool background = volume.table.params.copy_mode == table::CopyMode::background;
+		if (!background || job.state != job::State::copying)
+			return;
+		double rest = static_cast<double>(job.total_bytes - job.done_bytes);
+		double within = static_cast<double>(job.rate_bytes) *
+				static_cast<double>(most.count()) / 1000;
+		(void)meter;
+		if (rest > within)
+			return;
+		take(volume::set(context, volume.name(), {{"copy_mode", "dual"}},
+				 volume::Run::doit));
+	};
+}
+
+std::string come_back(const Arguments &args, const std::string &name)
+{
+	std::string command = "blkctl wait " + name;
+	if (args.flag("pivot"))
+		command += " --pivot";
+	if (args.flag("until-reboot"))
+		command += " --until-reboot";
+	return command;
+}
+
+void check_options(const Arguments &args, const Waiting &waiting,
+		   const std::optional<milliseconds> &downtime)
+{
+	if (args.flag("pivot") && args.flag("keep"))
+		bad_usage("--pivot and --keep exclude each other");
+	if (args.flag("until-reboot") && !args.flag("pivot"))
+		bad_usage("--until-reboot is for --pivot");
+	if (waiting.wait)
+		return;
+	if (args.flag("pivot"))
+		bad_usage("--pivot needs somebody to wait for the copy; leave --no-wait out, or "
+			  "later run: blkctl wait " +
+			  args.at(0) + " --pivot");
+	if (downtime)
+		bad_usage("--max-downtime needs somebody to wait for the copy; leave --no-wait "
+			  "out");
+}
+
+Status dry_run(const Arguments &args, volume::Outcome outcome)
+{
+	if (args.flag("pivot") && !outcome.already)
+		outcome.steps.push_back("wait until every block is on both devices, then pivot");
+	report_outcome(args, outcome, "");
+	return Status::ok;
+}
+
+Status run(const Arguments &args)
+{
+	volume::CopyRequest request = request_of(args);
+	auto downtime = downtime_of(args, request);
+	Waiting waiting = waiting_of(args, args.flag("pivot") || downtime.has_value());
+	check_options(args, waiting, downtime);
+
+	auto host = take(volume::Host::open());
+	auto &context = host.context();
+	if (args.flag("pivot"))
+		check_pivot(context, request.name, args.flag("until-reboot"));
+	Start since = std::chrono::steady_clock::now();
+	auto outcome = take(volume::copy(context, request, run_of(args)));
+	if (args.flag("dry-run"))
+		return dry_run(args, std::move(outcome));
+
+	const std::string name = outcome.name;
+	auto volume = take(volume::find(context, outcome.device));
+	bool over = outcome.already && job::job_of(volume).state == job::State::none;
+	if (over || !waiting.wait || waiting.json)
+		report_outcome(args, outcome,
+			       fmt::format("the copy to {} runs; follow it with: blkctl wait {}",
+					   request.target, name));
+	if (over || !waiting.wait)
+		return Status::ok;
+
+	wait_for(context, name, Until::ready, waiting, come_back(args, name),
+		 downtime ? catch_up(context, *downtime) : nullptr);
+	if (args.flag("pivot")) {
+		pivot_now(context, args, name, since);
+	} else if (!waiting.json) {
+		auto took = std::chrono::steady_clock::now() - since;
+		say(fmt::format("{}: ready after {}, every block is on {} too; next: blkctl pivot "
+				"{}, or blkctl abort {}",
+				name, span_text(std::chrono::duration_cast<milliseconds>(took)),
+				request.target, name, name));
+	}
+	return Status::ok;
+}
+
+const Register entry{Verb{
+	.name = "copy",
+	.group = Group::copy,
+	.rank = 1,
+	.summary = "copy a volume to another device while it is in use",
+	.description =
+		{"Copies all of the volume to TARGET while it is read and written, and keeps both "
+		 "equal. With --pivot the volume then moves to TARGET and the old device is free; "
+		 "without, it stays on both until blkctl-pivot(8) or blkctl-abort(8).",
+		 "TARGET must be at least as large as the volume, and not in use: a mounted or "
+		 "held "
+		 "device is refused. What is on TARGET is lost; one that carries a filesystem, a "
+		 "RAID member, an encrypted or LVM volume or a partition table is refused unless "
+		 "--force is given.",
+		 "The copy runs in the kernel. Ctrl-C, or the end of the terminal, leaves it "
+		 "running; "
+		 "blkctl-wait(8) comes back to it. --pivot is done by this command, so what was "
+		 "left "
+		 "that way is finished by \"blkctl wait NAME --pivot\" or blkctl-pivot(8). The "
+		 "same "
+		 "command run again goes on where it was.",
+		 "An error on TARGET never reaches the users of the volume. If the copy fails, the "
+		 "volume stays on its source, and the status is 5; if a policy stopped it, 8."},
+	.positionals = {volume_positional(),
+			{.name = "TARGET",
+			 .help = "the block device to copy to; it is overwritten",
+			 .offer = Offer::block_device}},
+	.options = join(
+		{{{.name = "pivot",
+		   .value = "",
+		   .help = "when everything is copied, move the volume to TARGET"},
+		  {.name = "keep",
+		   .value = "",
+		   .help = "when everything is copied, stay on both: so it is if not given"},
+		  {.name = "force",
+		   .value = "",
+		   .help = "overwrite a TARGET that carries a signature; overrides no other "
+			   "refusal"},
+		  {.name = "sync",
+		   .value = "WHAT",
+		   .help = "what to copy: full (if not given), or none: TARGET is known to be "
+			   "equal "
+			   "already, and only kept so",
+		   .words = {},
+		   .offer = Offer::nothing}},
+		 copy_options(),
+		 {{.name = "max-downtime",
+		   .value = "MS",
+		   .help = "with --mode background: turn to dual once what is left takes at most "
+			   "this many milliseconds to copy, so that a steady writer cannot keep "
+			   "the "
+			   "copy from ending; 1000 with --pivot if not given"},
+		  {.name = "detect-zeroes",
+		   .value = "",
+		   .help = "look for zeroes in what is copied, and write none of them to a TARGET "
+			   "that can zero blocks by itself"},
+		  {.name = "no-discard-passdown",
+		   .value = "",
+		   .help = "keep discards from the devices below; blocks then read as before"},
+		  until_reboot_option()},
+		 wait_choice_options(),
+		 {dry_run_option(), json_option()}}),
+	.examples = {{"blkctl copy data /dev/vdc --pivot",
+		      "Moves the mounted volume to /dev/vdc; /dev/vdb can be pulled out then."},
+		     {"blkctl copy data /dev/vdc --rate 50M --no-wait",
+		      "Starts a copy of at most 50 MiB a second and returns."},
+		     {"blkctl copy data /dev/vdc --pivot --dry-run",
+		      "Only says what would be done."}},
+	.run = run,
+}};
+
+} // namespace
+
+} // namespace blkctl::cli

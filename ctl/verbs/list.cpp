@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/common.hpp"
+#include "cli/refusal.hpp"
+#include "cli/reporting.hpp"
+#include <cstdio>
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+Status run(const Arguments &args)
+{
+	auto host = take(volume::Host::open());
+	auto &context = host.context();
+	std::vector<volume::Volume> volumes;
+	if (args.count() == 0)
+		volumes = take(volume::list(context));
+	for (const std::string &name : args.rest(0))
+		volumes.push_back(take(volume::find(context, name)));
+	std::vector<report::Row> rows;
+	for (const auto &volume : volumes)
+		rows.push_back(report::make_row(context, volume));
+	std::string text = render_report(args, rows);
+	std::fwrite(text.data(), 1, text.size(), stdout);
+	return Status::ok;
+}
+
+const Register entry{Verb{
+	.name = "list",
+	.group = Group::look,
+	.rank = 1,
+	.summary = "show all volumes and their jobs, one a line",
+	.description = {"The fields, their order, which volumes and the units can be chosen with "
+			"the options of lvs(8) and the other reports of LVM; their grammar is the "
+			"same, see lvmreport(7).",
+			"Sizes and progress are what the kernel says at this moment."},
+	.positionals = {{.name = "NAME",
+			 .help = "only these volumes",
+			 .offer = Offer::volume,
+			 .optional = true,
+			 .repeated = true}},
+	.options = report_options(),
+	.examples = {{"blkctl list", "All volumes."},
+		     {"blkctl list -o help", "The fields there are."},
+		     {"blkctl list -o name,percent -S 'state=copying' --noheadings",
+		      "The running copies, for a script."},
+		     {"blkctl list --json", "Everything known of all volumes."}},
+	.run = run,
+}};
+
+} // namespace
+
+} // namespace blkctl::cli

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/common.hpp"
+#include "cli/pivoting.hpp"
+#include "cli/refusal.hpp"
+#include "cli/waiting.hpp"
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+Status run(const Arguments &args)
+{
+	bool wait = args.flag("wait") || args.value("timeout");
+	Waiting waiting = waiting_of(args, wait);
+	auto host = take(volume::Host::open());
+	auto &context = host.context();
+	std::string name = args.at(0);
+	std::optional<Start> since;
+	if (wait && !args.flag("dry-run")) {
+		check_pivot(context, name, args.flag("until-reboot"));
+		since = std::chrono::steady_clock::now();
+		wait_for(context, name, Until::ready, waiting, "blkctl pivot " + name + " --wait");
+	}
+	pivot_now(context, args, name, since);
+	return Status::ok;
+}
+
+const Register entry{Verb{
+	.name = "pivot",
+	.group = Group::copy,
+	.rank = 2,
+	.summary = "finish a copy on its target; the source is free then",
+	.description =
+		{"The volume moves to the target of its copy, in use as it is: writes are held for "
+		 "one flush of the target, and no longer. From then on the source is stale and may "
+		 "be "
+		 "taken out or overwritten.",
+		 "The copy must be ready, with every block on both devices; otherwise the status "
+		 "is 7 "
+		 "and nothing is changed. With --wait it waits for that first.",
+		 "An LV can only be pivoted with --until-reboot: the metadata of its volume group "
+		 "still names the old place, and the next activation of the LV goes back to it."},
+	.positionals = {volume_positional()},
+	.options =
+		join({{{.name = "wait",
+			.value = "",
+			.help = "wait until the copy is ready, showing progress, and then pivot"},
+		       until_reboot_option()},
+		      wait_options(),
+		      {dry_run_option(), json_option()}}),
+	.examples = {{"blkctl pivot data", "Moves the volume to the target of its finished copy."},
+		     {"blkctl pivot data --wait", "The same, as soon as the copy is ready."}},
+	.run = run,
+}};
+
+} // namespace
+
+} // namespace blkctl::cli

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/common.hpp"
+#include "cli/refusal.hpp"
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+Status run(const Arguments &args)
+{
+	auto host = take(volume::Host::open());
+	auto outcome = take(volume::resume(host.context(), args.at(0), run_of(args)));
+	report_outcome(args, outcome,
+		       "the copy goes on; follow it with: blkctl wait " + outcome.name);
+	return Status::ok;
+}
+
+const Register entry{Verb{
+	.name = "resume",
+	.group = Group::copy,
+	.rank = 5,
+	.summary = "let a paused copy go on",
+	.description =
+		{"After blkctl-pause(8), and after an error policy stopped the copy: once the "
+		 "cause is mended, what failed is tried again."},
+	.positionals = {volume_positional()},
+	.options = {dry_run_option(), json_option()},
+	.examples = {{"blkctl resume data", "The copy goes on where it was."}},
+	.run = run,
+}};
+
+} // namespace
+
+} // namespace blkctl::cli

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/common.hpp"
+#include "cli/copy_options.hpp"
+#include "cli/refusal.hpp"
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+Status run(const Arguments &args)
+{
+	volume::Settings settings;
+	for (const std::string &word : args.rest(1))
+		settings.push_back(read_setting(word));
+	auto host = take(volume::Host::open());
+	auto outcome = take(volume::set(host.context(), args.at(0), settings, run_of(args)));
+	report_outcome(args, outcome, fmt::format("set {}", fmt::join(args.rest(1), ", ")));
+	return Status::ok;
+}
+
+const Register entry{Verb{
+	.name = "set",
+	.group = Group::copy,
+	.rank = 6,
+	.summary = "change a copy while it runs",
+	.description =
+		{"Takes one or more of these, and changes all of them or, if one is wrong, "
+		 "none:",
+		 "rate=RATE: data copied a second at most, as for copy --rate; none: no limit.",
+		 "mode=dual or mode=background: where writes go; see blkctl-copy(8).",
+		 "inflight=SIZE: data being copied at once at most.",
+		 "run=SIZE: data copied in one piece at most.",
+		 "on-base-error=POLICY and on-top-error=POLICY: report, ignore, stop or enospc; "
+		 "see blkctl-copy(8)."},
+	.positionals = {volume_positional(),
+			{.name = "KEY=VALUE",
+			 .help = "what to change",
+			 .repeated = true,
+			 .words = {"rate=", "mode=dual", "mode=background",
+				   "inflight=", "run=", "on-base-error=", "on-top-error="}}},
+	.options = {dry_run_option(), json_option()},
+	.examples = {{"blkctl set data rate=20M", "No more than 20 MiB a second from now on."},
+		     {"blkctl set data rate=none mode=dual", "Two things at once."}},
+	.run = run,
+}};
+
+} // namespace
+
+} // namespace blkctl::cli

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/common.hpp"
+#include "cli/map_view.hpp"
+#include "cli/refusal.hpp"
+#include "cli/reporting.hpp"
+#include "cli/show_text.hpp"
+#include "cli/terminal.hpp"
+#include <cstdio>
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+void print(const std::string &text)
+{
+	std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+Status run(const Arguments &args)
+{
+	if (args.flag("map") && wants_report(args))
+		bad_usage("--map is a picture; it goes with no report option");
+	auto host = take(volume::Host::open());
+	auto &context = host.context();
+	auto volume = take(volume::find(context, args.at(0)));
+	if (args.flag("map")) {
+		auto map = take(volume::read_block_map(context, volume));
+		print(draw_map(volume, map, terminal_width()));
+		return Status::ok;
+	}
+	auto row = report::make_row(context, volume);
+	if (wants_report(args) && !args.flag("json"))
+		print(render_report(args, {row}));
+	else
+		print(args.flag("json") ? report::json(row) + "\n" : show_text(row));
+	return Status::ok;
+}
+
+const Register entry{Verb{
+	.name = "show",
+	.group = Group::look,
+	.rank = 2,
+	.summary = "show one volume whole: its devices, its job, its last switch",
+	.description =
+		{"\"last switch\" is how long the last change of the volume's table took: the most "
+		 "a "
+		 "read or write waited for it (\"stall_ms\" in JSON). It is kept until the next "
+		 "boot.",
+		 "With --map a picture is drawn of which blocks are where; each sign stands for a "
+		 "range of them.",
+		 "With report options the volume is shown as by blkctl-list(8)."},
+	.positionals = {volume_positional()},
+	.options = join({{{.name = "map",
+			   .value = "",
+			   .help = "draw the block map: what is on the source, on both, on the "
+				   "target"}},
+			 report_options()}),
+	.examples = {{"blkctl show data", "All of one volume."},
+		     {"blkctl show data --map", "How far the copy is, block by block."},
+		     {"blkctl show data --json", "The same for a program."}},
+	.run = run,
+}};
+
+} // namespace
+
+} // namespace blkctl::cli
