@@ -1,30 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Waiting for device-mapper events: a target's event, and every create, remove, rename and
-// table swap on the host.
+// The running kernel's device-mapper events: a target's event, and every create, remove, rename
+// and table swap on the host.
 #ifndef BLKCTL_DM_EVENT_POLL_HPP
 #define BLKCTL_DM_EVENT_POLL_HPP
 
-#include "base/error.hpp"
 #include "base/unique_fd.hpp"
-#include <chrono>
+#include "dm/events.hpp"
+#include <memory>
 
 namespace blkctl::dm
 {
 
-/*
- * Use: arm(), then look at everything of interest, then wait(); again from the start. In that
- * order an event between the look and the wait is not lost.
- */
-class EventPoll
+class EventPoll final : public Events
 {
       public:
 	// Errors: failed (not root, no device-mapper).
-	static Result<EventPoll> open();
+	static Result<std::unique_ptr<EventPoll>> open();
 
-	Result<void> arm();
-
-	// True if an event came, false after the timeout or when a signal arrived.
-	Result<bool> wait(std::chrono::milliseconds timeout);
+	Result<void> arm() override;
+	Result<bool> wait(std::chrono::milliseconds timeout) override;
 
 	int fd() const { return fd_.get(); } // readable (POLLIN) when an event came since arm()
 

@@ -34,6 +34,7 @@ class Kernel final : public Mapper
 	Result<std::string> message(DevNo device, uint64_t sector,
 				    const std::string &text) override;
 	Result<std::vector<TargetVersion>> targets() override;
+	Result<std::unique_ptr<Events>> events() override;
 
       private:
 	explicit Kernel(KernelOptions options) : options_(std::move(options)) {}

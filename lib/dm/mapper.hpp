@@ -6,9 +6,11 @@
 
 #include "base/devno.hpp"
 #include "base/error.hpp"
+#include "dm/events.hpp"
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +30,9 @@ struct Target {
 };
 
 using Table = std::vector<Target>;
+
+// A line without the secret it may hold: the key of a crypt line becomes zeros.
+Target redacted(Target target);
 
 // Sectors from the first line to the end of the last.
 uint64_t table_sectors(const Table &table);
@@ -122,6 +127,9 @@ class Mapper
 
 	// The target types the kernel has registered now.
 	virtual Result<std::vector<TargetVersion>> targets() = 0;
+
+	// A new subscription to events.
+	virtual Result<std::unique_ptr<Events>> events() = 0;
 };
 
 } // namespace blkctl::dm

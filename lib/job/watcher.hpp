@@ -3,9 +3,10 @@
 #ifndef BLKCTL_JOB_WATCHER_HPP
 #define BLKCTL_JOB_WATCHER_HPP
 
-#include "dm/event_poll.hpp"
+#include "dm/events.hpp"
 #include "job/job.hpp"
 #include <map>
+#include <memory>
 #include <vector>
 
 namespace blkctl::job
@@ -41,10 +42,10 @@ class Watcher
 	const std::map<DevNo, volume::Volume> &volumes() const { return volumes_; }
 
       private:
-	Watcher(volume::Context &context, dm::EventPoll poll);
+	Watcher(volume::Context &context, std::unique_ptr<dm::Events> events);
 
 	volume::Context *context_;
-	dm::EventPoll poll_;
+	std::unique_ptr<dm::Events> events_;
 	bool started_ = false;
 	std::map<DevNo, volume::Volume> volumes_;
 };

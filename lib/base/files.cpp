@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/files.hpp"
+#include "base/unique_fd.hpp"
+#include <cerrno>
+#include <cstdio>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+namespace blkctl
+{
+
+std::optional<std::string> read_file(const std::string &path)
+{
+	UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+	std::string content;
+	char buffer[4096];
+
+	while (fd) {
+		const auto n = read(fd.get(), buffer, sizeof(buffer));
+		if (n == 0)
+			return content;
+		if (n > 0)
+			content.append(buffer, static_cast<size_t>(n));
+		else if (errno != EINTR)
+			break;
+	}
+	return std::nullopt;
+}
+
+std::optional<std::string> read_line(const std::string &path)
+{
+	auto content = read_file(path);
+
+	if (content)
+		content->resize(std::min(content->find('\n'), content->size()));
+	return content;
+}
+
+Result<void> replace_file(const std::string &path, const std::string &content)
+{
+	const auto temporary = path + ".new";
+	UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+
+	if (!fd ||
+	    write(fd.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()))
+		return errno_error("write", temporary, errno);
+	if (std::rename(temporary.c_str(), path.c_str()) != 0)
+		return errno_error("write", path, errno);
+	return {};
+}
+
+Result<void> make_folder(const std::string &path)
+{
+	if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+		auto error = errno_error("make the folder", path, errno);
+		error.status = Status::failed;
+		return error;
+	}
+	return {};
+}
+
+} // namespace blkctl
