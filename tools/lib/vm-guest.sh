@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# PID 1 of a guest of tools/vm: readies the system, runs the command, leaves
+# PID 1 of a guest of tools/vm, after its initramfs: runs the command, leaves
 # its status where the host looks for it and stops the machine. It must never
 # exit by itself: that would be a panic.
 
@@ -10,41 +10,12 @@ setting() {
 	cat "$VM/set/$1" 2>/dev/null
 }
 
-mounts() {
-	mkdir -p /dev/pts /dev/shm /run/lock /run/udev /run/lvm
-	mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
-	mount -t tmpfs -o mode=1777 tmpfs /dev/shm
-	mount -t debugfs debugfs /sys/kernel/debug
-	mount -t tracefs tracefs /sys/kernel/tracing
-	modprobe -q configfs && mount -t configfs configfs /sys/kernel/config
-	ln -sfn /proc/self/fd /dev/fd
-	ln -sfn /proc/self/fd/0 /dev/stdin
-	ln -sfn /proc/self/fd/1 /dev/stdout
-	ln -sfn /proc/self/fd/2 /dev/stderr
-	if [[ -n $(setting modules) ]]; then
-		mkdir -p "/lib/modules/$(uname -r)"
-		mount --bind "$(setting modules)" "/lib/modules/$(uname -r)"
-	fi
-	mkdir -p "$RESULTS"
-	mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 vmresults "$RESULTS"
-}
-
 # Only block devices are triggered: the rest would load modules for hardware
 # nobody uses, for seconds.
 start_udev() {
-	modprobe -q -a virtio_blk dm-mod
 	/lib/systemd/systemd-udevd --daemon --resolve-names=never
-	udevadm control --reload
 	udevadm trigger --action=add --subsystem-match=block --subsystem-match=misc
 	udevadm settle --timeout=60
-}
-
-kernel_settings() {
-	echo "$(setting hung_task)" >/proc/sys/kernel/hung_task_timeout_secs
-	echo -1 >/proc/sys/kernel/hung_task_warnings
-	echo 1 >/proc/sys/kernel/sysrq
-	hostname guest
-	ip link set lo up 2>/dev/null
 }
 
 # Shortly before the host's patience ends, the log gets the blocked tasks.
@@ -135,8 +106,6 @@ bounded_sync() {
 while IFS= read -r -d '' pair; do
 	export "${pair?}"
 done <"$VM/set/env"
-mounts
-kernel_settings
 start_udev
 arm_watchdog
 echo "vm: command starts" >/dev/kmsg
