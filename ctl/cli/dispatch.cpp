@@ -60,7 +60,7 @@ bool run_hidden(const std::vector<std::string> &words)
 	if (words.size() != 1)
 		return false;
 	std::string page{std::istreambuf_iterator<char>(std::cin), {}};
-	print(fill_man(page));
+	print(fill_man(page, version));
 	return true;
 }
 

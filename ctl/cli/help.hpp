@@ -19,8 +19,8 @@ std::string wrap(std::string_view text, unsigned indent, unsigned columns = 79);
 
 // scdoc source of a verb's man page; of the rest of blkctl(8), see fill_man().
 std::string man_page(const Verb &verb, std::string_view version);
-// A hand-written page with @VERBS@ and @EXIT@ lines filled in.
-std::string fill_man(std::string_view page);
+// A page written by hand, with its lines @VERBS@ and @EXIT@ and the word @VERSION@ filled in.
+std::string fill_man(std::string_view page, std::string_view version);
 
 std::string bash_completion();
 std::string zsh_completion();

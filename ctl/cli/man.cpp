@@ -99,19 +99,22 @@ std::string man_page(const Verb &verb, std::string_view version)
 	return out + "# SEE ALSO\n\n*blkctl*(8), *blkcopy*(7)\n";
 }
 
-std::string fill_man(std::string_view page)
+std::string fill_man(std::string_view page, std::string_view version)
 {
+	constexpr std::string_view mark = "@VERSION@";
 	std::string out;
 	while (!page.empty()) {
 		size_t end = page.find('\n');
-		std::string_view line = page.substr(0, end);
+		std::string line(page.substr(0, end));
 		page.remove_prefix(end == std::string_view::npos ? page.size() : end + 1);
+		if (size_t at = line.find(mark); at != std::string::npos)
+			line.replace(at, mark.size(), version);
 		if (line == "@VERBS@")
 			out += verb_table();
 		else if (line == "@EXIT@")
 			out += exit_table();
 		else
-			out += std::string(line) + "\n";
+			out += line + "\n";
 	}
 	return out;
 }
