@@ -28,9 +28,9 @@ struct Options {
 	std::string sort = {};   // -O: keys, "-key" for descending
 	std::string select = {}; // -S: lvm's selection grammar
 	bool headings = true;
-	std::string units = "h"; // --units: hHbBsSkKmMgGtTpPeE
-	bool suffix = true;      // --nosuffix
-	std::string separator;   // --separator: put between fields; empty: columns lined up
+	std::string units = "h";    // --units: hHbBsSkKmMgGtTpPeE
+	bool suffix = true;         // --nosuffix
+	std::string separator = {}; // --separator: put between fields; empty: columns lined up
 };
 
 /*

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "udev/sysfs.hpp"
+#include "base/files.hpp"
+#include <algorithm>
+#include <charconv>
+#include <dirent.h>
+#include <memory>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace blkctl::udev::sysfs
+{
+
+namespace
+{
+
+std::vector<std::string> names_in(const std::string &path)
+{
+	const std::unique_ptr<DIR, int (*)(DIR *)> dir(opendir(path.c_str()), closedir);
+	std::vector<std::string> names;
+
+	while (const auto *entry = dir ? readdir(dir.get()) : nullptr)
+		if (entry->d_name[0] != '.')
+			names.emplace_back(entry->d_name);
+	std::sort(names.begin(), names.end());
+	return names;
+}
+
+bool is_there(const std::string &path)
+{
+	struct stat st;
+	return stat(path.c_str(), &st) == 0;
+}
+
+std::optional<DevNo> devno_in(const std::string &path)
+{
+	const auto line = read_line(path);
+	return line ? parse_devno(*line) : std::nullopt;
+}
+
+} // namespace
+
+std::string folder(DevNo device)
+{
+	return "/sys/dev/block/" + device.str();
+}
+
+bool exists(DevNo device)
+{
+	return is_there(folder(device));
+}
+
+std::optional<DevNo> by_name(std::string_view name)
+{
+	std::string file(name);
+
+	if (file.empty() || file.starts_with('.'))
+		return std::nullopt;
+	std::replace(file.begin(), file.end(), '/', '!');
+	return devno_in("/sys/class/block/" + file + "/dev");
+}
+
+std::string kernel_name(DevNo device)
+{
+	char target[4096];
+	const auto length = readlink(folder(device).c_str(), target, sizeof(target));
+
+	if (length <= 0)
+		return {};
+	const std::string_view path(target, static_cast<size_t>(length));
+	std::string name(path.substr(path.rfind('/') + 1));
+	std::replace(name.begin(), name.end(), '!', '/');
+	return name;
+}
+
+uint64_t number(DevNo device, const std::string &file)
+{
+	const auto line = read_line(folder(device) + "/" + file);
+	uint64_t value = 0;
+
+	if (line)
+		std::from_chars(line->data(), line->data() + line->size(), value);
+	return value;
+}
+
+std::string dm_name(DevNo device)
+{
+	return read_line(folder(device) + "/dm/name").value_or("");
+}
+
+std::optional<DevNo> whole_disk(DevNo partition)
+{
+	if (!is_there(folder(partition) + "/partition"))
+		return std::nullopt;
+	return devno_in(folder(partition) + "/../dev");
+}
+
+std::vector<DevNo> partitions(DevNo disk)
+{
+	std::vector<DevNo> found;
+
+	for (const auto &name : names_in(folder(disk))) {
+		const auto path = folder(disk) + "/" + name;
+		if (!is_there(path + "/partition"))
+			continue;
+		if (const auto devno = devno_in(path + "/dev"))
+			found.push_back(*devno);
+	}
+	return found;
+}
+
+std::vector<DevNo> holders(DevNo device)
+{
+	std::vector<DevNo> found;
+
+	for (const auto &name : names_in(folder(device) + "/holders"))
+		if (const auto devno = devno_in(folder(device) + "/holders/" + name + "/dev"))
+			found.push_back(*devno);
+	return found;
+}
+
+} // namespace blkctl::udev::sysfs

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Block devices as sysfs shows them. Internal to the library.
+#ifndef BLKCTL_UDEV_SYSFS_HPP
+#define BLKCTL_UDEV_SYSFS_HPP
+
+#include "base/devno.hpp"
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace blkctl::udev::sysfs
+{
+
+// /sys/dev/block/MAJ:MIN
+std::string folder(DevNo device);
+
+bool exists(DevNo device);
+
+// From a name below /sys/class/block.
+std::optional<DevNo> by_name(std::string_view name);
+
+// The last part of what folder() links to: "vda1".
+std::string kernel_name(DevNo device);
+
+// A number in a file below the device's folder; 0 if there is none.
+uint64_t number(DevNo device, const std::string &file);
+
+// DM_NAME, empty for other devices.
+std::string dm_name(DevNo device);
+
+std::optional<DevNo> whole_disk(DevNo partition);
+std::vector<DevNo> partitions(DevNo disk);
+
+// What is built on a device: dm, md, bcache, ...
+std::vector<DevNo> holders(DevNo device);
+
+} // namespace blkctl::udev::sysfs
+
+#endif
