@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Inside a guest: runs scenarios one after the other, each with its own
+# RESULTS and a mark in the kernel log. Stops early when one leaves anything
+# behind, so that the next is not blamed for it.
+set -uo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd -P)
+scenarios=$(cd "$here/../../tests/vm" && pwd -P)
+all=$RESULTS
+
+# Modules that scenarios load with parameters of their own.
+unload_modules() {
+	local module
+	for module in dm_blkcopy scsi_debug null_blk brd; do
+		[[ ! -d /sys/module/$module ]] || grep -q "^$module " /proc/modules || continue
+		[[ ! -d /sys/module/$module ]] || rmmod "$module" 2>&1 || return 1
+	done
+}
+
+left_behind() {
+	local left
+	left=$(dmsetup ls 2>/dev/null | grep -v '^No devices')
+	[[ -z $left ]] || { echo "left behind: dm devices: $left" && return 0; }
+	left=$(losetup -a)
+	[[ -z $left ]] || { echo "left behind: loop devices: $left" && return 0; }
+	! unload_modules
+}
+
+for name in "$@"; do
+	export RESULTS=$all/$name
+	mkdir -p "$RESULTS"
+	echo "vm: scenario $name starts" >/dev/kmsg
+	start=$SECONDS
+	timeout -k 10 "$(cat "$all/$name.timeout")" "$scenarios/$name.sh" >"$RESULTS/output" 2>&1 </dev/null
+	status=$?
+	echo $((SECONDS - start)) >"$RESULTS/seconds"
+	disorder=
+	if left_behind >>"$RESULTS/output" 2>&1; then
+		disorder=1
+		((status != 0)) || status=1
+	fi
+	echo "$status" >"$RESULTS/status"
+	[[ -z $disorder ]] || break
+done
+exit 0

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Which scenarios there are, what they ask for, and running them in guests.
+# Sourced by tools/test.
+#
+# A unit is what one guest runs: "KERNEL SCENARIO...": several only when they
+# are of one group. It writes its result lines to a file, since units run side
+# by side.
+
+SCENARIO_DIR=$BLKCTL_TREE/tests/vm
+
+scenario_names() {
+	local file
+	for file in "$SCENARIO_DIR"/*.sh; do
+		file=${file##*/}
+		[[ $file == lib* || $file == _* || $file == '*.sh' ]] || echo "${file%.sh}"
+	done
+}
+
+# scenario_header NAME KEY [DEFAULT]: the values, one a line. "# vm:" lines hold
+# key=value words; allow-log takes the rest of its line.
+scenario_header() {
+	local values
+	values=$(awk -v key="$2" '
+		/^# vm:/ {
+			sub(/^# vm: */, "")
+			at = index($0, "allow-log=")
+			rest = at ? substr($0, at + 10) : ""
+			if (at) $0 = substr($0, 1, at - 1)
+			for (i = 1; i <= NF; i++)
+				if (index($i, key "=") == 1) print substr($i, length(key) + 2)
+			if (at && key == "allow-log") print rest
+		}' "$SCENARIO_DIR/$1.sh")
+	[[ -n $values ]] && echo "$values" && return
+	[[ -z ${3:-} ]] || echo "$3"
+}
+
+scenario_wants_kernel() {
+	[[ ,$(scenario_header "$1" kernels "6.1,6.12,debug"), == *,$2,* ]]
+}
+
+# plan_units KERNEL SCENARIO...: fills UNITS (side by side) and ALONE.
+plan_units() {
+	local kernel=$1 name group
+	local -A groups=()
+	shift
+	for name in "$@"; do
+		scenario_wants_kernel "$name" "$kernel" || continue
+		group=$(scenario_header "$name" group)
+		if [[ -n $(scenario_header "$name" alone) ]]; then
+			ALONE+=("$kernel $name")
+		elif [[ -n $group ]]; then
+			groups[$group]+=" $name"
+		else
+			UNITS+=("$kernel $name")
+		fi
+	done
+	for group in "${!groups[@]}"; do
+		UNITS+=("$kernel${groups[$group]}")
+	done
+}
+
+scenario_timeout() {
+	local seconds
+	seconds=$(scenario_header "$2" timeout 120)
+	[[ $1 != debug ]] || seconds=$((seconds * 5))
+	echo $((seconds * ${TIMEOUT_FACTOR:-1}))
+}
+
+# Options of tools/vm for all scenarios of a unit: the first one's devices (a
+# group shares them), the largest of the sizes, the sum of the times.
+unit_options() {
+	local kernel=$1 name value smp=2 mem=0 timeout=60 first=$2
+	shift
+	[[ $kernel != debug ]] || timeout=240
+	for name in "$@"; do
+		value=$(scenario_header "$name" smp 2)
+		smp=$((value > smp ? value : smp))
+		value=$(scenario_header "$name" mem 1024)
+		mem=$((value > mem ? value : mem))
+		timeout=$((timeout + $(scenario_timeout "$kernel" "$name")))
+	done
+	[[ $kernel != debug || mem -gt 2048 ]] || mem=2048
+	OPTIONS=(--kernel "$kernel" --smp "$smp" --mem "$mem" --timeout "$timeout" --allow-log .)
+	while IFS= read -r value; do
+		OPTIONS+=(--disk "$value")
+	done < <(scenario_header "$first" disk)
+	while IFS= read -r value; do
+		OPTIONS+=(--append "${value//;/ }")
+	done < <(scenario_header "$first" append)
+}
+
+# The log between the marks of one scenario; the boot belongs to the first.
+scenario_log() {
+	local log=$1 name=$2 first=$3
+	awk -v start="vm: scenario $name starts" -v first="$first" '
+		BEGIN { on = first }
+		/vm: scenario .* starts/ { on = index($0, start) > 0 || (first && on && !seen); seen = 1 }
+		on' "$log"
+}
+
+# judge KERNEL NAME GUEST-DIR FIRST GUEST-STATUS: prints the result line, and
+# on failure where to look. Every file of a scenario ends up in its directory.
+judge() {
+	local kernel=$1 name=$2 guest=$3 first=$4 status=$5 dir own allow=() line seconds
+	dir=$BUILD/results/$name-$kernel
+	own=255
+	mkdir -p "$dir"
+	seconds=$(cat "$guest/$name/seconds" 2>/dev/null || echo -)
+	[[ ! -s $guest/$name/status ]] || own=$(<"$guest/$name/status")
+	[[ ! -d $guest/$name ]] || cp -r "$guest/$name/." "$dir/"
+	cp "$guest/console" "$dir/console" 2>/dev/null || true
+	[[ -e $dir/output ]] || cp "$guest/vm.out" "$dir/output"
+	scenario_log "$guest/dmesg" "$name" "$first" >"$dir/dmesg"
+	mapfile -t allow < <(scenario_header "$name" allow-log)
+	[[ ! -s $guest/kmemleak ]] || cp "$guest/kmemleak" "$dir/kmemleak"
+	if cat "$dir/dmesg" "$dir/kmemleak" 2>/dev/null | kernel_log_faults - "${allow[@]}" >"$dir/faults"; then
+		line="the kernel log shows a fault"
+	elif ((own == 255)); then
+		line="no status: $( ((status == 99)) && echo timeout || echo "the guest died")"
+	elif ((own == 124 || own == 137)); then
+		line="timeout"
+	elif ((own != 0)); then
+		line="status $own"
+	else
+		echo "ok   $name ($kernel) $seconds"
+		return
+	fi
+	echo "FAIL $name ($kernel) $seconds: $line"
+	tail -n 25 "$dir/output" | sed 's/^/     /'
+	head -n 15 "$dir/faults" | sed 's/^/     log: /'
+	echo "     see ${dir#"$BLKCTL_TREE/"}"
+}
+
+# run_unit RESULT-FILE KERNEL SCENARIO...: goes on in a new guest after one that
+# died or was left in disorder.
+run_unit() {
+	local out=$1 kernel=$2 guest status first name ran
+	shift 2
+	while (($#)); do
+		guest=$BUILD/results/guest-$1-$kernel
+		rm -rf "$guest"
+		mkdir -p "$guest"
+		for name in "$@"; do
+			rm -rf "$BUILD/results/$name-$kernel"
+			scenario_timeout "$kernel" "$name" >"$guest/$name.timeout"
+		done
+		unit_options "$kernel" "$@"
+		status=0
+		BLKCTL_MODULE_DIR=$(module_dir "$kernel") BLKCTL_BIN=$BUILD/ctl/blkctl \
+			"$BLKCTL_TREE/tools/vm" "${OPTIONS[@]}" --results "$guest" -- \
+			"$BLKCTL_TREE/tools/lib/scenario-guest.sh" "$@" >"$guest/vm.out" 2>&1 || status=$?
+		first=1
+		ran=0
+		for name in "$@"; do
+			[[ -d $guest/$name || first -eq 1 ]] || break
+			judge "$kernel" "$name" "$guest" $first $status >>"$out"
+			first=0
+			ran=$((ran + 1))
+		done
+		shift $ran
+	done
+}
