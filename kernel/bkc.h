@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dm-blkcopy: internal types, and what each file offers the others.
+ *
+ *	target.c	the target type: ctr, dtr, suspend, resume, limits
+ *	args.c		the table line's words to and from struct bkc_params
+ *	state.c		the state object and the registry tables share it by
+ *	map.c		the block map: two validity bits a block
+ *	range.c		ranges in flight, hashed; who may go, who waits
+ *	io.c		map and end_io: reads, writes, dual writes, flushes
+ *	copy.c		one copy of one run: read, scan, write, publish
+ *	copier.c	which run is copied next, and when
+ *	phase.c		pivot, abort, leg errors and their policy, events
+ *	status.c	the status and table lines
+ *	message.c	dmsetup message
+ *
+ * Locks, in the order they may nest:
+ *	registry mutex, bkc_state.tables_lock	process context, outermost
+ *	bkc_bucket.lock				any context, irqs off
+ *	bkc_state.lock				any context, irqs off, innermost
+ */
+#ifndef BKC_H
+#define BKC_H
+
+#include <linux/atomic.h>
+#include <linux/bio.h>
+#include <linux/bitmap.h>
+#include <linux/blkdev.h>
+#include <linux/device-mapper.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "uapi/blkcopy.h"
+
+#define DM_MSG_PREFIX "blkcopy"
+
+/*
+ * A region is the unit the range lock hashes by: a write in flight and a run
+ * being copied never cross one, so each needs the lock of one bucket only.
+ */
+#define BKC_REGION_SHIFT	11		/* sectors: 1 MiB */
+#define BKC_REGION_SECTORS	(1U << BKC_REGION_SHIFT)
+#define BKC_BUCKET_BITS		10
+#define BKC_BUCKETS		(1U << BKC_BUCKET_BITS)
+#define BKC_RUN_BLOCKS_MAX	(BKC_REGION_SECTORS / BLKCOPY_BLOCK_SECTORS_MIN)
+#define BKC_RUN_PAGES_MAX	(BKC_REGION_SECTORS >> (PAGE_SHIFT - SECTOR_SHIFT))
+
+enum bkc_leg {
+	BKC_BASE,
+	BKC_TOP,
+	BKC_LEGS,
+};
+
+/* Where a block's data is valid. A fresh map is all zero: base only. */
+enum bkc_valid {
+	BKC_IN_BASE,
+	BKC_IN_BOTH,
+	BKC_IN_TOP,
+	BKC_IN_NONE,	/* reads as zeros */
+	BKC_VALID_NR,
+};
+
+/* Indexes bkc_modes[]. */
+enum bkc_mode_id {
+	BKC_MODE_TRACK,
+	BKC_MODE_MIRROR,
+	BKC_MODE_NR,
+};
+
+enum bkc_phase {
+	BKC_PHASE_IDLE,
+	BKC_PHASE_COPYING,
+	BKC_PHASE_SYNCED,
+	BKC_PHASE_PIVOTED,
+	BKC_PHASE_ABORTED,
+};
+
+/*
+ * The mode word of the fast path: where I/O goes while every block is alike.
+ * BKC_ROUTE_MAP: reads go to base, writes ask the map and the range lock.
+ */
+enum bkc_route {
+	BKC_ROUTE_BASE,
+	BKC_ROUTE_TOP,
+	BKC_ROUTE_MAP,
+};
+
+enum bkc_write {
+	BKC_WRITE_BASE,		/* base alone; the block is, or becomes, base-only */
+	BKC_WRITE_DUAL,		/* both legs in parallel */
+	BKC_WRITE_NONE,		/* no such state in this mode */
+};
+
+enum bkc_policy {
+	BKC_POLICY_REPORT,
+	BKC_POLICY_IGNORE,
+	BKC_POLICY_STOP,
+	BKC_POLICY_ENOSPC,
+};
+
+/* What a mode does, one row each; see bkc_modes[] in target.c. */
+struct bkc_mode {
+	const char *name;
+	bool has_top;		/* the table names a top, blocks have state */
+	bool has_copier;	/* takes the parameters of a copy */
+	enum bkc_phase first_phase;
+	enum bkc_route first_route;
+	enum bkc_write write[BKC_VALID_NR];
+};
+
+extern const struct bkc_mode bkc_modes[BKC_MODE_NR];
+
+enum bkc_param_id {
+	BKC_PARAM_RATE,
+	BKC_PARAM_INFLIGHT,
+	BKC_PARAM_RUN,
+	BKC_PARAM_SEGMENT,
+	BKC_PARAM_COPY_MODE,
+	BKC_PARAM_ON_BASE_ERROR,
+	BKC_PARAM_ON_TOP_ERROR,
+	BKC_PARAM_NR,
+};
+
+/* Features and parameters of a table line. */
+struct bkc_params {
+	u32 value[BKC_PARAM_NR];	/* kib, mib, or the index of a word */
+	u32 given;			/* bit per parameter: print it */
+	bool no_discard_passdown;
+	bool detect_zeroes;
+	bool paused;
+	bool nosync;
+};
+
+enum { BKC_COPY_DUAL, BKC_COPY_BACKGROUND };
+
+/*----------------------------------------------------------------
+ * The block map
+ *--------------------------------------------------------------*/
+
+struct bkc_map {
+	u64 *words;		/* 32 blocks a word, two bits each */
+	u64 flip;		/* xored in: lets a zeroed map mean any one state */
+	sector_t len;
+	u64 nr_blocks;
+	unsigned int block_shift;	/* sectors */
+	/* The states other than base-only, which is what is left. */
+	atomic64_t count[BKC_VALID_NR];
+};
+
+int bkc_map_init(struct bkc_map *map, sector_t len, unsigned int block_sectors,
+		 enum bkc_valid initial, bool stateful);
+void bkc_map_exit(struct bkc_map *map);
+enum bkc_valid bkc_map_get(const struct bkc_map *map, u64 block);
+u64 bkc_map_run(const struct bkc_map *map, u64 first, u64 max,
+		enum bkc_valid *valid);
+u64 bkc_map_find(const struct bkc_map *map, u64 first, u64 end,
+		 enum bkc_valid valid);
+u64 bkc_map_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid);
+
+u64 bkc_map_base_only(const struct bkc_map *map);
+void bkc_map_reset(struct bkc_map *map);
+
+static inline u64 bkc_block_of(const struct bkc_map *map, sector_t sector)
+{
+	return sector >> map->block_shift;
+}
+
+/*----------------------------------------------------------------
+ * Ranges in flight
+ *--------------------------------------------------------------*/
+
+enum bkc_range_kind {
+	BKC_RANGE_NONE,		/* not in a bucket */
+	BKC_RANGE_WRITE_BASE,
+	BKC_RANGE_WRITE_DUAL,
+	BKC_RANGE_COPY,		/* a write over it cancels its blocks */
+	BKC_RANGE_COPY_EXCL,	/* a write over it waits */
+	BKC_RANGE_FLUSH_TOP,	/* not in a bucket either */
+};
+
+struct bkc_range {
+	struct list_head list;	/* bkc_bucket.ranges */
+	sector_t start;		/* of the target, sectors */
+	sector_t end;
+	u8 kind;		/* enum bkc_range_kind */
+};
+
+struct bkc_bucket {
+	spinlock_t lock;
+	struct list_head ranges;
+	struct bio_list parked;	/* in order of arrival */
+} ____cacheline_aligned_in_smp;
+
+/* Per-bio data of tables with a top. */
+struct bkc_io {
+	struct bkc_range range;
+	struct bkc_table *table;
+	atomic_t pending;	/* legs of a dual write still out */
+	blk_status_t status[BKC_LEGS];
+	struct bio clone;	/* to top: embedded, so nothing to allocate */
+};
+
+/*----------------------------------------------------------------
+ * The state of a volume, shared by the tables that name it
+ *--------------------------------------------------------------*/
+
+struct bkc_copy;
+
+struct bkc_state {
+	/* Read on every I/O, written at a change of phase. */
+	enum bkc_route route;
+	bool hold;		/* writes park: a pivot drains */
+	struct bkc_params params;
+	const struct bkc_mode *mode;
+	struct bkc_bucket *buckets;
+	struct bkc_map map;
+	struct block_device *bdev[BKC_LEGS];
+	sector_t start[BKC_LEGS];
+	u32 top_align;		/* sectors; a write of less goes to base alone */
+
+	/* Identity, set once. */
+	struct list_head registry;
+	refcount_t refs;
+	const void *md;		/* "-": the dm device it is kept with */
+	char mem_id[BLKCOPY_META_MEM_ID_MAX + 1];
+	dev_t dev[BKC_LEGS];
+
+	struct mutex tables_lock;
+	struct list_head tables;	/* live ones */
+
+	spinlock_t lock;	/* of what follows, to the next rule */
+	enum bkc_phase phase;
+	unsigned int live;	/* tables between resume and presuspend */
+	bool pivoting;
+	bool sealed;
+	bool top_suspect;	/* a flush of top failed: "in both" is void */
+	u32 top_epoch;		/* a copy begun before a change is void */
+	unsigned long error_flags;	/* bkc_error_flag, for error_work */
+
+	atomic_t errors[BKC_LEGS];
+	atomic64_t copied;	/* bytes, ever */
+	atomic64_t inflight;	/* bytes */
+
+	/* Used by the copier's work alone. */
+	u64 cursor;		/* block */
+	unsigned int pass;
+	unsigned int fruitless;
+	bool pass_errors;	/* lock: a copy failed in this pass */
+	bool pass_copied;	/* lock: a block was published in this pass */
+	unsigned long not_before;	/* jiffies: after a pass with errors */
+	s64 tokens;		/* bytes */
+	unsigned long tokens_at;
+
+	/* The measured rate: two marks, so a window of one to two seconds. */
+	spinlock_t rate_lock;
+	u64 rate_bytes[2];
+	unsigned long rate_at[2];
+
+	spinlock_t copies_lock;
+	struct list_head free_copies;
+	struct bkc_copy *reserve;	/* always there: progress without memory */
+	bool reserve_busy;
+	struct bio_set copy_bios;
+
+	wait_queue_head_t drain_wait;	/* pivot: ranges in flight */
+	wait_queue_head_t copy_wait;	/* presuspend: copies in flight */
+	struct workqueue_struct *io_wq;	/* never waits for I/O */
+	struct workqueue_struct *copy_wq;
+	bool own_wqs;
+	struct work_struct retry_work;
+	DECLARE_BITMAP(retry, BKC_BUCKETS);
+	struct delayed_work copier_work;
+	struct work_struct pivot_work;
+	struct work_struct error_work;
+	struct work_struct event_work;
+};
+
+/* One table line. */
+struct bkc_table {
+	struct bkc_state *s;
+	struct dm_target *ti;
+	const struct bkc_mode *mode;
+	struct dm_dev *dev[BKC_LEGS];
+	sector_t start[BKC_LEGS];
+	u32 block_sectors;
+	char meta[sizeof(BLKCOPY_META_MEM_PREFIX) + BLKCOPY_META_MEM_ID_MAX];
+	struct bkc_params params;
+	struct list_head list;	/* bkc_state.tables */
+	bool resumed;		/* tables_lock: has been live */
+	bool live;		/* tables_lock: is */
+};
+
+/* args.c */
+int bkc_parse_options(struct dm_arg_set *as, const struct bkc_mode *mode,
+		      struct bkc_params *p, char **error);
+int bkc_parse_param(const char *key, const char *word, struct bkc_params *p,
+		    enum bkc_param_id *id);
+void bkc_default_params(struct bkc_params *p);
+ssize_t bkc_print_options(const struct bkc_params *p, char *result,
+			  ssize_t sz, unsigned int maxlen);
+
+/* state.c */
+struct bkc_state *bkc_state_get(struct bkc_table *t, char **error);
+void bkc_state_put(struct bkc_table *t);
+void bkc_state_resume(struct bkc_table *t);
+void bkc_state_presuspend(struct bkc_table *t);
+
+/* range.c */
+enum bkc_verdict {
+	BKC_GO,			/* registered: issue it as range.kind says */
+	BKC_ROUTE_CHANGED,	/* the map is out of use: look at the route */
+	BKC_REFUSE,		/* no such state in this mode: an I/O error */
+	BKC_WAIT,		/* parked, or to be left parked */
+	BKC_VERDICTS,
+};
+
+enum bkc_verdict bkc_range_admit(struct bkc_state *s, struct bio *bio,
+				 struct bkc_io *io, sector_t start,
+				 unsigned int len);
+void bkc_range_done(struct bkc_state *s, struct bkc_io *io);
+unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
+				  u64 block, unsigned int nr, bool exclusive);
+bool bkc_range_copy_ready(struct bkc_state *s, struct bkc_copy *copy);
+unsigned int bkc_range_end_copy(struct bkc_state *s, struct bkc_copy *copy,
+				bool ok);
+void bkc_range_retry_all(struct bkc_state *s);
+void bkc_range_sync(struct bkc_state *s);
+bool bkc_range_quiet(struct bkc_state *s);
+void bkc_range_retry_work(struct work_struct *work);
+int bkc_buckets_init(struct bkc_state *s);
+
+/* io.c */
+int bkc_map_bio(struct dm_target *ti, struct bio *bio);
+int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
+void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict);
+
+/* copy.c */
+enum bkc_copy_step {
+	BKC_STEP_WAIT,		/* exclusive: for the writes in flight */
+	BKC_STEP_BUSY,		/* an I/O is in flight */
+	BKC_STEP_SCAN,
+	BKC_STEP_PEEKED,
+	BKC_STEP_WRITE,
+};
+
+struct bkc_copy {
+	struct bkc_range range;
+	struct bkc_state *s;
+	struct list_head list;	/* bkc_state.free_copies */
+	struct work_struct work;
+	enum bkc_copy_step step;	/* leaves WAIT under the bucket lock */
+	u64 block;
+	unsigned int nr_blocks;
+	u32 epoch;		/* bkc_state.top_epoch when it began */
+	bool zeroing;		/* zero blocks go out as WRITE_ZEROES */
+	atomic_t pending;
+	blk_status_t status[BKC_LEGS];
+	DECLARE_BITMAP(cancelled, BKC_RUN_BLOCKS_MAX);	/* bucket lock */
+	DECLARE_BITMAP(zero, BKC_RUN_BLOCKS_MAX);
+	unsigned int nr_pages;
+	struct page *pages[BKC_RUN_PAGES_MAX];
+};
+
+struct bkc_copy *bkc_copy_get(struct bkc_state *s, unsigned int *sectors);
+void bkc_copy_put(struct bkc_copy *copy);
+void bkc_copy_start(struct bkc_copy *copy);
+int bkc_copies_init(struct bkc_state *s);
+void bkc_copies_exit(struct bkc_state *s);
+void bkc_copies_trim(struct bkc_state *s);
+
+/* copier.c */
+void bkc_copier_work(struct work_struct *work);
+void bkc_copier_kick(struct bkc_state *s);
+void bkc_copier_stop(struct bkc_state *s);
+void bkc_copier_account(struct bkc_state *s, u64 bytes);
+u64 bkc_copier_rate_kib(struct bkc_state *s);
+
+/* phase.c */
+enum bkc_error_flag {
+	BKC_ERR_BASE_COPY,	/* a copy could not read base */
+	BKC_ERR_TOP,
+	BKC_ERR_TOP_NOSPC,
+};
+
+void bkc_leg_error(struct bkc_state *s, enum bkc_leg leg, blk_status_t status,
+		   bool by_copy);
+void bkc_top_suspect(struct bkc_state *s);
+bool bkc_error_counts(blk_status_t status, struct bio *bio);
+int bkc_pivot(struct bkc_state *s);
+int bkc_abort(struct bkc_state *s);
+int bkc_set_paused(struct bkc_state *s, bool paused);
+void bkc_pivot_work(struct work_struct *work);
+void bkc_error_work(struct work_struct *work);
+void bkc_event_work(struct work_struct *work);
+void bkc_event(struct bkc_state *s);
+void bkc_drop_top(struct bkc_state *s);
+bool bkc_phase_copies(enum bkc_phase phase);
+
+/* status.c, message.c */
+void bkc_status(struct dm_target *ti, status_type_t type,
+		unsigned int status_flags, char *result, unsigned int maxlen);
+int bkc_message(struct dm_target *ti, unsigned int argc, char **argv,
+		char *result, unsigned int maxlen);
+
+#endif /* BKC_H */

@@ -1,0 +1,1 @@
+/work/main/kernel/state.c

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between the kernels we build on, in one place. BKC_HAVE_* come
+ * from compile probes, never from version numbers: distributions
+ * backport.
+ */
+#ifndef BKC_COMPAT_H
+#define BKC_COMPAT_H
+
+#ifdef BKC_PROBES_DO_NOT_COMPILE
+#error "probe.sh cannot compile against this kernel"
+#endif
+
+#include <linux/blkdev.h>
+#include <linux/device-mapper.h>
+#include <linux/workqueue.h>
+
+#ifdef BKC_HAVE_WQ_PERCPU
+#define BKC_WQ_PERCPU	WQ_PERCPU
+#else
+#define BKC_WQ_PERCPU	0
+#endif
+
+/* In ctr: pages must not change while both legs read them. */
+static inline void bkc_ctr_stable_writes(struct dm_target *ti)
+{
+#ifdef BKC_HAVE_TI_STABLE_WRITES
+	ti->needs_stable_writes = true;
+#endif
+}
+
+/* In io_hints: the same, where it is a queue limit. */
+static inline void bkc_limits_stable_writes(struct queue_limits *limits)
+{
+#ifndef BKC_HAVE_TI_STABLE_WRITES
+	limits->features |= BLK_FEAT_STABLE_WRITES;
+#endif
+}
+
+/* In io_hints: discards we swallow need no support from below. */
+static inline void bkc_limits_own_discard(struct queue_limits *limits,
+					  unsigned int granularity)
+{
+	limits->discard_granularity = granularity;
+	limits->max_hw_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
+	limits->max_discard_sectors = limits->max_hw_discard_sectors;
+}
+
+/* In ctr: flushes may go to every device of the table without asking us. */
+static inline void bkc_ctr_flush_bypass(struct dm_target *ti)
+{
+#ifdef BKC_HAVE_FLUSH_BYPASS
+	ti->flush_bypasses_map = true;
+#endif
+}
+
+#endif /* BKC_COMPAT_H */

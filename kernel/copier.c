@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The copier: which run is copied next, and when. One work item, so its cursor
+ * and tokens need no lock.
+ *
+ * It goes over the map in passes. The first takes runs as long as it may and
+ * gives way to every write (BKC_RANGE_COPY). What is left after it was being
+ * written just then; the passes that follow take it in short runs that writes
+ * wait for (BKC_RANGE_COPY_EXCL), so a copy always comes to an end.
+ *
+ * Whatever lets it go on kicks it: the end of a copy, a block that became
+ * base-only, a message, a resume.
+ */
+#include <linux/jiffies.h>
+
+#include "bkc.h"
+
+#define EXCL_RUN_SECTORS	512U	/* a write waits for 256 KiB at most */
+#define RETRY_DELAY		(HZ / 10)
+#define RETRY_DELAY_MAX		(5 * HZ)
+#define RATE_SLICES		4	/* a run is at most this part of a second */
+
+/* Any context. */
+void bkc_copier_kick(struct bkc_state *s)
+{
+	mod_delayed_work(s->copy_wq, &s->copier_work, 0);
+}
+
+static bool may_run(struct bkc_state *s)
+{
+	bool may;
+
+	spin_lock_irq(&s->lock);
+	may = s->live && bkc_phase_copies(s->phase) && !s->pivoting &&
+	      !s->params.paused && !s->top_suspect;
+	spin_unlock_irq(&s->lock);
+	return may;
+}
+
+/* Look again after @delay jiffies, or when kicked. */
+static void later(struct bkc_state *s, unsigned long delay)
+{
+	queue_delayed_work(s->copy_wq, &s->copier_work, delay);
+}
+
+/*----------------------------------------------------------------
+ * Rate: as asked for, and as measured
+ *--------------------------------------------------------------*/
+
+/* Jiffies until the next copy may start; 0: now. Bytes are paid by spend(). */
+static unsigned long rate_delay(struct bkc_state *s, u64 rate)
+{
+	unsigned long now = jiffies, elapsed = now - s->tokens_at;
+	s64 burst = max_t(s64, rate / RATE_SLICES, 1);
+
+	if (!rate)
+		return 0;
+	/* A second's worth at most, so the product cannot overflow. */
+	elapsed = min_t(unsigned long, elapsed, HZ);
+	s->tokens = min_t(s64, s->tokens + div_u64(rate * elapsed, HZ), burst);
+	s->tokens_at = now;
+	if (s->tokens > 0)
+		return 0;
+	/* In slices of a second: the rate may be raised meanwhile. */
+	return clamp_t(u64, div64_u64((u64)-s->tokens * HZ, rate) + 1, 1, HZ);
+}
+
+static u64 rate_bytes(struct bkc_state *s)
+{
+	return (u64)READ_ONCE(s->params.value[BKC_PARAM_RATE]) << 10;
+}
+
+/* Any context. */
+void bkc_copier_account(struct bkc_state *s, u64 bytes)
+{
+	atomic64_add(bytes, &s->copied);
+}
+
+/*
+ * The rate over the last one to two seconds, kib/s. Marks move on only when
+ * somebody asks, so a question after a long silence averages over it.
+ */
+u64 bkc_copier_rate_kib(struct bkc_state *s)
+{
+	u64 copied = atomic64_read(&s->copied), rate;
+	unsigned long now = jiffies, span;
+
+	spin_lock_irq(&s->rate_lock);
+	if (time_after_eq(now, s->rate_at[1] + HZ)) {
+		s->rate_bytes[0] = s->rate_bytes[1];
+		s->rate_at[0] = s->rate_at[1];
+		s->rate_bytes[1] = copied;
+		s->rate_at[1] = now;
+	}
+	span = max(now - s->rate_at[0], 1UL);
+	rate = div_u64(((copied - s->rate_bytes[0]) >> 10) * HZ, span);
+	spin_unlock_irq(&s->rate_lock);
+	return rate;
+}
+
+/*----------------------------------------------------------------
+ * The end of the copy
+ *--------------------------------------------------------------*/
+
+static bool set_phase(struct bkc_state *s, enum bkc_phase from,
+		      enum bkc_phase to)
+{
+	bool changed;
+
+	if (READ_ONCE(s->phase) != from)
+		return false;
+	spin_lock_irq(&s->lock);
+	changed = s->phase == from;
+	if (changed)
+		s->phase = to;
+	spin_unlock_irq(&s->lock);
+	if (changed)
+		bkc_event(s);
+	return changed;
+}
+
+/*
+ * Everything is in both. "synced" is told after a flush, so that what was
+ * copied does not hang on top's cache. Returns false when blocks have become
+ * base-only meanwhile.
+ */
+static bool synced(struct bkc_state *s)
+{
+	int r;
+
+	s->cursor = 0;
+	s->pass = 0;
+	s->fruitless = 0;
+	if (READ_ONCE(s->phase) == BKC_PHASE_SYNCED)
+		return true;
+	bkc_copies_trim(s);
+	r = blkdev_issue_flush(s->bdev[BKC_TOP]);
+	if (r) {
+		bkc_top_suspect(s);
+		bkc_leg_error(s, BKC_TOP, errno_to_blk_status(r), true);
+		return true;
+	}
+	set_phase(s, BKC_PHASE_COPYING, BKC_PHASE_SYNCED);
+	/*
+	 * Pairs with bkc_map_set() in __admit: either the writer sees synced
+	 * and its kick is not lost, or the block it changed is seen here.
+	 */
+	smp_mb();
+	return !bkc_map_base_only(&s->map);
+}
+
+/* Too many passes brought nothing: pause, and let somebody look. */
+static void stalled(struct bkc_state *s)
+{
+	DMERR_LIMIT("copy stalled: %u passes copied nothing; paused",
+		    BLKCOPY_RETRY_PASSES);
+	s->fruitless = 0;
+	bkc_set_paused(s, true);
+	bkc_event(s);
+}
+
+/* The cursor is at the end and no copy is in flight: the next pass. */
+static unsigned long next_pass(struct bkc_state *s)
+{
+	unsigned long delay = 0;
+
+	spin_lock_irq(&s->lock);
+	if (s->pass_copied || !s->pass_errors)
+		s->fruitless = 0;
+	else
+		s->fruitless++;
+	if (s->pass_errors)
+		delay = min_t(unsigned long, RETRY_DELAY << s->fruitless,
+			      RETRY_DELAY_MAX);
+	s->pass_errors = false;
+	s->pass_copied = false;
+	spin_unlock_irq(&s->lock);
+	s->cursor = 0;
+	s->pass++;
+	return delay;
+}
+
+/*----------------------------------------------------------------
+ * The next run
+ *--------------------------------------------------------------*/
+
+static unsigned int run_wanted(struct bkc_state *s, u64 rate)
+{
+	unsigned int block = 1U << s->map.block_shift;
+	unsigned int sectors = s->params.value[BKC_PARAM_RUN] << 1;
+
+	if (s->pass)
+		sectors = min(sectors, EXCL_RUN_SECTORS);
+	if (rate)
+		sectors = min_t(u64, sectors,
+				(rate / RATE_SLICES) >> SECTOR_SHIFT);
+	return max(sectors, block);
+}
+
+/*
+ * Start one copy at or after the cursor. Returns false when there is nothing
+ * more to start now; somebody will kick.
+ */
+static bool start_one(struct bkc_state *s, u64 rate)
+{
+	unsigned int sectors = run_wanted(s, rate), nr, room;
+	struct bkc_copy *copy;
+	u64 block;
+
+	block = bkc_map_find(&s->map, s->cursor, s->map.nr_blocks, BKC_IN_BASE);
+	s->cursor = block;
+	if (block == s->map.nr_blocks)
+		return true;
+	set_phase(s, BKC_PHASE_SYNCED, BKC_PHASE_COPYING);
+	copy = bkc_copy_get(s, &sectors);
+	if (!copy) {
+		later(s, RETRY_DELAY);
+		return false;
+	}
+	/* Up to the end of its region, and of the map. */
+	room = BKC_REGION_SECTORS -
+	       (((sector_t)block << s->map.block_shift) &
+		(BKC_REGION_SECTORS - 1));
+	nr = min(sectors, room) >> s->map.block_shift;
+	nr = min_t(u64, nr, s->map.nr_blocks - block);
+	nr = bkc_range_begin_copy(s, copy, block, nr, s->pass > 0);
+	if (!nr) {
+		/* Written just now, or still being copied: the next pass. */
+		bkc_copy_put(copy);
+		s->cursor++;
+		return true;
+	}
+	s->cursor += nr;
+	s->tokens -= (u64)nr << (s->map.block_shift + SECTOR_SHIFT);
+	bkc_copy_start(copy);
+	return true;
+}
+
+/* At the end of the map. Returns false when there is nothing to do now. */
+static bool end_of_pass(struct bkc_state *s)
+{
+	unsigned long delay;
+
+	if (atomic64_read(&s->inflight))
+		return false;
+	if (!bkc_map_base_only(&s->map))
+		return !synced(s);
+	delay = next_pass(s);
+	if (s->fruitless >= BLKCOPY_RETRY_PASSES) {
+		stalled(s);
+		return false;
+	}
+	/* Kept apart from the work's own delay, which any kick cuts short. */
+	s->not_before = jiffies + delay;
+	return true;
+}
+
+void bkc_copier_work(struct work_struct *work)
+{
+	struct bkc_state *s = container_of(to_delayed_work(work),
+					   struct bkc_state, copier_work);
+	u64 rate, limit;
+	unsigned long delay;
+
+	while (may_run(s)) {
+		if (time_before(jiffies, s->not_before)) {
+			later(s, s->not_before - jiffies);
+			return;
+		}
+		if (s->cursor >= s->map.nr_blocks) {
+			if (!end_of_pass(s))
+				return;
+			continue;
+		}
+		limit = (u64)READ_ONCE(s->params.value[BKC_PARAM_INFLIGHT]) << 10;
+		if (atomic64_read(&s->inflight) >= limit)
+			return;
+		rate = rate_bytes(s);
+		delay = rate_delay(s, rate);
+		if (delay) {
+			later(s, delay);
+			return;
+		}
+		if (!start_one(s, rate))
+			return;
+		cond_resched();
+	}
+}
+
+/*
+ * No copy is in flight when this returns, and none starts while no table is
+ * live. Process context; waits for the copies' I/O.
+ */
+void bkc_copier_stop(struct bkc_state *s)
+{
+	cancel_delayed_work_sync(&s->copier_work);
+	wait_event(s->copy_wait, !atomic64_read(&s->inflight));
+	/* The last copy_done() has kicked, and let go of the lock. */
+	spin_lock_irq(&s->copy_wait.lock);
+	spin_unlock_irq(&s->copy_wait.lock);
+	cancel_delayed_work_sync(&s->copier_work);
+	bkc_copies_trim(s);
+}

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One copy of one run of blocks, base to top, with its own buffer. The steps,
+ * one function each:
+ *
+ *  1. copier.c has registered the run in the range lock (bkc_copy_start). An
+ *     exclusive copy waits here for the writes in flight over it.
+ *  2. read_run: one bio from base.
+ *  3. scan_run: with detect_zeroes, which blocks are zeros? A top that cannot
+ *     zero is read there first (peek_top, peeked).
+ *  4. write_run: blocks of zeros become WRITE_ZEROES, which may leave a hole.
+ *  5. copy_done: publish what no write has cancelled, let the copier go on.
+ *
+ * Steps 2 to 4 begin in a work of copy_wq, as submitting may sleep; the end
+ * of an I/O is any context.
+ */
+#include <linux/highmem.h>
+#include <linux/ioprio.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "bkc.h"
+
+#define SECTORS_PER_PAGE	(PAGE_SIZE >> SECTOR_SHIFT)
+#define COPY_BIOS		16	/* reserve of the bio set */
+
+/*----------------------------------------------------------------
+ * Buffers. Copies are kept while the copier is at work, so their pages are
+ * allocated once; one is always there, so that a copy goes on without memory.
+ *--------------------------------------------------------------*/
+
+static void copy_work(struct work_struct *work);
+
+static unsigned int copy_sectors(const struct bkc_copy *copy)
+{
+	return copy->nr_pages * SECTORS_PER_PAGE;
+}
+
+/* Process context: its work may be queued still, with nothing to do. */
+static void copy_free(struct bkc_copy *copy)
+{
+	cancel_work_sync(&copy->work);
+	while (copy->nr_pages)
+		__free_page(copy->pages[--copy->nr_pages]);
+	kfree(copy);
+}
+
+static void copy_grow(struct bkc_copy *copy, unsigned int sectors, gfp_t gfp)
+{
+	while (copy_sectors(copy) < sectors) {
+		struct page *page = alloc_page(gfp);
+
+		if (!page)
+			return;
+		copy->pages[copy->nr_pages++] = page;
+	}
+}
+
+static struct bkc_copy *copy_alloc(struct bkc_state *s, gfp_t gfp)
+{
+	struct bkc_copy *copy = kzalloc(sizeof(*copy), gfp);
+
+	if (copy) {
+		copy->s = s;
+		INIT_WORK(&copy->work, copy_work);
+	}
+	return copy;
+}
+
+/**
+ * bkc_copy_get - a copy with a buffer
+ * @s: state
+ * @sectors: wanted; set to what the buffer holds, a block at least
+ *
+ * Process context; does not wait for memory. NULL when there is none and the
+ * reserve is in use: try again when a copy has ended.
+ */
+struct bkc_copy *bkc_copy_get(struct bkc_state *s, unsigned int *sectors)
+{
+	const gfp_t gfp = GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN;
+	unsigned int block_sectors = 1U << s->map.block_shift;
+	struct bkc_copy *copy;
+
+	spin_lock_irq(&s->copies_lock);
+	copy = list_first_entry_or_null(&s->free_copies, struct bkc_copy, list);
+	if (copy)
+		list_del(&copy->list);
+	spin_unlock_irq(&s->copies_lock);
+
+	if (!copy)
+		copy = copy_alloc(s, gfp);
+	if (copy) {
+		copy_grow(copy, *sectors, gfp);
+		if (copy_sectors(copy) < block_sectors) {
+			copy_free(copy);
+			copy = NULL;
+		}
+	}
+	if (!copy) {
+		spin_lock_irq(&s->copies_lock);
+		if (!s->reserve_busy) {
+			s->reserve_busy = true;
+			copy = s->reserve;
+		}
+		spin_unlock_irq(&s->copies_lock);
+	}
+	if (copy)
+		*sectors = min(*sectors, round_down(copy_sectors(copy),
+						    block_sectors));
+	return copy;
+}
+
+/* Any context. */
+void bkc_copy_put(struct bkc_copy *copy)
+{
+	struct bkc_state *s = copy->s;
+	unsigned long flags;
+
+	spin_lock_irqsave(&s->copies_lock, flags);
+	if (copy == s->reserve)
+		s->reserve_busy = false;
+	else
+		list_add(&copy->list, &s->free_copies);
+	spin_unlock_irqrestore(&s->copies_lock, flags);
+}
+
+/* Give the buffers back; those in flight come back to the list later. */
+void bkc_copies_trim(struct bkc_state *s)
+{
+	struct bkc_copy *copy, *next;
+	LIST_HEAD(list);
+
+	spin_lock_irq(&s->copies_lock);
+	list_splice_init(&s->free_copies, &list);
+	spin_unlock_irq(&s->copies_lock);
+	list_for_each_entry_safe(copy, next, &list, list)
+		copy_free(copy);
+}
+
+int bkc_copies_init(struct bkc_state *s)
+{
+	unsigned int sectors = max(1U << s->map.block_shift,
+				   (unsigned int)SECTORS_PER_PAGE);
+	int r;
+
+	r = bioset_init(&s->copy_bios, COPY_BIOS, 0, BIOSET_NEED_BVECS);
+	if (r)
+		return r;
+	s->reserve = copy_alloc(s, GFP_KERNEL);
+	if (!s->reserve)
+		return -ENOMEM;
+	copy_grow(s->reserve, sectors, GFP_KERNEL);
+	return copy_sectors(s->reserve) < sectors ? -ENOMEM : 0;
+}
+
+void bkc_copies_exit(struct bkc_state *s)
+{
+	bkc_copies_trim(s);
+	if (s->reserve)
+		copy_free(s->reserve);
+	bioset_exit(&s->copy_bios);
+}
+
+/*----------------------------------------------------------------
+ * Steps
+ *--------------------------------------------------------------*/
+
+static unsigned int run_sectors(const struct bkc_copy *copy)
+{
+	return copy->range.end - copy->range.start;
+}
+
+/* Step 5, any context. */
+static void copy_done(struct bkc_copy *copy)
+{
+	struct bkc_state *s = copy->s;
+	blk_status_t base = copy->status[BKC_BASE];
+	blk_status_t top = copy->status[BKC_TOP];
+	unsigned int sectors = run_sectors(copy), published;
+	unsigned long flags;
+
+	published = bkc_range_end_copy(s, copy, !base && !top);
+	if (base)
+		bkc_leg_error(s, BKC_BASE, base, true);
+	if (top)
+		bkc_leg_error(s, BKC_TOP, top, true);
+	spin_lock_irqsave(&s->lock, flags);
+	s->pass_errors |= base || top;
+	s->pass_copied |= published > 0;
+	spin_unlock_irqrestore(&s->lock, flags);
+	if (published)
+		bkc_copier_account(s, min_t(u64, sectors,
+					    (u64)published <<
+					    s->map.block_shift) << SECTOR_SHIFT);
+	bkc_copy_put(copy);
+
+	/* The last touch of s: bkc_copier_stop() waits for this lock. */
+	spin_lock_irqsave(&s->copy_wait.lock, flags);
+	if (!atomic64_sub_return((u64)sectors << SECTOR_SHIFT, &s->inflight))
+		wake_up_locked(&s->copy_wait);
+	bkc_copier_kick(s);
+	spin_unlock_irqrestore(&s->copy_wait.lock, flags);
+}
+
+static struct bio *copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
+			    unsigned int from, unsigned int vecs,
+			    blk_opf_t opf, bio_end_io_t *end_io)
+{
+	struct bkc_state *s = copy->s;
+	struct bio *bio = bio_alloc_bioset(s->bdev[leg], vecs, opf, GFP_NOIO,
+					   &s->copy_bios);
+
+	bio->bi_iter.bi_sector = s->start[leg] + copy->range.start + from;
+	bio->bi_ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 7);
+	bio->bi_end_io = end_io;
+	bio->bi_private = copy;
+	return bio;
+}
+
+/* The bio's pages are from..to of the run, in sectors of the buffer. */
+static void add_buffer(struct bkc_copy *copy, struct bio *bio,
+		      unsigned int from, unsigned int to)
+{
+	while (from < to) {
+		unsigned int skip = from % SECTORS_PER_PAGE;
+		unsigned int n = min_t(unsigned int, to - from,
+				       SECTORS_PER_PAGE - skip);
+
+		__bio_add_page(bio, copy->pages[from / SECTORS_PER_PAGE],
+			       n << SECTOR_SHIFT, skip << SECTOR_SHIFT);
+		from += n;
+	}
+}
+
+static bool is_zero(const struct bkc_copy *copy, unsigned int from,
+		    unsigned int to)
+{
+	while (from < to) {
+		unsigned int skip = from % SECTORS_PER_PAGE;
+		unsigned int n = min_t(unsigned int, to - from,
+				       SECTORS_PER_PAGE - skip);
+		void *p = kmap_local_page(copy->pages[from / SECTORS_PER_PAGE]);
+		bool zero = !memchr_inv(p + (skip << SECTOR_SHIFT), 0,
+					n << SECTOR_SHIFT);
+
+		kunmap_local(p);
+		if (!zero)
+			return false;
+		from += n;
+	}
+	return true;
+}
+
+static void block_sectors(const struct bkc_copy *copy, unsigned int i,
+			  unsigned int *from, unsigned int *to)
+{
+	*from = i << copy->s->map.block_shift;
+	*to = min(*from + (1U << copy->s->map.block_shift), run_sectors(copy));
+}
+
+/* Which blocks of the run are zeros; returns how many. */
+static unsigned int find_zero_blocks(struct bkc_copy *copy)
+{
+	unsigned int i, from, to;
+
+	for (i = 0; i < copy->nr_blocks; i++) {
+		block_sectors(copy, i, &from, &to);
+		__assign_bit(i, copy->zero, is_zero(copy, from, to));
+	}
+	return bitmap_weight(copy->zero, copy->nr_blocks);
+}
+
+/* One I/O to top for blocks first..last-1 of the run. */
+static void top_segment(struct bkc_copy *copy, unsigned int first,
+			unsigned int last, blk_opf_t opf, bio_end_io_t *end_io)
+{
+	unsigned int from, to, ignored;
+	struct bio *bio;
+
+	block_sectors(copy, first, &from, &ignored);
+	block_sectors(copy, last - 1, &ignored, &to);
+	if ((opf & REQ_OP_MASK) == REQ_OP_WRITE_ZEROES) {
+		bio = copy_bio(copy, BKC_TOP, from, 0, opf, end_io);
+		bio->bi_iter.bi_size = (to - from) << SECTOR_SHIFT;
+	} else {
+		bio = copy_bio(copy, BKC_TOP, from,
+			       DIV_ROUND_UP(to - from, SECTORS_PER_PAGE),
+			       opf, end_io);
+		add_buffer(copy, bio, from, to);
+	}
+	atomic_inc(&copy->pending);
+	submit_bio_noacct(bio);
+}
+
+/* The next step begins in a work of copy_wq. Any context. */
+static void copy_next(struct bkc_copy *copy, enum bkc_copy_step step)
+{
+	/* Pairs with the xchg in copy_work(). */
+	smp_store_release(&copy->step, step);
+	queue_work(copy->s->copy_wq, &copy->work);
+}
+
+static void write_put(struct bkc_copy *copy)
+{
+	if (!atomic_dec_and_test(&copy->pending))
+		return;
+	if (copy->status[BKC_TOP] && copy->zeroing) {
+		/* Top would not zero, or failed: write it all, once. */
+		copy->zeroing = false;
+		bitmap_zero(copy->zero, BKC_RUN_BLOCKS_MAX);
+		copy_next(copy, BKC_STEP_WRITE);
+		return;
+	}
+	copy_done(copy);
+}
+
+static void write_endio(struct bio *bio)
+{
+	struct bkc_copy *copy = bio->bi_private;
+
+	if (bio->bi_status)
+		copy->status[BKC_TOP] = bio->bi_status;
+	bio_put(bio);
+	write_put(copy);
+}
+
+/*
+ * Step 4. What a write has cancelled meanwhile is written all the same: it
+ * will be copied again.
+ */
+static void write_run(struct bkc_copy *copy)
+{
+	unsigned int first, last;
+
+	copy->status[BKC_TOP] = BLK_STS_OK;
+	atomic_set(&copy->pending, 1);
+	for_each_clear_bitrange(first, last, copy->zero, copy->nr_blocks)
+		top_segment(copy, first, last, REQ_OP_WRITE, write_endio);
+	if (copy->zeroing)
+		for_each_set_bitrange(first, last, copy->zero, copy->nr_blocks)
+			top_segment(copy, first, last, REQ_OP_WRITE_ZEROES,
+				    write_endio);
+	write_put(copy);
+}
+
+static void peek_put(struct bkc_copy *copy)
+{
+	if (atomic_dec_and_test(&copy->pending))
+		copy_next(copy, BKC_STEP_PEEKED);
+}
+
+static void peek_endio(struct bio *bio)
+{
+	struct bkc_copy *copy = bio->bi_private;
+
+	if (bio->bi_status)
+		copy->status[BKC_TOP] = bio->bi_status;
+	bio_put(bio);
+	peek_put(copy);
+}
+
+/*
+ * Step 3a, for a top that cannot zero (a thin volume): what reads as zeros
+ * there already needs no write, and stays a hole.
+ */
+static void peek_top(struct bkc_copy *copy)
+{
+	unsigned int first, last;
+
+	atomic_set(&copy->pending, 1);
+	for_each_set_bitrange(first, last, copy->zero, copy->nr_blocks)
+		top_segment(copy, first, last, REQ_OP_READ, peek_endio);
+	peek_put(copy);
+}
+
+/* Step 3b: the zero blocks' pages hold what top has. */
+static void peeked(struct bkc_copy *copy)
+{
+	unsigned int i, from, to;
+
+	for_each_set_bit(i, copy->zero, copy->nr_blocks) {
+		block_sectors(copy, i, &from, &to);
+		if (!copy->status[BKC_TOP] && is_zero(copy, from, to))
+			continue;
+		__clear_bit(i, copy->zero);
+		for (; from < to; from += SECTORS_PER_PAGE)
+			clear_highpage(copy->pages[from / SECTORS_PER_PAGE]);
+	}
+	write_run(copy);
+}
+
+/* Step 3 */
+static void scan_run(struct bkc_copy *copy)
+{
+	bitmap_zero(copy->zero, BKC_RUN_BLOCKS_MAX);
+	copy->zeroing = false;
+	if (copy->s->params.detect_zeroes && find_zero_blocks(copy)) {
+		if (!bdev_write_zeroes_sectors(copy->s->bdev[BKC_TOP])) {
+			peek_top(copy);
+			return;
+		}
+		copy->zeroing = true;
+	}
+	write_run(copy);
+}
+
+static void read_endio(struct bio *bio)
+{
+	struct bkc_copy *copy = bio->bi_private;
+
+	copy->status[BKC_BASE] = bio->bi_status;
+	bio_put(bio);
+	if (copy->status[BKC_BASE])
+		copy_done(copy);
+	else
+		copy_next(copy, BKC_STEP_SCAN);
+}
+
+/* Step 2 */
+static void read_run(struct bkc_copy *copy)
+{
+	unsigned int end = run_sectors(copy);
+	struct bio *bio = copy_bio(copy, BKC_BASE, 0,
+				   DIV_ROUND_UP(end, SECTORS_PER_PAGE),
+				   REQ_OP_READ, read_endio);
+
+	add_buffer(copy, bio, 0, end);
+	submit_bio_noacct(bio);
+}
+
+/*
+ * Takes the step that is due, once: it may be queued by more than one write
+ * that ended, and again by what an earlier run of it has started.
+ */
+static void copy_work(struct work_struct *work)
+{
+	struct bkc_copy *copy = container_of(work, struct bkc_copy, work);
+
+	if (READ_ONCE(copy->step) == BKC_STEP_WAIT) {
+		if (bkc_range_copy_ready(copy->s, copy))
+			read_run(copy);
+		return;
+	}
+	switch (xchg(&copy->step, BKC_STEP_BUSY)) {
+	case BKC_STEP_SCAN:
+		scan_run(copy);
+		break;
+	case BKC_STEP_PEEKED:
+		peeked(copy);
+		break;
+	case BKC_STEP_WRITE:
+		write_run(copy);
+		break;
+	default:
+		break;
+	}
+}
+
+/**
+ * bkc_copy_start - copy a registered run
+ * @copy: bkc_range_begin_copy() has registered it
+ *
+ * Process context.
+ */
+void bkc_copy_start(struct bkc_copy *copy)
+{
+	/* Queued by the end of a write, it may have begun already. */
+	copy_work(&copy->work);
+}

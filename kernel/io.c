@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * map and end_io. Nothing here sleeps or allocates: the clone of a dual write
+ * is part of the per-bio data.
+ */
+#include "bkc.h"
+
+static struct bkc_io *io_of(struct bio *bio)
+{
+	return dm_per_bio_data(bio, sizeof(struct bkc_io));
+}
+
+static void remap(struct bkc_table *t, struct bio *bio, enum bkc_leg leg,
+		  sector_t offset)
+{
+	bio_set_dev(bio, t->dev[leg]->bdev);
+	bio->bi_iter.bi_sector = t->start[leg] + offset;
+}
+
+static enum bkc_leg route_leg(enum bkc_route route)
+{
+	return route == BKC_ROUTE_TOP ? BKC_TOP : BKC_BASE;
+}
+
+/* Every block is alike, or it is a read: one leg, decided by the route. */
+static int map_uniform(struct bkc_table *t, struct bio *bio,
+		       enum bkc_route route)
+{
+	if (t->mode->has_top && op_is_write(bio_op(bio))) {
+		io_of(bio)->range.kind = BKC_RANGE_NONE;
+		/* Two flushes come for each; one leg is in use. */
+		if ((bio->bi_opf & REQ_PREFLUSH) &&
+		    dm_bio_get_target_bio_nr(bio)) {
+			bio_endio(bio);
+			return DM_MAPIO_SUBMITTED;
+		}
+	}
+	remap(t, bio, route_leg(route),
+	      dm_target_offset(t->ti, bio->bi_iter.bi_sector));
+	return DM_MAPIO_REMAPPED;
+}
+
+/* dm sends num_flush_bios of them and completes the user's when all have. */
+static int map_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
+{
+	bool top = dm_bio_get_target_bio_nr(bio) == BKC_TOP;
+
+	io->range.kind = top ? BKC_RANGE_FLUSH_TOP : BKC_RANGE_NONE;
+	remap(t, bio, top ? BKC_TOP : BKC_BASE, 0);
+	return DM_MAPIO_REMAPPED;
+}
+
+/* One leg of a dual write is back. True for the last: the write has ended. */
+static bool dual_leg_done(struct bkc_io *io, enum bkc_leg leg,
+			  blk_status_t status)
+{
+	io->status[leg] = status;
+	return atomic_dec_and_test(&io->pending);
+}
+
+/*
+ * Both legs are back. Blocks whose legs may differ become base-only before
+ * the write is acknowledged. Returns the status the user gets: top's failure
+ * is not the user's.
+ */
+static blk_status_t finish_dual(struct bkc_io *io, struct bio *bio)
+{
+	struct bkc_state *s = io->table->s;
+	blk_status_t base = io->status[BKC_BASE], top = io->status[BKC_TOP];
+
+	bkc_range_done(s, io);
+	io->range.kind = BKC_RANGE_NONE;
+	if (unlikely(top) && bkc_error_counts(top, bio))
+		bkc_leg_error(s, BKC_TOP, top, false);
+	if (unlikely(base) && bkc_error_counts(base, bio))
+		bkc_leg_error(s, BKC_BASE, base, false);
+	return base;
+}
+
+static void top_endio(struct bio *clone)
+{
+	struct bio *bio = clone->bi_private;
+	struct bkc_io *io = io_of(bio);
+	blk_status_t status = clone->bi_status;
+
+	bio_uninit(clone);
+	if (!dual_leg_done(io, BKC_TOP, status))
+		return;
+	bio->bi_status = finish_dual(io, bio);
+	/* bio_endio() has run for it, and ended in bkc_end_io(): not twice. */
+	bio->bi_end_io(bio);
+}
+
+/*
+ * Sends the clone of a dual write to top; the caller sends the bio to base.
+ * Neither may be turned away half-way (NOWAIT), and nobody polls for them.
+ */
+static void submit_clone(struct bkc_table *t, struct bio *bio,
+			 struct bkc_io *io)
+{
+	bio->bi_opf &= ~REQ_NOWAIT;
+	bio_clear_polled(bio);
+	io->status[BKC_TOP] = BLK_STS_OK;
+	atomic_set(&io->pending, BKC_LEGS);
+	if (bio_init_clone(t->dev[BKC_TOP]->bdev, &io->clone, bio,
+			   GFP_NOWAIT)) {
+		/* Blocks go back to base-only, as after an error of top. */
+		dual_leg_done(io, BKC_TOP, BLK_STS_RESOURCE);
+		return;
+	}
+	io->clone.bi_iter.bi_sector = t->start[BKC_TOP] + io->range.start;
+	io->clone.bi_end_io = top_endio;
+	io->clone.bi_private = bio;
+	submit_bio_noacct(&io->clone);
+}
+
+/* The write is registered: send what goes to top, aim the bio at base. */
+static void start_write(struct bkc_table *t, struct bio *bio,
+			struct bkc_io *io)
+{
+	if (io->range.kind == BKC_RANGE_WRITE_DUAL)
+		submit_clone(t, bio, io);
+	remap(t, bio, BKC_BASE, io->range.start);
+}
+
+static int map_write(struct bkc_table *t, struct bio *bio)
+{
+	struct bkc_io *io = io_of(bio);
+
+	io->table = t;
+	if (bio->bi_opf & REQ_PREFLUSH)
+		return map_flush(t, bio, io);
+
+	switch (bkc_range_admit(t->s, bio, io,
+				dm_target_offset(t->ti, bio->bi_iter.bi_sector),
+				bio_sectors(bio))) {
+	case BKC_GO:
+		start_write(t, bio, io);
+		return DM_MAPIO_REMAPPED;
+	case BKC_WAIT:
+		return DM_MAPIO_SUBMITTED;
+	case BKC_ROUTE_CHANGED:
+		return map_uniform(t, bio, READ_ONCE(t->s->route));
+	default:
+		return DM_MAPIO_KILL;
+	}
+}
+
+/* target_type.map */
+int bkc_map_bio(struct dm_target *ti, struct bio *bio)
+{
+	struct bkc_table *t = ti->private;
+	enum bkc_route route = READ_ONCE(t->s->route);
+
+	if (unlikely(bio_op(bio) == REQ_OP_DISCARD) &&
+	    t->params.no_discard_passdown) {
+		if (t->mode->has_top)
+			io_of(bio)->range.kind = BKC_RANGE_NONE;
+		bio_endio(bio);
+		return DM_MAPIO_SUBMITTED;
+	}
+	if (route == BKC_ROUTE_MAP && op_is_write(bio_op(bio)))
+		return map_write(t, bio);
+	return map_uniform(t, bio, route);
+}
+
+/*
+ * A bio that was parked may go, or has another way to go. In io_wq, no lock
+ * held.
+ */
+void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict)
+{
+	struct bkc_io *io = io_of(bio);
+	struct bkc_table *t = io->table;
+
+	switch (verdict) {
+	case BKC_GO:
+		start_write(t, bio, io);
+		break;
+	case BKC_ROUTE_CHANGED:
+		io->range.kind = BKC_RANGE_NONE;
+		remap(t, bio, route_leg(READ_ONCE(t->s->route)),
+		      io->range.start);
+		break;
+	default:
+		io->range.kind = BKC_RANGE_NONE;
+		bio_io_error(bio);
+		return;
+	}
+	dm_submit_bio_remap(bio, NULL);
+}
+
+/* An error of a bio that went to one leg alone. */
+static void note_error(struct bkc_table *t, struct bio *bio,
+		       blk_status_t status)
+{
+	bool top = t->dev[BKC_TOP] && bio->bi_bdev == t->dev[BKC_TOP]->bdev;
+
+	if (bkc_error_counts(status, bio))
+		bkc_leg_error(t->s, top ? BKC_TOP : BKC_BASE, status, false);
+}
+
+/* target_type.end_io; any context. */
+int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	struct bkc_table *t = ti->private;
+	struct bkc_io *io;
+
+	if (!t->mode->has_top || !op_is_write(bio_op(bio))) {
+		if (unlikely(*error))
+			note_error(t, bio, *error);
+		return DM_ENDIO_DONE;
+	}
+	io = io_of(bio);
+	switch (io->range.kind) {
+	case BKC_RANGE_WRITE_DUAL:
+		if (!dual_leg_done(io, BKC_BASE, *error))
+			return DM_ENDIO_INCOMPLETE;
+		*error = finish_dual(io, bio);
+		return DM_ENDIO_DONE;
+	case BKC_RANGE_WRITE_BASE:
+		bkc_range_done(t->s, io);
+		if (unlikely(*error))
+			note_error(t, bio, *error);
+		return DM_ENDIO_DONE;
+	case BKC_RANGE_FLUSH_TOP:
+		if (unlikely(*error)) {
+			bkc_top_suspect(t->s);
+			bkc_leg_error(t->s, BKC_TOP, *error, false);
+			*error = BLK_STS_OK;
+		}
+		return DM_ENDIO_DONE;
+	default:
+		/* A finished dual write comes here too, its error counted. */
+		if (unlikely(*error) && !bio->bi_private)
+			note_error(t, bio, *error);
+		return DM_ENDIO_DONE;
+	}
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The block map: two validity bits a block, 32 blocks in a 64-bit word, so
+ * one load nearly always answers a whole bio (256 blocks a cache line).
+ *
+ * Words change by cmpxchg, since a word may span two buckets of the range
+ * lock; the caller's bucket lock orders changes of one block. Nothing here
+ * sleeps except init and exit.
+ */
+#include <linux/mm.h>
+#include <linux/sched.h>
+
+#include "bkc.h"
+
+#define BLOCKS_PER_WORD		32
+#define PAIRS			0x5555555555555555ULL
+#define MAP_BYTES_MAX		(1ULL << 30)
+
+static u64 pattern(enum bkc_valid valid)
+{
+	return PAIRS * valid;
+}
+
+/* The low bit of every pair of @word that holds @valid. */
+static u64 pairs_equal(u64 word, enum bkc_valid valid)
+{
+	u64 x = word ^ pattern(valid);
+
+	return ~(x | (x >> 1)) & PAIRS;
+}
+
+static u64 nr_words(const struct bkc_map *map)
+{
+	return DIV_ROUND_UP_ULL(map->nr_blocks, BLOCKS_PER_WORD);
+}
+
+/* Pairs with the cmpxchg of bkc_map_set: what it publishes is complete. */
+static u64 load_word(const struct bkc_map *map, u64 i)
+{
+	return smp_load_acquire(&map->words[i]) ^ map->flip;
+}
+
+/**
+ * bkc_map_init - set up a map
+ * @map: to initialise
+ * @len: of the target, sectors
+ * @block_sectors: a power of two
+ * @initial: the state every block begins in; needs no pass over the map
+ * @stateful: false for a mode whose blocks never change state: no memory
+ *
+ * May sleep. Returns 0, -E2BIG when the map would be larger than 1 GiB, or
+ * -ENOMEM.
+ */
+int bkc_map_init(struct bkc_map *map, sector_t len, unsigned int block_sectors,
+		 enum bkc_valid initial, bool stateful)
+{
+	int v;
+
+	map->len = len;
+	map->block_shift = ilog2(block_sectors);
+	map->nr_blocks = DIV_ROUND_UP_ULL(len, block_sectors);
+	map->flip = pattern(initial);
+	map->words = NULL;
+	for (v = 0; v < BKC_VALID_NR; v++)
+		atomic64_set(&map->count[v], 0);
+	atomic64_set(&map->count[initial], map->nr_blocks);
+	if (!stateful)
+		return 0;
+	if (nr_words(map) * sizeof(u64) > MAP_BYTES_MAX)
+		return -E2BIG;
+	map->words = kvcalloc(nr_words(map), sizeof(u64), GFP_KERNEL);
+	return map->words ? 0 : -ENOMEM;
+}
+
+void bkc_map_exit(struct bkc_map *map)
+{
+	kvfree(map->words);
+	map->words = NULL;
+}
+
+/*
+ * Derived from the others, so that the four counts sum to the total at every
+ * instant they are read.
+ */
+u64 bkc_map_base_only(const struct bkc_map *map)
+{
+	return map->nr_blocks - atomic64_read(&map->count[BKC_IN_BOTH]) -
+	       atomic64_read(&map->count[BKC_IN_TOP]) -
+	       atomic64_read(&map->count[BKC_IN_NONE]);
+}
+
+enum bkc_valid bkc_map_get(const struct bkc_map *map, u64 block)
+{
+	u64 word = load_word(map, block / BLOCKS_PER_WORD);
+
+	return (word >> (2 * (block % BLOCKS_PER_WORD))) & 3;
+}
+
+/**
+ * bkc_map_run - the blocks from @first on that share its state
+ * @map: the map
+ * @first: block
+ * @max: blocks to look at, at least one
+ * @valid: where the state is put
+ *
+ * Any context. Returns the length of the run, 1 to @max.
+ */
+u64 bkc_map_run(const struct bkc_map *map, u64 first, u64 max,
+		enum bkc_valid *valid)
+{
+	u64 i = first / BLOCKS_PER_WORD;
+	unsigned int skip = first % BLOCKS_PER_WORD;
+	u64 word = load_word(map, i) >> (2 * skip);
+	u64 run = BLOCKS_PER_WORD - skip;
+	u64 other;
+
+	*valid = word & 3;
+	other = word ^ (pattern(*valid) >> (2 * skip));
+	if (other)
+		return min_t(u64, max, __ffs64(other) / 2);
+	while (run < max) {
+		other = load_word(map, ++i) ^ pattern(*valid);
+		if (other)
+			return min_t(u64, max, run + __ffs64(other) / 2);
+		run += BLOCKS_PER_WORD;
+	}
+	return max;
+}
+
+/**
+ * bkc_map_find - the next block in a state
+ * @map: the map
+ * @first: block to begin at
+ * @end: block to stop before
+ * @valid: state looked for
+ *
+ * Process context: reschedules on the way. Returns a block, or @end.
+ */
+u64 bkc_map_find(const struct bkc_map *map, u64 first, u64 end,
+		 enum bkc_valid valid)
+{
+	u64 i, hit;
+
+	if (first >= end)
+		return end;
+	i = first / BLOCKS_PER_WORD;
+	hit = pairs_equal(load_word(map, i), valid);
+	hit &= ~0ULL << (2 * (first % BLOCKS_PER_WORD));
+	while (!hit) {
+		if (++i * BLOCKS_PER_WORD >= end)
+			return end;
+		if (!(i % 4096))
+			cond_resched();
+		hit = pairs_equal(load_word(map, i), valid);
+	}
+	return min(end, i * BLOCKS_PER_WORD + __ffs64(hit) / 2);
+}
+
+static void count_changes(struct bkc_map *map, u64 before, u64 pairs,
+			  enum bkc_valid valid, u64 *changed)
+{
+	int v;
+
+	for (v = 0; v < BKC_VALID_NR; v++) {
+		u64 n = hweight64(pairs_equal(before, v) & pairs);
+
+		if (!n || v == valid)
+			continue;
+		atomic64_sub(n, &map->count[v]);
+		*changed += n;
+	}
+}
+
+/**
+ * bkc_map_set - put blocks into a state
+ * @map: the map
+ * @first: block
+ * @nr: blocks
+ * @valid: the new state
+ *
+ * Any context; the bucket lock of the range is held, or nothing is in flight.
+ * A full barrier when anything changed. Returns how many blocks changed.
+ */
+u64 bkc_map_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid)
+{
+	u64 end = first + nr;
+	u64 changed = 0;
+
+	while (first < end) {
+		u64 *p = &map->words[first / BLOCKS_PER_WORD];
+		unsigned int skip = first % BLOCKS_PER_WORD;
+		unsigned int n = min_t(u64, end - first, BLOCKS_PER_WORD - skip);
+		u64 pairs = (PAIRS >> (2 * (BLOCKS_PER_WORD - n))) << (2 * skip);
+		u64 mask = pairs * 3;
+		u64 to = (pattern(valid) ^ map->flip) & mask;
+		u64 old = READ_ONCE(*p);
+
+		while ((old & mask) != to) {
+			u64 seen = cmpxchg64(p, old, (old & ~mask) | to);
+
+			if (seen == old) {
+				count_changes(map, old ^ map->flip, pairs,
+					      valid, &changed);
+				break;
+			}
+			old = seen;
+		}
+		first += n;
+	}
+	if (changed) {
+		atomic64_add(changed, &map->count[valid]);
+		smp_mb__after_atomic(); /* pairs with bkc_copier_synced() */
+	}
+	return changed;
+}
+
+/*
+ * Every block back to base-only. Process context; the caller keeps publishers
+ * out (see bkc_state.top_epoch).
+ */
+void bkc_map_reset(struct bkc_map *map)
+{
+	u64 first = 0;
+
+	while (first < map->nr_blocks) {
+		u64 n = min_t(u64, map->nr_blocks - first, 1 << 20);
+
+		bkc_map_set(map, first, n, BKC_IN_BASE);
+		first += n;
+		cond_resched();
+	}
+}

@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ranges in flight: what keeps a copy, a write and another write from
+ * trampling on each other.
+ *
+ * Every write of a volume whose map is in use, and every run being copied, is
+ * registered in the bucket of its region for as long as it is in flight. The
+ * hashed counters of md's raid1 barriers are the model; ranges in place of
+ * counters cost a short list walk, and in return a write never waits for a
+ * copy it does not touch.
+ *
+ * Under the bucket's lock, and there alone, it is decided:
+ *  - A write over base-only blocks goes to base alone. If those blocks are
+ *    just being copied the copy of them is cancelled and the write goes on:
+ *    it never waits for a copy's I/O. A block that was cancelled once is
+ *    copied again as BKC_RANGE_COPY_EXCL, where the writes do wait, so that a
+ *    block written all the time is copied too.
+ *  - A write over blocks in both legs goes to both. Two that overlap are
+ *    issued one after the other, or the legs could see them in either order.
+ *  - A copy begins to read only where no write is in flight.
+ *  - State changes of a block are published before its range goes away, so
+ *    whoever comes next sees them.
+ * What has to wait is parked, in order, and looked at again by retry_work
+ * each time a range of its bucket goes away.
+ */
+#include <linux/hash.h>
+#include <linux/slab.h>
+
+#include "bkc.h"
+
+static unsigned int bucket_index(sector_t start)
+{
+	return hash_64(start >> BKC_REGION_SHIFT, BKC_BUCKET_BITS);
+}
+
+static struct bkc_bucket *bucket_of(struct bkc_state *s, sector_t start)
+{
+	return &s->buckets[bucket_index(start)];
+}
+
+static bool overlap(const struct bkc_range *r, sector_t start, sector_t end)
+{
+	return r->start < end && start < r->end;
+}
+
+static bool is_copy(const struct bkc_range *r)
+{
+	return r->kind == BKC_RANGE_COPY || r->kind == BKC_RANGE_COPY_EXCL;
+}
+
+static struct bkc_io *io_of(struct bio *bio)
+{
+	return dm_per_bio_data(bio, sizeof(struct bkc_io));
+}
+
+int bkc_buckets_init(struct bkc_state *s)
+{
+	unsigned int i;
+
+	s->buckets = kvcalloc(BKC_BUCKETS, sizeof(*s->buckets), GFP_KERNEL);
+	if (!s->buckets)
+		return -ENOMEM;
+	for (i = 0; i < BKC_BUCKETS; i++) {
+		spin_lock_init(&s->buckets[i].lock);
+		INIT_LIST_HEAD(&s->buckets[i].ranges);
+		bio_list_init(&s->buckets[i].parked);
+	}
+	return 0;
+}
+
+/* Bucket lock held. Something of the bucket changed: look at the parked. */
+static void __kick_parked(struct bkc_state *s, struct bkc_bucket *b)
+{
+	if (bio_list_empty(&b->parked))
+		return;
+	set_bit(b - s->buckets, s->retry);
+	queue_work(s->io_wq, &s->retry_work);
+}
+
+/*
+ * Bucket lock held. An exclusive copy that waited for writes may be free; its
+ * work looks.
+ */
+static void __kick_copies(struct bkc_bucket *b, const struct bkc_range *gone)
+{
+	struct bkc_range *r;
+
+	list_for_each_entry(r, &b->ranges, list)
+		if (r->kind == BKC_RANGE_COPY_EXCL &&
+		    overlap(r, gone->start, gone->end)) {
+			struct bkc_copy *copy =
+				container_of(r, struct bkc_copy, range);
+
+			if (copy->step == BKC_STEP_WAIT)
+				queue_work(copy->s->copy_wq, &copy->work);
+		}
+}
+
+static void block_span(const struct bkc_map *map, sector_t start, sector_t end,
+		       u64 *first, u64 *nr)
+{
+	*first = bkc_block_of(map, start);
+	*nr = bkc_block_of(map, end - 1) - *first + 1;
+}
+
+/* Bucket lock held. */
+static void __cancel_copied(struct bkc_state *s, struct bkc_range *r,
+			    sector_t start, sector_t end)
+{
+	struct bkc_copy *copy = container_of(r, struct bkc_copy, range);
+	u64 first, nr;
+
+	block_span(&s->map, max(start, r->start), min(end, r->end),
+		   &first, &nr);
+	bitmap_set(copy->cancelled, first - copy->block, nr);
+}
+
+/*
+ * Bucket lock held. Both legs, or base alone? Any write may go to base alone,
+ * provided its blocks become base-only before it is issued: that is what
+ * background mode, a piece too small for top's sectors and a bio that was
+ * parked while its blocks came to differ have in common.
+ */
+static enum bkc_range_kind __choose_kind(struct bkc_state *s, sector_t start,
+					 sector_t end)
+{
+	enum bkc_valid valid;
+	u64 first, nr;
+
+	block_span(&s->map, start, end, &first, &nr);
+	if (bkc_map_run(&s->map, first, nr, &valid) == nr) {
+		switch (s->mode->write[valid]) {
+		case BKC_WRITE_BASE:
+			return BKC_RANGE_WRITE_BASE;
+		case BKC_WRITE_DUAL:
+			if (s->params.value[BKC_PARAM_COPY_MODE] ==
+			    BKC_COPY_DUAL &&
+			    !((start | end) & (s->top_align - 1)))
+				return BKC_RANGE_WRITE_DUAL;
+			break;
+		case BKC_WRITE_NONE:
+			WARN_ON_ONCE(1);
+			return BKC_RANGE_NONE;
+		}
+	}
+	return BKC_RANGE_WRITE_BASE;
+}
+
+/*
+ * Bucket lock held. Registers the write, or says that it has to wait. @older:
+ * the parked bios it may not overtake.
+ */
+static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
+				struct bio *bio, struct bio_list *older)
+{
+	struct bkc_io *io = io_of(bio);
+	sector_t start = io->range.start, end = io->range.end;
+	enum bkc_range_kind kind;
+	struct bkc_range *r;
+	struct bio *before;
+	u64 first, nr;
+
+	if (s->route != BKC_ROUTE_MAP)
+		return BKC_ROUTE_CHANGED;
+	if (s->hold)
+		return BKC_WAIT;
+	bio_list_for_each(before, older)
+		if (overlap(&io_of(before)->range, start, end))
+			return BKC_WAIT;
+	kind = __choose_kind(s, start, end);
+	if (kind == BKC_RANGE_NONE)
+		return BKC_REFUSE;
+	list_for_each_entry(r, &b->ranges, list) {
+		if (!overlap(r, start, end))
+			continue;
+		if (r->kind == BKC_RANGE_COPY_EXCL)
+			return BKC_WAIT;
+		if (r->kind == BKC_RANGE_WRITE_DUAL ||
+		    (kind == BKC_RANGE_WRITE_DUAL && !is_copy(r)))
+			return BKC_WAIT;
+	}
+	/* It goes: from here on its blocks are what it leaves them as. */
+	list_for_each_entry(r, &b->ranges, list)
+		if (r->kind == BKC_RANGE_COPY && overlap(r, start, end))
+			__cancel_copied(s, r, start, end);
+	if (kind == BKC_RANGE_WRITE_BASE) {
+		block_span(&s->map, start, end, &first, &nr);
+		if (bkc_map_set(&s->map, first, nr, BKC_IN_BASE))
+			bkc_copier_kick(s);
+	}
+	io->range.kind = kind;
+	list_add_tail(&io->range.list, &b->ranges);
+	return BKC_GO;
+}
+
+/*
+ * Bucket lock held. How much of the piece to take now: up to where the state
+ * of the blocks changes, and up to the edge of a copy writes must wait for.
+ * Only a bio that is being mapped can be cut.
+ */
+static sector_t __trim(struct bkc_state *s, struct bkc_bucket *b,
+		       sector_t start, sector_t end)
+{
+	enum bkc_valid valid;
+	struct bkc_range *r;
+	u64 first, nr, run;
+
+	block_span(&s->map, start, end, &first, &nr);
+	run = bkc_map_run(&s->map, first, nr, &valid);
+	if (run < nr)
+		end = (first + run) << s->map.block_shift;
+	list_for_each_entry(r, &b->ranges, list) {
+		if (r->kind != BKC_RANGE_COPY_EXCL || !overlap(r, start, end))
+			continue;
+		end = r->start > start ? r->start : min(end, r->end);
+	}
+	return end;
+}
+
+/**
+ * bkc_range_admit - a write wants to go
+ * @s: state
+ * @bio: the write, discard or write-zeroes being mapped
+ * @io: its per-bio data
+ * @start: of the target, sectors
+ * @len: sectors
+ *
+ * In map: does not sleep. Cuts @bio (dm_accept_partial_bio) to a piece of one
+ * region and one state. BKC_GO: registered, issue it as io->range.kind says,
+ * bkc_range_done() when it has ended. BKC_WAIT: parked, no longer the
+ * caller's. BKC_ROUTE_CHANGED and BKC_REFUSE: not registered.
+ */
+enum bkc_verdict bkc_range_admit(struct bkc_state *s, struct bio *bio,
+				 struct bkc_io *io, sector_t start,
+				 unsigned int len)
+{
+	struct bkc_bucket *b = bucket_of(s, start);
+	sector_t end = min(start + len,
+			   (start | (BKC_REGION_SECTORS - 1)) + 1);
+	enum bkc_verdict verdict;
+	unsigned long flags;
+
+	spin_lock_irqsave(&b->lock, flags);
+	if (s->route == BKC_ROUTE_MAP)
+		end = __trim(s, b, start, end);
+	if (end - start < len)
+		dm_accept_partial_bio(bio, end - start);
+	io->range.start = start;
+	io->range.end = end;
+	verdict = __admit(s, b, bio, &b->parked);
+	if (verdict == BKC_WAIT) {
+		/* It may wait here as long as it takes, nobody else does. */
+		bio->bi_opf &= ~REQ_NOWAIT;
+		bio_clear_polled(bio);
+		bio_list_add(&b->parked, bio);
+	}
+	spin_unlock_irqrestore(&b->lock, flags);
+	return verdict;
+}
+
+/**
+ * bkc_range_done - a registered write has ended
+ * @s: state
+ * @io: its per-bio data, with the status of each leg
+ *
+ * Any context, before the write is acknowledged: a block whose legs may differ
+ * is base-only from here on.
+ */
+void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
+{
+	struct bkc_bucket *b = bucket_of(s, io->range.start);
+	unsigned long flags;
+	u64 first, nr;
+
+	spin_lock_irqsave(&b->lock, flags);
+	if (io->range.kind == BKC_RANGE_WRITE_DUAL &&
+	    unlikely(io->status[BKC_BASE] || io->status[BKC_TOP])) {
+		block_span(&s->map, io->range.start, io->range.end,
+			   &first, &nr);
+		if (bkc_map_set(&s->map, first, nr, BKC_IN_BASE))
+			bkc_copier_kick(s);
+	}
+	list_del(&io->range.list);
+	__kick_copies(b, &io->range);
+	__kick_parked(s, b);
+	spin_unlock_irqrestore(&b->lock, flags);
+	/* Set before the sweep of bkc_range_quiet() took our bucket's lock. */
+	if (unlikely(READ_ONCE(s->hold)))
+		wake_up(&s->drain_wait);
+}
+
+/* Look at the parked bios of every bucket again: the route or hold changed. */
+void bkc_range_retry_all(struct bkc_state *s)
+{
+	bitmap_fill(s->retry, BKC_BUCKETS);
+	queue_work(s->io_wq, &s->retry_work);
+}
+
+static void retry_bucket(struct bkc_state *s, struct bkc_bucket *b)
+{
+	struct bio_list todo, keep = BIO_EMPTY_LIST;
+	struct bio_list decided[BKC_VERDICTS];
+	struct bio *bio;
+	int v;
+
+	for (v = 0; v < BKC_VERDICTS; v++)
+		bio_list_init(&decided[v]);
+
+	spin_lock_irq(&b->lock);
+	todo = b->parked;
+	bio_list_init(&b->parked);
+	while ((bio = bio_list_pop(&todo))) {
+		enum bkc_verdict verdict = __admit(s, b, bio, &keep);
+
+		bio_list_add(verdict == BKC_WAIT ? &keep : &decided[verdict],
+			     bio);
+	}
+	b->parked = keep;
+	spin_unlock_irq(&b->lock);
+
+	for (v = 0; v < BKC_VERDICTS; v++)
+		while ((bio = bio_list_pop(&decided[v])))
+			bkc_issue_parked(bio, v);
+}
+
+/* A work of io_wq. It never waits for I/O: what it issues it does not wait for. */
+void bkc_range_retry_work(struct work_struct *work)
+{
+	struct bkc_state *s = container_of(work, struct bkc_state, retry_work);
+	struct blk_plug plug;
+	unsigned int i;
+
+	blk_start_plug(&plug);
+	for_each_set_bit(i, s->retry, BKC_BUCKETS)
+		if (test_and_clear_bit(i, s->retry))
+			retry_bucket(s, &s->buckets[i]);
+	blk_finish_plug(&plug);
+}
+
+/*
+ * Is nothing in flight? The caller has set s->hold, so a bucket that is empty
+ * once stays empty: __admit reads hold under the lock this takes.
+ */
+bool bkc_range_quiet(struct bkc_state *s)
+{
+	bool quiet = true;
+	unsigned int i;
+
+	for (i = 0; quiet && i < BKC_BUCKETS; i++) {
+		spin_lock_irq(&s->buckets[i].lock);
+		quiet = list_empty(&s->buckets[i].ranges);
+		spin_unlock_irq(&s->buckets[i].lock);
+	}
+	return quiet;
+}
+
+/* Take and drop every bucket's lock: whoever held one before is done. */
+void bkc_range_sync(struct bkc_state *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < BKC_BUCKETS; i++) {
+		spin_lock_irq(&s->buckets[i].lock);
+		spin_unlock_irq(&s->buckets[i].lock);
+	}
+}
+
+/*----------------------------------------------------------------
+ * Copies
+ *--------------------------------------------------------------*/
+
+/* Bucket lock held. Is anything else in flight where it copies? */
+static bool __busy(struct bkc_bucket *b, const struct bkc_copy *copy)
+{
+	struct bkc_range *r;
+
+	list_for_each_entry(r, &b->ranges, list)
+		if (r != &copy->range &&
+		    overlap(r, copy->range.start, copy->range.end))
+			return true;
+	return false;
+}
+
+/**
+ * bkc_range_begin_copy - register a run that is to be copied
+ * @s: state
+ * @copy: the copy, with a buffer; all else of it is set here
+ * @block: first block of the run
+ * @nr: blocks it has at most; they lie in one region
+ * @exclusive: writes wait for it, and it for them; else it is cut short where
+ *	a write is in flight, and a write that comes later cancels its blocks
+ *
+ * Process context, does not sleep. Returns how many blocks are registered; 0
+ * when the first is not base-only or is busy. inflight counts it from here on.
+ * An exclusive copy may have to wait: see bkc_range_copy_ready().
+ */
+unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
+				  u64 block, unsigned int nr, bool exclusive)
+{
+	unsigned int shift = s->map.block_shift;
+	sector_t start = (sector_t)block << shift;
+	struct bkc_bucket *b = bucket_of(s, start);
+	enum bkc_valid valid;
+	struct bkc_range *r;
+	sector_t end;
+
+	bitmap_zero(copy->cancelled, BKC_RUN_BLOCKS_MAX);
+	spin_lock_irq(&b->lock);
+	nr = bkc_map_run(&s->map, block, nr, &valid);
+	if (valid != BKC_IN_BASE || s->route != BKC_ROUTE_MAP || s->hold)
+		goto none;
+	end = min(start + ((sector_t)nr << shift), s->map.len);
+	list_for_each_entry(r, &b->ranges, list) {
+		if (!overlap(r, start, end) || (exclusive && !is_copy(r)))
+			continue;
+		if (r->start <= start)
+			goto none;
+		/* The block in which r begins is out of bounds as well. */
+		end = round_down(r->start, 1U << shift);
+		if (end <= start)
+			goto none;
+	}
+	nr = bkc_block_of(&s->map, end - 1) - block + 1;
+	copy->block = block;
+	copy->nr_blocks = nr;
+	copy->epoch = READ_ONCE(s->top_epoch);
+	copy->range.start = start;
+	copy->range.end = end;
+	copy->range.kind = exclusive ? BKC_RANGE_COPY_EXCL : BKC_RANGE_COPY;
+	copy->step = BKC_STEP_WAIT;
+	copy->status[BKC_BASE] = BLK_STS_OK;
+	copy->status[BKC_TOP] = BLK_STS_OK;
+	atomic64_add((end - start) << SECTOR_SHIFT, &s->inflight);
+	list_add_tail(&copy->range.list, &b->ranges);
+	spin_unlock_irq(&b->lock);
+	return nr;
+none:
+	spin_unlock_irq(&b->lock);
+	return 0;
+}
+
+/*
+ * May it begin to read? True once: the caller has its next step then. False
+ * while an exclusive copy has to wait for writes in flight; the last of them
+ * queues copy->work.
+ */
+bool bkc_range_copy_ready(struct bkc_state *s, struct bkc_copy *copy)
+{
+	struct bkc_bucket *b = bucket_of(s, copy->range.start);
+	bool ready;
+
+	spin_lock_irq(&b->lock);
+	ready = copy->step == BKC_STEP_WAIT &&
+		(copy->range.kind == BKC_RANGE_COPY || !__busy(b, copy));
+	if (ready)
+		copy->step = BKC_STEP_BUSY;
+	spin_unlock_irq(&b->lock);
+	return ready;
+}
+
+/**
+ * bkc_range_end_copy - a copy has ended
+ * @s: state
+ * @copy: the copy
+ * @ok: base was read and top written
+ *
+ * Any context. Publishes the blocks that are now in both, lets waiters go.
+ * Returns how many blocks were published.
+ */
+unsigned int bkc_range_end_copy(struct bkc_state *s, struct bkc_copy *copy,
+				bool ok)
+{
+	struct bkc_bucket *b = bucket_of(s, copy->range.start);
+	unsigned int from, to, published = 0;
+	unsigned long flags;
+
+	spin_lock_irqsave(&b->lock, flags);
+	/* Pairs with bkc_range_sync() in drop_top(): see top_epoch. */
+	if (ok && copy->epoch == READ_ONCE(s->top_epoch))
+		for_each_clear_bitrange(from, to, copy->cancelled,
+					copy->nr_blocks)
+			published += bkc_map_set(&s->map, copy->block + from,
+						 to - from, BKC_IN_BOTH);
+	list_del(&copy->range.list);
+	__kick_copies(b, &copy->range);
+	__kick_parked(s, b);
+	spin_unlock_irqrestore(&b->lock, flags);
+	if (unlikely(READ_ONCE(s->hold)))
+		wake_up(&s->drain_wait);
+	return published;
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The state object, and the registry by which tables share it: a reload, or a
+ * table on another dm device that names the same "mem:<id>", works on the very
+ * same map. Nothing is copied, so nothing can be stale.
+ *
+ * With "-" the state is kept with the dm device: it lasts as long as one of
+ * its tables, live or inactive, names the same legs.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "bkc.h"
+
+static DEFINE_MUTEX(registry_lock);
+static LIST_HEAD(registry);
+
+static bool same_key(const struct bkc_state *s, const struct bkc_table *t)
+{
+	const char *id = strchr(t->meta, ':');
+
+	if (id)
+		return !strcmp(s->mem_id, id + 1);
+	return s->md && s->md == dm_table_get_md(t->ti->table);
+}
+
+static bool same_legs(const struct bkc_state *s, const struct bkc_table *t)
+{
+	int leg;
+
+	if (s->mode != t->mode || s->map.len != t->ti->len ||
+	    1U << s->map.block_shift != t->block_sectors)
+		return false;
+	for (leg = 0; leg < BKC_LEGS; leg++)
+		if (s->dev[leg] != t->dev[leg]->bdev->bd_dev ||
+		    s->start[leg] != t->start[leg])
+			return false;
+	return true;
+}
+
+static int alloc_workqueues(struct bkc_state *s)
+{
+	s->own_wqs = true;
+	s->io_wq = alloc_workqueue("bkc_io",
+				   WQ_MEM_RECLAIM | WQ_HIGHPRI | BKC_WQ_PERCPU,
+				   0);
+	s->copy_wq = alloc_workqueue("bkc_copy", WQ_MEM_RECLAIM | WQ_UNBOUND,
+				     0);
+	return s->io_wq && s->copy_wq ? 0 : -ENOMEM;
+}
+
+static void state_free(struct bkc_state *s)
+{
+	cancel_delayed_work_sync(&s->copier_work);
+	cancel_work_sync(&s->pivot_work);
+	cancel_work_sync(&s->retry_work);
+	cancel_work_sync(&s->error_work);
+	cancel_work_sync(&s->event_work);
+	if (s->own_wqs) {
+		bkc_copies_exit(s);
+		if (s->copy_wq)
+			destroy_workqueue(s->copy_wq);
+		if (s->io_wq)
+			destroy_workqueue(s->io_wq);
+	}
+	kvfree(s->buckets);
+	bkc_map_exit(&s->map);
+	mutex_destroy(&s->tables_lock);
+	kfree(s);
+}
+
+static void state_init(struct bkc_state *s, struct bkc_table *t)
+{
+	const char *id = strchr(t->meta, ':');
+	int leg;
+
+	s->mode = t->mode;
+	s->route = t->mode->first_route;
+	s->phase = t->mode->first_phase;
+	s->params = t->params;
+	s->top_align = 1;
+	for (leg = 0; leg < BKC_LEGS; leg++) {
+		if (!t->dev[leg])
+			continue;
+		s->bdev[leg] = t->dev[leg]->bdev;
+		s->dev[leg] = s->bdev[leg]->bd_dev;
+		s->start[leg] = t->start[leg];
+	}
+	if (s->bdev[BKC_TOP])
+		s->top_align = bdev_logical_block_size(s->bdev[BKC_TOP]) >>
+			       SECTOR_SHIFT;
+	if (id)
+		strscpy(s->mem_id, id + 1, sizeof(s->mem_id));
+	else
+		s->md = dm_table_get_md(t->ti->table);
+	refcount_set(&s->refs, 1);
+	mutex_init(&s->tables_lock);
+	INIT_LIST_HEAD(&s->tables);
+	INIT_LIST_HEAD(&s->registry);
+	INIT_LIST_HEAD(&s->free_copies);
+	spin_lock_init(&s->lock);
+	spin_lock_init(&s->rate_lock);
+	spin_lock_init(&s->copies_lock);
+	init_waitqueue_head(&s->drain_wait);
+	init_waitqueue_head(&s->copy_wait);
+	INIT_WORK(&s->retry_work, bkc_range_retry_work);
+	INIT_WORK(&s->pivot_work, bkc_pivot_work);
+	INIT_WORK(&s->error_work, bkc_error_work);
+	INIT_WORK(&s->event_work, bkc_event_work);
+	INIT_DELAYED_WORK(&s->copier_work, bkc_copier_work);
+	s->rate_at[0] = s->rate_at[1] = s->tokens_at = s->not_before = jiffies;
+	/* Events alone: nothing to be reclaimed waits for them. */
+	s->io_wq = s->copy_wq = system_long_wq;
+}
+
+static struct bkc_state *state_create(struct bkc_table *t, char **error)
+{
+	enum bkc_valid initial = t->params.nosync ? BKC_IN_BOTH : BKC_IN_BASE;
+	struct bkc_state *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	int r;
+
+	*error = "Cannot allocate the state";
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	state_init(s, t);
+	r = bkc_map_init(&s->map, t->ti->len, t->block_sectors, initial,
+			 t->mode->has_top);
+	if (r == -E2BIG)
+		*error = "Block size is too small for this length";
+	if (!r && t->mode->has_top)
+		r = alloc_workqueues(s) ?: bkc_buckets_init(s) ?:
+		    bkc_copies_init(s);
+	if (r) {
+		state_free(s);
+		return ERR_PTR(r);
+	}
+	return s;
+}
+
+/**
+ * bkc_state_get - the state a table works on
+ * @t: the table, its line parsed and its legs open
+ * @error: set on failure
+ *
+ * In ctr. Finds the state another table of the same key holds, or makes one;
+ * nothing is read from a device. Refuses a state of other legs or geometry.
+ */
+struct bkc_state *bkc_state_get(struct bkc_table *t, char **error)
+{
+	struct bkc_state *s;
+
+	/* Blocks without state have nothing to share. */
+	if (!t->mode->has_top)
+		return state_create(t, error);
+
+	mutex_lock(&registry_lock);
+	list_for_each_entry(s, &registry, registry) {
+		if (!same_key(s, t))
+			continue;
+		if (same_legs(s, t)) {
+			refcount_inc(&s->refs);
+		} else {
+			*error = "Legs or geometry differ from the state in use";
+			s = ERR_PTR(-EINVAL);
+		}
+		goto out;
+	}
+	s = state_create(t, error);
+	if (!IS_ERR(s))
+		list_add(&s->registry, &registry);
+out:
+	mutex_unlock(&registry_lock);
+	return s;
+}
+
+/**
+ * bkc_state_put - a table goes away
+ * @t: the table
+ *
+ * In dtr. If it was the last live one and was not sealed, writes may go past
+ * us from here on: what other tables would find in both legs is void.
+ */
+void bkc_state_put(struct bkc_table *t)
+{
+	struct bkc_state *s = t->s;
+	bool last, stale;
+
+	mutex_lock(&s->tables_lock);
+	if (t->resumed)
+		list_del(&t->list);
+	spin_lock_irq(&s->lock);
+	stale = t->resumed && !s->live && !s->sealed &&
+		bkc_phase_copies(s->phase);
+	spin_unlock_irq(&s->lock);
+	mutex_unlock(&s->tables_lock);
+
+	mutex_lock(&registry_lock);
+	last = refcount_dec_and_test(&s->refs);
+	if (last)
+		list_del_init(&s->registry);
+	else if (stale)
+		bkc_drop_top(s);
+	mutex_unlock(&registry_lock);
+	if (last)
+		state_free(s);
+}
+
+/* In resume: the table is live, its line is in force. Cannot fail. */
+void bkc_state_resume(struct bkc_table *t)
+{
+	struct bkc_state *s = t->s;
+
+	mutex_lock(&s->tables_lock);
+	if (!t->resumed) {
+		list_add(&t->list, &s->tables);
+		s->params = t->params;
+	}
+	t->resumed = true;
+	t->live = true;
+	spin_lock_irq(&s->lock);
+	s->live++;
+	s->sealed = false;
+	spin_unlock_irq(&s->lock);
+	mutex_unlock(&s->tables_lock);
+	if (s->mode->has_copier)
+		bkc_copier_kick(s);
+}
+
+/*
+ * In presuspend: background copies end here. I/O still flows, so the writes an
+ * exclusive copy or a pivot waits for do end.
+ */
+void bkc_state_presuspend(struct bkc_table *t)
+{
+	struct bkc_state *s = t->s;
+	bool last;
+
+	mutex_lock(&s->tables_lock);
+	if (!t->live) {
+		mutex_unlock(&s->tables_lock);
+		return;
+	}
+	t->live = false;
+	spin_lock_irq(&s->lock);
+	last = !--s->live;
+	spin_unlock_irq(&s->lock);
+	mutex_unlock(&s->tables_lock);
+	if (!last || !s->mode->has_copier)
+		return;
+	flush_work(&s->pivot_work);
+	bkc_copier_stop(s);
+}

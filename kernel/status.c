@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The status and table lines. Status reads counters kept as they change and
+ * never walks the map; fields are only ever appended.
+ */
+#include "bkc.h"
+
+static const char * const phase_words[] = {
+	[BKC_PHASE_IDLE] = BLKCOPY_PHASE_IDLE,
+	[BKC_PHASE_COPYING] = BLKCOPY_PHASE_COPYING,
+	[BKC_PHASE_SYNCED] = BLKCOPY_PHASE_SYNCED,
+	[BKC_PHASE_PIVOTED] = BLKCOPY_PHASE_PIVOTED,
+	[BKC_PHASE_ABORTED] = BLKCOPY_PHASE_ABORTED,
+};
+
+/*
+ * After pivot and abort the map is out of use: every block is where the phase
+ * says, and the other leg is stale.
+ */
+static void block_counts(struct bkc_state *s, enum bkc_phase phase,
+			 u64 count[BKC_VALID_NR])
+{
+	int v;
+
+	for (v = 0; v < BKC_VALID_NR; v++)
+		count[v] = 0;
+	if (phase == BKC_PHASE_PIVOTED) {
+		count[BKC_IN_TOP] = s->map.nr_blocks;
+	} else if (phase == BKC_PHASE_COPYING || phase == BKC_PHASE_SYNCED) {
+		for (v = BKC_IN_BASE + 1; v < BKC_VALID_NR; v++)
+			count[v] = atomic64_read(&s->map.count[v]);
+		count[BKC_IN_BASE] = s->map.nr_blocks - count[BKC_IN_BOTH] -
+				     count[BKC_IN_TOP] - count[BKC_IN_NONE];
+	} else {
+		count[BKC_IN_BASE] = s->map.nr_blocks;
+	}
+}
+
+static u64 nr_segments(const struct bkc_state *s)
+{
+	u64 sectors = (u64)s->params.value[BKC_PARAM_SEGMENT] <<
+		      (20 - SECTOR_SHIFT);
+
+	return DIV_ROUND_UP_ULL(s->map.len, sectors);
+}
+
+/*
+ * <mode> <phase> <rw|meta_ro|fail> <base-only> <both> <top-only> <zero>
+ * <total> <block sectors> <copied kib> <in-flight kib> <rate kib/s>
+ * <segments marked>/<segments> <base errors> <top errors> <meta commits>
+ * <meta torn> <#bitmaps>
+ *
+ * State in memory marks no segments and makes no commits.
+ */
+static void status_info(struct bkc_table *t, char *result, unsigned int maxlen)
+{
+	struct bkc_state *s = t->s;
+	enum bkc_phase phase = READ_ONCE(s->phase);
+	u64 count[BKC_VALID_NR];
+	unsigned int sz = 0;
+
+	block_counts(s, phase, count);
+	DMEMIT("%s %s %s %llu %llu %llu %llu %llu %u %llu %llu %llu",
+	       t->mode->name, phase_words[phase], BLKCOPY_HEALTH_RW,
+	       count[BKC_IN_BASE], count[BKC_IN_BOTH], count[BKC_IN_TOP],
+	       count[BKC_IN_NONE], s->map.nr_blocks, t->block_sectors,
+	       (u64)atomic64_read(&s->copied) >> 10,
+	       (u64)atomic64_read(&s->inflight) >> 10,
+	       bkc_copier_rate_kib(s));
+	DMEMIT(" 0/%llu %u %u 0 0 0", nr_segments(s),
+	       (u32)atomic_read(&s->errors[BKC_BASE]),
+	       (u32)atomic_read(&s->errors[BKC_TOP]));
+}
+
+/* The line as it would be loaded now: what "set" and pause changed is in it. */
+static void status_table(struct bkc_table *t, char *result,
+			 unsigned int maxlen)
+{
+	struct bkc_params params;
+	unsigned int sz = 0;
+
+	mutex_lock(&t->s->tables_lock);
+	params = t->resumed ? t->s->params : t->params;
+	mutex_unlock(&t->s->tables_lock);
+
+	DMEMIT("%s %s %llu %s %llu %s %u", t->mode->name,
+	       t->dev[BKC_BASE]->name, (u64)t->start[BKC_BASE],
+	       t->dev[BKC_TOP] ? t->dev[BKC_TOP]->name : "-",
+	       (u64)t->start[BKC_TOP], t->meta, t->block_sectors);
+	bkc_print_options(&params, result, sz, maxlen);
+}
+
+/* What an integrity log needs: where the data is, not how it is copied. */
+static void status_ima(struct dm_target *ti, struct bkc_table *t, char *result,
+		       unsigned int maxlen)
+{
+	unsigned int sz = 0;
+
+	DMEMIT_TARGET_NAME_VERSION(ti->type);
+	DMEMIT(",mode=%s,base=%s,base_offset=%llu", t->mode->name,
+	       t->dev[BKC_BASE]->name, (u64)t->start[BKC_BASE]);
+	if (t->dev[BKC_TOP])
+		DMEMIT(",top=%s,top_offset=%llu", t->dev[BKC_TOP]->name,
+		       (u64)t->start[BKC_TOP]);
+	DMEMIT(";");
+}
+
+/* target_type.status; process context. */
+void bkc_status(struct dm_target *ti, status_type_t type,
+		unsigned int status_flags, char *result, unsigned int maxlen)
+{
+	struct bkc_table *t = ti->private;
+
+	switch (type) {
+	case STATUSTYPE_INFO:
+		status_info(t, result, maxlen);
+		break;
+	case STATUSTYPE_TABLE:
+		status_table(t, result, maxlen);
+		break;
+	case STATUSTYPE_IMA:
+		status_ima(ti, t, result, maxlen);
+		break;
+	}
+}

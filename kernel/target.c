@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dm-blkcopy: the target type. See uapi/blkcopy.h for the table, status and
+ * message lines, bkc.h for what the other files do.
+ */
+#include <linux/ctype.h>
+#include <linux/kstrtox.h>
+#include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "bkc.h"
+
+/* A mode is a row. States a mode does not know refuse writes. */
+const struct bkc_mode bkc_modes[BKC_MODE_NR] = {
+	[BKC_MODE_TRACK] = {
+		.name = BLKCOPY_MODE_TRACK,
+		.first_phase = BKC_PHASE_IDLE,
+		.first_route = BKC_ROUTE_BASE,
+	},
+	[BKC_MODE_MIRROR] = {
+		.name = BLKCOPY_MODE_MIRROR,
+		.has_top = true,
+		.has_copier = true,
+		.first_phase = BKC_PHASE_COPYING,
+		.first_route = BKC_ROUTE_MAP,
+		.write = {
+			[BKC_IN_BASE] = BKC_WRITE_BASE,
+			[BKC_IN_BOTH] = BKC_WRITE_DUAL,
+			[BKC_IN_TOP] = BKC_WRITE_NONE,
+			[BKC_IN_NONE] = BKC_WRITE_NONE,
+		},
+	},
+};
+
+/*----------------------------------------------------------------
+ * ctr: one function an argument. Validates and allocates; no I/O.
+ *--------------------------------------------------------------*/
+
+static int parse_mode(struct bkc_table *t, const char *word, char **error)
+{
+	int i;
+
+	for (i = 0; i < BKC_MODE_NR; i++)
+		if (!strcmp(word, bkc_modes[i].name)) {
+			t->mode = &bkc_modes[i];
+			return 0;
+		}
+	*error = "Unknown mode";
+	return -EINVAL;
+}
+
+static int parse_sectors(const char *word, sector_t *sectors)
+{
+	u64 value;
+
+	/* kstrtou64 would take a sign. */
+	if (word[0] < '0' || word[0] > '9' || kstrtou64(word, 10, &value))
+		return -EINVAL;
+	*sectors = value;
+	return *sectors == value ? 0 : -EINVAL;
+}
+
+static int parse_leg(struct bkc_table *t, enum bkc_leg leg, const char *path,
+		     const char *offset, char **error)
+{
+	int r;
+
+	if (parse_sectors(offset, &t->start[leg])) {
+		*error = leg == BKC_TOP ? "Invalid top offset" :
+					  "Invalid base offset";
+		return -EINVAL;
+	}
+	if (leg == BKC_TOP && !t->mode->has_top) {
+		if (!strcmp(path, "-") && !t->start[leg])
+			return 0;
+		*error = "This mode has no top: it must be - at offset 0";
+		return -EINVAL;
+	}
+	r = dm_get_device(t->ti, path, dm_table_get_mode(t->ti->table),
+			  &t->dev[leg]);
+	if (r)
+		*error = leg == BKC_TOP ? "Cannot open top" :
+					  "Cannot open base";
+	return r;
+}
+
+static int parse_meta(struct bkc_table *t, const char *word, char **error)
+{
+	const size_t prefix = strlen(BLKCOPY_META_MEM_PREFIX);
+	const char *p;
+
+	if (strcmp(word, "-")) {
+		if (strncmp(word, BLKCOPY_META_MEM_PREFIX, prefix)) {
+			*error = "Metadata must be - or mem:<id>";
+			return -EINVAL;
+		}
+		if (!word[prefix] || strlen(word) >= sizeof(t->meta)) {
+			*error = "Invalid mem id";
+			return -EINVAL;
+		}
+		for (p = word + prefix; *p; p++)
+			if (!isalnum(*p) && !strchr("-_.", *p)) {
+				*error = "Invalid mem id";
+				return -EINVAL;
+			}
+	}
+	strscpy(t->meta, word, sizeof(t->meta));
+	return 0;
+}
+
+static int parse_block_size(struct bkc_table *t, const char *word, char **error)
+{
+	sector_t sectors;
+
+	if (parse_sectors(word, &sectors) ||
+	    sectors < BLKCOPY_BLOCK_SECTORS_MIN ||
+	    sectors > BLKCOPY_BLOCK_SECTORS_MAX || !is_power_of_2(sectors)) {
+		*error = "Block size must be a power of two, 8 to 2048 sectors";
+		return -EINVAL;
+	}
+	t->block_sectors = sectors;
+	return 0;
+}
+
+/* Does the leg hold the target, and do its sectors fit? */
+static int check_leg(struct bkc_table *t, enum bkc_leg leg, char **error)
+{
+	struct block_device *bdev = t->dev[leg]->bdev;
+	sector_t size = bdev_nr_sectors(bdev), len = t->ti->len;
+	u32 align = bdev_logical_block_size(bdev) >> SECTOR_SHIFT;
+	bool top = leg == BKC_TOP;
+
+	/* A dm device that has no table yet has no size; dm lets it pass. */
+	if ((size || top) &&
+	    (t->start[leg] > size || size - t->start[leg] < len)) {
+		*error = top ? "Top is too small" : "Base is too small";
+		return -EINVAL;
+	}
+	if (t->block_sectors % align) {
+		*error = top ? "Block size is smaller than a sector of top" :
+			       "Block size is smaller than a sector of base";
+		return -EINVAL;
+	}
+	if ((t->start[leg] | len) & (align - 1)) {
+		*error = top ? "Offset or length is not aligned to top's sectors" :
+			       "Offset or length is not aligned to base's sectors";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_legs(struct bkc_table *t, char **error)
+{
+	sector_t len = t->ti->len;
+	int r = check_leg(t, BKC_BASE, error);
+
+	if (r || !t->dev[BKC_TOP])
+		return r;
+	if (t->dev[BKC_BASE]->bdev == t->dev[BKC_TOP]->bdev &&
+	    t->start[BKC_BASE] < t->start[BKC_TOP] + len &&
+	    t->start[BKC_TOP] < t->start[BKC_BASE] + len) {
+		*error = "Top and base overlap";
+		return -EINVAL;
+	}
+	return check_leg(t, BKC_TOP, error);
+}
+
+static int parse_line(struct bkc_table *t, unsigned int argc, char **argv,
+		      char **error)
+{
+	struct dm_arg_set as = { .argc = argc - 7, .argv = argv + 7 };
+
+	return parse_mode(t, argv[0], error) ?:
+	       parse_block_size(t, argv[6], error) ?:
+	       parse_meta(t, argv[5], error) ?:
+	       bkc_parse_options(&as, t->mode, &t->params, error) ?:
+	       parse_leg(t, BKC_BASE, argv[1], argv[2], error) ?:
+	       parse_leg(t, BKC_TOP, argv[3], argv[4], error) ?:
+	       check_legs(t, error);
+}
+
+static void set_limits_of_target(struct dm_target *ti, struct bkc_table *t)
+{
+	ti->num_flush_bios = t->mode->has_top ? BKC_LEGS : 1;
+	ti->num_discard_bios = 1;
+	ti->num_write_zeroes_bios = 1;
+	ti->flush_supported = true;
+	ti->limit_swap_bios = true;
+	ti->discards_supported = t->params.no_discard_passdown;
+	if (t->mode->has_top) {
+		ti->per_io_data_size = sizeof(struct bkc_io);
+		bkc_ctr_stable_writes(ti);
+	} else {
+		bkc_ctr_flush_bypass(ti);
+	}
+}
+
+static void table_free(struct bkc_table *t)
+{
+	int leg;
+
+	for (leg = 0; leg < BKC_LEGS; leg++)
+		if (t->dev[leg])
+			dm_put_device(t->ti, t->dev[leg]);
+	kfree(t);
+}
+
+/*
+ * <mode> <base> <offset> <top|-> <offset> <meta|-> <block sectors>
+ * [<#features> <f>*] [<#params> (<key> <value>)*]
+ */
+static int bkc_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct bkc_table *t;
+	int r;
+
+	if (argc < 7) {
+		ti->error = "Need mode, base, offset, top, offset, metadata, block size";
+		return -EINVAL;
+	}
+	if (ti->begin) {
+		ti->error = "Must be the only target of its table";
+		return -EINVAL;
+	}
+	t = kzalloc(sizeof(*t), GFP_KERNEL);
+	if (!t) {
+		ti->error = "Cannot allocate the table";
+		return -ENOMEM;
+	}
+	t->ti = ti;
+	r = parse_line(t, argc, argv, &ti->error);
+	if (r)
+		goto bad;
+	t->s = bkc_state_get(t, &ti->error);
+	if (IS_ERR(t->s)) {
+		r = PTR_ERR(t->s);
+		goto bad;
+	}
+	set_limits_of_target(ti, t);
+	ti->private = t;
+	return 0;
+bad:
+	table_free(t);
+	return r;
+}
+
+static void bkc_dtr(struct dm_target *ti)
+{
+	struct bkc_table *t = ti->private;
+
+	bkc_state_put(t);
+	table_free(t);
+}
+
+/*----------------------------------------------------------------
+ * The rest of the target type
+ *--------------------------------------------------------------*/
+
+static void bkc_presuspend(struct dm_target *ti)
+{
+	bkc_state_presuspend(ti->private);
+}
+
+/* Also after a suspend that failed half-way (presuspend_undo). */
+static void bkc_resume(struct dm_target *ti)
+{
+	bkc_state_resume(ti->private);
+}
+
+static int bkc_iterate_devices(struct dm_target *ti,
+			       iterate_devices_callout_fn fn, void *data)
+{
+	struct bkc_table *t = ti->private;
+	int leg, r = 0;
+
+	for (leg = 0; !r && leg < BKC_LEGS; leg++)
+		if (t->dev[leg])
+			r = fn(ti, t->dev[leg], t->start[leg], ti->len, data);
+	return r;
+}
+
+static void bkc_io_hints(struct dm_target *ti, struct queue_limits *limits)
+{
+	struct bkc_table *t = ti->private;
+
+	if (t->mode->has_top)
+		bkc_limits_stable_writes(limits);
+	if (t->params.no_discard_passdown)
+		bkc_limits_own_discard(limits, limits->logical_block_size);
+}
+
+static struct target_type bkc_target = {
+	.name = BLKCOPY_TARGET,
+	.version = {1, 0, 0},
+	.features = DM_TARGET_SINGLETON | DM_TARGET_NOWAIT,
+	.module = THIS_MODULE,
+	.ctr = bkc_ctr,
+	.dtr = bkc_dtr,
+	.map = bkc_map_bio,
+	.end_io = bkc_end_io,
+	.presuspend = bkc_presuspend,
+	.presuspend_undo = bkc_resume,
+	.resume = bkc_resume,
+	.status = bkc_status,
+	.message = bkc_message,
+	.io_hints = bkc_io_hints,
+	.iterate_devices = bkc_iterate_devices,
+};
+
+static int __init bkc_init(void)
+{
+	return dm_register_target(&bkc_target);
+}
+
+static void __exit bkc_exit(void)
+{
+	dm_unregister_target(&bkc_target);
+}
+
+module_init(bkc_init);
+module_exit(bkc_exit);
+
+MODULE_DESCRIPTION(DM_NAME " live copy of block devices in use");
+MODULE_AUTHOR("the blkctl developers");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("1.0.0");

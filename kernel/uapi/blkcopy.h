@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * dm-blkcopy: the words and limits of its table line, status line and
+ * messages. Included by the module (C) and by libblkctl (C++); it holds
+ * constants only, so there is one place where a word is spelled.
+ *
+ * Table:
+ *   <start> <len> blkcopy <mode> <base> <offset> <top|-> <offset> <meta|->
+ *     <block sectors> [<#features> <f>*] [<#params> (<key> <value>)*]
+ *
+ * Status (positional, only ever appended to):
+ *   <mode> <phase> <rw|meta_ro|fail> <base-only> <both> <top-only> <zero>
+ *     <total> <block sectors> <copied kib> <in-flight kib> <rate kib/s>
+ *     <segments marked>/<segments> <base errors> <top errors>
+ *     <meta commits> <meta torn> <#bitmaps>
+ *
+ * A paused copy shows the feature word "paused" in its table line, whoever
+ * paused it: a message, the table, or an error policy.
+ */
+#ifndef BLKCOPY_UAPI_H
+#define BLKCOPY_UAPI_H
+
+#define BLKCOPY_TARGET "blkcopy"
+#define BLKCOPY_MODULE "dm-blkcopy"
+
+/* Modes. */
+#define BLKCOPY_MODE_TRACK "track"
+#define BLKCOPY_MODE_MIRROR "mirror"
+
+/* Phases. */
+#define BLKCOPY_PHASE_IDLE "idle"
+#define BLKCOPY_PHASE_COPYING "copying"
+#define BLKCOPY_PHASE_SYNCED "synced"
+#define BLKCOPY_PHASE_PIVOTED "pivoted"
+#define BLKCOPY_PHASE_ABORTED "aborted"
+
+/* Health of the state. */
+#define BLKCOPY_HEALTH_RW "rw"
+#define BLKCOPY_HEALTH_META_RO "meta_ro"
+#define BLKCOPY_HEALTH_FAIL "fail"
+
+/* Feature words of the table line, in the order STATUSTYPE_TABLE prints. */
+#define BLKCOPY_FEATURE_NO_DISCARD_PASSDOWN "no_discard_passdown"
+#define BLKCOPY_FEATURE_DETECT_ZEROES "detect_zeroes"
+#define BLKCOPY_FEATURE_PAUSED "paused"
+/*
+ * One-shot: top is known to hold what base holds, so a new map starts all
+ * "both". Never printed again, or a line reloaded after writes went past us
+ * would call different data equal.
+ */
+#define BLKCOPY_FEATURE_NOSYNC "nosync"
+
+/* Parameter keys, in the order STATUSTYPE_TABLE prints the ones given. */
+#define BLKCOPY_PARAM_RATE_KIB "rate_kib"
+#define BLKCOPY_PARAM_INFLIGHT_KIB "inflight_kib"
+#define BLKCOPY_PARAM_RUN_KIB "run_kib"
+#define BLKCOPY_PARAM_SEGMENT_MIB "segment_mib"
+#define BLKCOPY_PARAM_COPY_MODE "copy_mode"
+#define BLKCOPY_PARAM_ON_BASE_ERROR "on_base_error"
+#define BLKCOPY_PARAM_ON_TOP_ERROR "on_top_error"
+
+#define BLKCOPY_COPY_MODE_DUAL "dual"
+#define BLKCOPY_COPY_MODE_BACKGROUND "background"
+
+/*
+ * Error policies of the copy, as QEMU's block jobs have them. A user write is
+ * never refused because of top, whatever the policy: its blocks go back to
+ * base-only before it is acknowledged.
+ *   report: the copy fails, the phase becomes "aborted"
+ *   ignore: go on elsewhere and come back; after BLKCOPY_RETRY_PASSES passes
+ *           that copied nothing the copy pauses ("stalled")
+ *   stop:   the copy pauses; "copy resume" tries again
+ *   enospc: as stop for ENOSPC, as report for the rest
+ */
+#define BLKCOPY_POLICY_REPORT "report"
+#define BLKCOPY_POLICY_IGNORE "ignore"
+#define BLKCOPY_POLICY_STOP "stop"
+#define BLKCOPY_POLICY_ENOSPC "enospc"
+
+/* "mem:<id>": state in memory, shared by every table that names the id. */
+#define BLKCOPY_META_MEM_PREFIX "mem:"
+#define BLKCOPY_META_MEM_ID_MAX 64
+
+/* Limits and defaults; sectors are 512 bytes. */
+#define BLKCOPY_BLOCK_SECTORS_MIN 8
+#define BLKCOPY_BLOCK_SECTORS_MAX 2048
+#define BLKCOPY_RATE_KIB_MAX 4294967295u
+#define BLKCOPY_INFLIGHT_KIB_MIN 64
+#define BLKCOPY_INFLIGHT_KIB_MAX 65536
+#define BLKCOPY_INFLIGHT_KIB_DEFAULT 4096
+#define BLKCOPY_RUN_KIB_MIN 4
+#define BLKCOPY_RUN_KIB_MAX 1024
+#define BLKCOPY_RUN_KIB_DEFAULT 512
+#define BLKCOPY_SEGMENT_MIB_MIN 1
+#define BLKCOPY_SEGMENT_MIB_MAX 65536
+#define BLKCOPY_SEGMENT_MIB_DEFAULT 64
+#define BLKCOPY_RETRY_PASSES 8
+
+/*
+ * Messages and how they are refused. Each answers at once; what it starts is
+ * reported by a dm event.
+ *   copy start|resume   EINVAL no mirror, EALREADY pivoted or aborted
+ *   copy pause|stop     as above
+ *   set <param> <value> EINVAL unknown or out of range; segment_mib is fixed
+ *   phase pivot         EINVAL no mirror, EBUSY blocks are still base-only or
+ *                       a pivot is under way, EALREADY pivoted or aborted
+ *   phase abort         EINVAL no mirror, EBUSY a pivot is under way,
+ *                       EALREADY pivoted; once aborted it succeeds again
+ *   phase finish        EINVAL: for modes that have an end of their own
+ *   map list base|top|both|zero <first block>
+ *                       text runs "first+count", then the next first block,
+ *                       or "end"
+ *   seal                the next removal is ours: the state stays valid
+ * The kernel log holds the reason in words.
+ */
+#define BLKCOPY_MSG_MAP_END "end"
+
+#endif /* BLKCOPY_UAPI_H */
