@@ -147,17 +147,33 @@ Result<uint32_t> parse_rate_kib(std::string_view text)
 	return static_cast<uint32_t>(*bytes / 1024);
 }
 
+static const char *block_fault(uint64_t bytes)
+{
+	if (bytes < BLKCOPY_BLOCK_SECTORS_MIN * 512u)
+		return "too small: at least 4k";
+	if (bytes > BLKCOPY_BLOCK_SECTORS_MAX * 512u)
+		return "too large: at most 1M";
+	if ((bytes & (bytes - 1)) != 0)
+		return "not a power of two";
+	return nullptr;
+}
+
 Result<uint32_t> parse_block_sectors(std::string_view text)
 {
 	BLKCTL_TRY(const auto bytes, parse_size(text));
 
-	if (bytes < BLKCOPY_BLOCK_SECTORS_MIN * 512u)
-		return bad("block size", text, "too small: at least 4k");
-	if (bytes > BLKCOPY_BLOCK_SECTORS_MAX * 512u)
-		return bad("block size", text, "too large: at most 1M");
-	if ((bytes & (bytes - 1)) != 0)
-		return bad("block size", text, "not a power of two");
+	if (const auto *fault = block_fault(bytes))
+		return bad("block size", text, fault);
 	return static_cast<uint32_t>(bytes / 512);
+}
+
+Result<void> check_block_sectors(uint64_t sectors)
+{
+	const auto bytes = sectors > UINT64_MAX / 512 ? UINT64_MAX : sectors * 512;
+
+	if (const auto *fault = block_fault(bytes))
+		return bad("block size", std::to_string(sectors) + "s", fault);
+	return {};
 }
 
 Result<uint64_t> parse_duration_ms(std::string_view text)

@@ -34,6 +34,9 @@ Result<uint32_t> parse_rate_kib(std::string_view text);
  */
 Result<uint32_t> parse_block_sectors(std::string_view text);
 
+// Errors: usage, naming the limit, for a block size (sectors) that the target does not take.
+Result<void> check_block_sectors(uint64_t sectors);
+
 /*
  * Parses a span of time into milliseconds: a number (fractions allowed), then nothing or "s"
  * (seconds), "ms", "m", "h". Errors: usage.

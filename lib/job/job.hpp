@@ -23,8 +23,8 @@ namespace blkctl::job
  *    |             needs_attention (stopped by an error policy; resume tries again)
  *    +-------------------------------------------------------------------------------------+
  */
-enum class State { none, copying, paused, ready, pivoted, aborted, failed, needs_attention };
-std::string_view word(State state); // "none", "copying", ..., "needs-attention"
+using State = volume::JobState;
+using volume::word; // "none", "copying", ..., "needs-attention"
 
 struct Job {
 	State state = State::none;

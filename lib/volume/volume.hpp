@@ -21,6 +21,18 @@ enum class Kind {
 };
 std::string_view word(Kind kind);
 
+enum class JobState {
+	none,
+	copying,
+	paused,
+	ready,
+	pivoted,
+	aborted,
+	failed,
+	needs_attention,
+};
+std::string_view word(JobState state); // "none", ..., "needs-attention"
+
 struct Volume {
 	dm::Info info = {};
 	uint64_t sectors = 0;
@@ -28,6 +40,12 @@ struct Volume {
 	table::BlkcopyStatus status = {};
 	Kind kind = Kind::absorbed;
 	bool lvm = false; // an LV: LVM's metadata names its extents
+
+	/*
+	 * What the volume's job is doing, from table and status alone; see job/job.hpp for the
+	 * picture.
+	 */
+	JobState state() const;
 
 	const std::string &name() const { return info.name; }
 	DevNo devno() const { return info.devno; }

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// attach: taking over a live dm device. Its number does not change, its users notice nothing.
+#include "base/random.hpp"
+#include "base/size.hpp"
+#include "table/linear.hpp"
+#include "uapi/blkcopy.h"
+#include "volume/steps.hpp"
+#include "volume/uuid.hpp"
+#include <algorithm>
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+constexpr const char *verb = "attach";
+
+struct Refused {
+	std::string_view type;
+	const char *why;
+	const char *next;
+};
+
+constexpr Refused refused[] = {
+	{"snapshot", "two live tables over one snapshot store destroy it",
+	 "copy the origin, or merge the snapshot first"},
+	{"snapshot-merge", "a merge is running", "wait until it is done"},
+	{"snapshot-origin", "its snapshots would miss what goes past it",
+	 "remove the snapshots first, or attach the volume above"},
+	{"thin-pool", "two live tables over one pool destroy it",
+	 "attach its thin volumes instead"},
+	{"cache", "two live tables over one cache destroy it",
+	 "lvconvert --uncache it first, or use blkctl create above it"},
+	{"writecache", "two live tables over one cache destroy it",
+	 "lvconvert --uncache it first, or use blkctl create above it"},
+	{"era", "two live tables over its metadata destroy it", "use blkctl create above it"},
+	{"raid", "two live tables over one array destroy it", "use blkctl create above it"},
+	{"mirror", "two live tables over one log destroy it", "use blkctl create above it"},
+	{"integrity", "two live tables over one journal destroy it", "use blkctl create above it"},
+	{"verity", "it is verified and read-only: there is nothing to gain",
+	 "copy what it is made from"},
+	{"multipath", "multipathd owns its table", "use blkctl create above it"},
+};
+
+bool can_be_stacked(const std::string &type)
+{
+	return type == "linear" || type == "striped" || type == "crypt" || type == "thin";
+}
+
+Result<void> check_targets(const dm::Info &device, const dm::Table &table)
+{
+	if (table.empty())
+		return refusal(Status::failed, verb, device.name, "it has no table");
+	for (const auto &target : table) {
+		if (can_be_stacked(target.type))
+			continue;
+		for (const auto &known : refused)
+			if (known.type == target.type)
+				return refusal(Status::failed, verb, device.name,
+					       "a " + target.type +
+						       " target cannot be taken over: " + known.why,
+					       known.next);
+		return refusal(
+			Status::failed, verb, device.name,
+			"a " + target.type +
+				" target cannot be taken over: nobody has made sure that two live "
+				"tables of it are safe",
+			"use blkctl create above it");
+	}
+	return {};
+}
+
+// Everything but the table.
+Result<void> check_device(Context &context, const dm::Info &device)
+{
+	if (is_hidden_uuid(device.uuid))
+		return refusal(Status::busy, verb, device.name,
+			       "it is the hidden layer of a volume");
+	if (is_lvm_layer_uuid(device.uuid))
+		return refusal(Status::failed, verb, device.name,
+			       "it is a layer of LVM's own below an LV", "attach the LV instead");
+	if (device.suspended)
+		return refusal(Status::busy, verb, device.name, "the device is suspended",
+			       "dmsetup resume " + device.name);
+
+	BLKCTL_TRY(const auto signature, context.probe.signature(device.devno));
+	if (signature && signature->type == "LVM2_member")
+		return refusal(Status::busy, verb, device.name,
+			       "it holds an LVM physical volume, which LVM would see twice",
+			       "attach the LVs on it instead");
+	return {};
+}
+
+// A device that is not dm's cannot be wrapped while it is in use.
+Error not_dm(Context &context, const std::string &text)
+{
+	const auto devno = context.probe.resolve(text);
+	if (!devno)
+		return devno.error();
+	const auto uses = context.probe.uses(*devno);
+	const auto path = device_path(context, *devno);
+	if (uses && !uses->empty())
+		return refusal(
+			Status::busy, verb, path,
+			udev::describe(uses->front(), device_path(context, uses->front().device)) +
+				", and a disk or partition cannot be wrapped while it is in use",
+			"blkctl create NAME " + path + ", before it is mounted");
+	return refusal(Status::usage, verb, path, "not a device-mapper device",
+		       "blkctl create NAME " + path);
+}
+
+void add_hidden(Change &change, const dm::Info &device, const dm::Table &table,
+		const std::string &uuid, const std::shared_ptr<dm::Info> &hidden)
+{
+	auto &context = change.context();
+	std::string lines;
+
+	for (const auto &target : table)
+		lines += (lines.empty() ? "" : " | ") + dm::redacted(target).str();
+	hidden->name = hidden_name(device.name);
+	change.add({"create the hidden device " + hidden->name + " with the UUID " + uuid,
+		    [&context, hidden, uuid]() -> Result<void> {
+			    BLKCTL_TRY(hidden->devno, context.dm.create(hidden->name, uuid));
+			    return {};
+		    },
+		    [&context, hidden] {
+			    return context.dm.remove(hidden->devno, dm::Visibility::hidden);
+		    }});
+	change.add({"load into " + hidden->name + ": " + lines,
+		    [&context, hidden, table, read_only = device.read_only] {
+			    return context.dm.load(hidden->devno, table,
+						   {.read_only = read_only, .secure_data = true});
+		    },
+		    {}});
+	change.add({"bring up " + hidden->name,
+		    [&context, hidden]() -> Result<void> {
+			    BLKCTL_CHECK(context.dm.resume(hidden->devno,
+							   {.visibility = dm::Visibility::hidden}));
+			    return {};
+		    },
+		    {}});
+}
+
+// As Change::load, for a table whose lower device has no number yet.
+void add_load_above(Change &change, const dm::Info &device, uint64_t sectors,
+		    uint32_t block_sectors, const std::shared_ptr<dm::Info> &hidden)
+{
+	auto &context = change.context();
+	const auto table = [sectors, block_sectors, hidden] {
+		table::Blkcopy track;
+		track.base = {hidden->devno, 0};
+		track.block_sectors = block_sectors;
+		return blkcopy_table(sectors, track);
+	};
+
+	change.add({"load into " + label(device) + ": a " BLKCOPY_TARGET " track table on " +
+			    hidden->name,
+		    [&context, device, table] {
+			    return context.dm.load(device.devno, table(),
+						   {.read_only = device.read_only});
+		    },
+		    [&context, device] { return context.dm.clear(device.devno); }});
+}
+
+} // namespace
+
+Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
+{
+	Change change(context, verb, run);
+
+	BLKCTL_CHECK(check_block_sectors(request.block_sectors));
+	const auto found = find_device(context, request.device);
+	if (!found) {
+		if (found.error().status == Status::not_found)
+			return not_dm(context, request.device);
+		return found.error();
+	}
+	BLKCTL_CHECK(change.lock(found->devno));
+	BLKCTL_TRY(const auto device, context.dm.info(found->devno));
+	BLKCTL_TRY(const auto live, context.dm.table(device.devno, dm::Slot::live, true));
+	if (!live.empty() && live[0].type == BLKCOPY_TARGET)
+		return refusal(Status::busy, verb, device.name, "it is a volume already",
+			       "blkctl show " + device.name);
+	BLKCTL_CHECK(check_targets(device, live));
+	BLKCTL_CHECK(check_device(context, device));
+
+	BLKCTL_CHECK(change.need_module());
+	BLKCTL_CHECK(clear_stale(change, device));
+	BLKCTL_TRY(const auto leftover, find_leftover(context, device));
+	if (leftover)
+		change.remove_hidden(*leftover);
+
+	if (live.size() == 1 && live[0].type == "linear") {
+		BLKCTL_TRY(const auto linear, table::parse_linear(live[0].params));
+		table::Blkcopy track;
+		track.base = linear.lower;
+		track.block_sectors = request.block_sectors;
+		change.load(device, blkcopy_table(live[0].length, track));
+	} else {
+		const auto hidden = std::make_shared<dm::Info>();
+		BLKCTL_TRY(const auto hex, random_hex());
+		add_hidden(change, device, live, hidden_uuid(hex), hidden);
+		add_load_above(change, device, dm::table_sectors(live), request.block_sectors,
+			       hidden);
+	}
+	change.switch_table(device);
+	return change.finish(device);
+}
+
+} // namespace blkctl::volume

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// copy: starting one.
+#include "volume/steps.hpp"
+#include <algorithm>
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+constexpr const char *verb = "copy";
+
+bool contains(const std::vector<DevNo> &devices, DevNo device)
+{
+	return std::find(devices.begin(), devices.end(), device) != devices.end();
+}
+
+Result<void> check_not_source(Context &context, const Volume &volume,
+			      const udev::BlockDevice &target)
+{
+	if (target.devno == volume.devno())
+		return refusal(Status::usage, verb, volume.name(),
+			       "the target is the volume itself");
+	if (contains(below(context, {volume.table.base.device}), target.devno))
+		return refusal(Status::usage, verb, volume.name(),
+			       "the target " + target.path + " is the source: the volume is on it");
+	if (contains(below(context, {target.devno}), volume.devno()))
+		return refusal(Status::usage, verb, volume.name(),
+			       "the target " + target.path + " is on the volume itself");
+	return {};
+}
+
+Result<void> check_size(const Volume &volume, const udev::BlockDevice &target)
+{
+	if (target.sectors < volume.sectors)
+		return refusal(Status::usage, verb, volume.name(),
+			       "the target " + target.path + " is smaller: " +
+				       std::to_string(target.sectors) + " sectors, " +
+				       std::to_string(volume.sectors) + " are needed");
+	if (target.read_only)
+		return refusal(Status::failed, verb, volume.name(),
+			       "the target " + target.path + " is read-only");
+	return {};
+}
+
+// What a former copy of this volume holds is no use by somebody else.
+bool is_our_own(const udev::Use &use, const Volume &volume)
+{
+	return use.kind == udev::Use::Kind::held && use.holder == volume.devno();
+}
+
+Result<void> check_free(Context &context, const Volume &volume, const udev::BlockDevice &target)
+{
+	BLKCTL_TRY(const auto uses, context.probe.uses(target.devno));
+
+	for (const auto &use : uses)
+		if (!is_our_own(use, volume))
+			return refusal(
+				Status::busy, verb, volume.name(),
+				"the target cannot be used: " +
+					udev::describe(use, device_path(context, use.device)));
+	return {};
+}
+
+Result<void> check_empty(Context &context, const Volume &volume, const udev::BlockDevice &target,
+			 const CopyRequest &request)
+{
+	if (request.force || request.sync_none)
+		return {};
+	BLKCTL_TRY(const auto signature, context.probe.signature(target.devno));
+	if (!signature)
+		return {};
+	const auto what = signature->usage.empty() || signature->usage == signature->type
+				  ? signature->type
+				  : signature->type + " (" + signature->usage + ")";
+	return refusal(Status::busy, verb, volume.name(),
+		       "the target " + target.path + " carries a signature: " + what,
+		       "wipefs " + target.path + " to look, or give --force to overwrite it");
+}
+
+// The very copy that was asked for, under way or done.
+bool is_same_copy(Context &context, const Volume &volume, DevNo target)
+{
+	switch (volume.state()) {
+	case JobState::copying:
+	case JobState::paused:
+	case JobState::ready:
+	case JobState::pivoted:
+	case JobState::needs_attention:
+		return volume.table.top && volume.table.top->device == target;
+	case JobState::aborted:
+	case JobState::failed:
+		return false;
+	case JobState::none:
+		break;
+	}
+	const auto last = last_switch(context, volume.info);
+	return volume.table.base == table::Leg{target, 0} && last && last->verb == "pivot" &&
+	       last->target == target;
+}
+
+dm::Table mirror_table(const Volume &volume, DevNo target, const CopyRequest &request)
+{
+	table::Blkcopy mirror;
+
+	mirror.mode = table::Mode::mirror;
+	mirror.base = volume.table.base;
+	mirror.top = table::Leg{target, 0};
+	mirror.block_sectors = volume.table.block_sectors;
+	mirror.features.detect_zeroes = request.detect_zeroes;
+	mirror.features.no_discard_passdown = request.no_discard_passdown;
+	mirror.features.nosync = request.sync_none;
+	mirror.params = request.params;
+	return blkcopy_table(volume.sectors, mirror);
+}
+
+} // namespace
+
+Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
+{
+	Change change(context, verb, run);
+
+	BLKCTL_TRY(const auto found, find(context, request.name));
+	BLKCTL_CHECK(change.lock(found.devno()));
+	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno()));
+	BLKCTL_TRY(const auto devno, context.probe.resolve(request.target));
+
+	if (is_same_copy(context, volume, devno)) {
+		// A pivot that was killed at its very end leaves the hidden device.
+		BLKCTL_TRY(const auto leftover, find_leftover(context, volume.info));
+		if (volume.state() == JobState::none && leftover)
+			change.remove_hidden(*leftover);
+		return change.nothing_to_do(volume.info);
+	}
+	const auto state = volume.state();
+	const bool ended = state == JobState::aborted || state == JobState::failed;
+	if (state != JobState::none && !ended)
+		return refusal(Status::busy, verb, volume.name(),
+			       "it is being copied to " +
+				       device_path(context, volume.table.top->device) + " already",
+			       "blkctl show " + volume.name());
+
+	BLKCTL_TRY(const auto target, context.probe.describe(devno));
+	BLKCTL_CHECK(check_not_source(context, volume, target));
+	BLKCTL_CHECK(check_size(volume, target));
+	BLKCTL_CHECK(check_free(context, volume, target));
+	BLKCTL_CHECK(check_empty(context, volume, target, request));
+
+	BLKCTL_CHECK(clear_stale(change, volume.info));
+	if (ended) {
+		change.load(volume.info, track_table(volume, volume.table.base));
+		change.switch_table(volume.info);
+	}
+	change.load(volume.info, mirror_table(volume, devno, request));
+	change.switch_table(volume.info, {}, devno);
+	return change.finish(volume.info);
+}
+
+} // namespace blkctl::volume

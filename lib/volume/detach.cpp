@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// detach: giving an attached device back as it was.
+#include "table/linear.hpp"
+#include "volume/cache.hpp"
+#include "volume/steps.hpp"
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+constexpr const char *verb = "detach";
+
+// A detach that was killed after its switch: all that is left is the hidden device.
+Result<Outcome> finish_killed(Change &change, const dm::Info &device, const Error &not_a_volume)
+{
+	BLKCTL_TRY(const auto leftover, find_leftover(change.context(), device));
+
+	if (!leftover)
+		return not_a_volume;
+	BLKCTL_CHECK(clear_stale(change, device));
+	change.remove_hidden(*leftover);
+	return change.finish(device);
+}
+
+} // namespace
+
+Result<Outcome> detach(Context &context, const std::string &name, Run run)
+{
+	Change change(context, verb, run);
+
+	BLKCTL_TRY(const auto found, find_device(context, name));
+	BLKCTL_CHECK(change.lock(found.devno));
+	const auto examined = find_for_change(change, found.devno);
+	if (!examined) {
+		if (examined.error().status == Status::not_found)
+			return finish_killed(change, found, examined.error());
+		return examined.error();
+	}
+	const auto &volume = *examined;
+	const auto &device = volume.info;
+
+	if (volume.kind == Kind::created)
+		return refusal(Status::usage, verb, device.name, "it was created, not attached",
+			       "blkctl remove " + device.name);
+	if (volume.state() != JobState::none)
+		return refusal(Status::busy, verb, device.name, "it has a copy",
+			       "blkctl abort " + device.name);
+
+	BLKCTL_CHECK(clear_stale(change, device));
+	BLKCTL_TRY(const auto before, context.dm.table(device.devno, dm::Slot::live, false));
+	if (volume.kind == Kind::stacked) {
+		BLKCTL_TRY(const auto hidden, context.dm.info(volume.table.base.device));
+		BLKCTL_TRY(auto original, context.dm.table(hidden.devno, dm::Slot::live, true));
+		if (original.empty())
+			return refusal(Status::failed, verb, device.name,
+				       "its hidden device " + hidden.name + " has no table");
+		change.load(device, std::move(original), true);
+		change.switch_table(device, before);
+		change.remove_hidden(hidden);
+	} else {
+		const table::Linear linear{volume.table.base};
+		change.load(device, {{0, volume.sectors, "linear", table::print(linear)}});
+		change.switch_table(device);
+	}
+	BLKCTL_TRY(auto outcome, change.finish(device));
+	if (!change.dry())
+		forget_switch(context, device);
+	return outcome;
+}
+
+} // namespace blkctl::volume

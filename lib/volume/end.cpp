@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// pivot and abort: the two ends of a copy.
+#include "base/size.hpp"
+#include "volume/steps.hpp"
+#include <cerrno>
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+using Clock = std::chrono::steady_clock;
+
+// The kernel's event tells; this is for the case that somebody else's wake-up hid it.
+constexpr auto look_again = std::chrono::milliseconds(1000);
+
+Error no_job(const std::string &verb, const Volume &volume)
+{
+	return refusal(Status::not_found, verb, volume.name(), "it has no copy",
+		       "blkctl copy " + volume.name() + " TARGET");
+}
+
+// Why a copy in this state cannot be pivoted; nullopt if it can.
+std::optional<Error> why_not_pivot(const Volume &volume)
+{
+	const std::string verb = "pivot";
+	const auto name = volume.name();
+	const auto left = (volume.status.base_only * volume.status.block_sectors) * 512;
+	const auto errors = std::to_string(volume.status.base_errors) + " errors of the source, " +
+			    std::to_string(volume.status.top_errors) + " of the target";
+
+	switch (volume.state()) {
+	case JobState::none:
+		return no_job(verb, volume);
+	case JobState::copying:
+		return refusal(Status::timed_out, verb, name,
+			       "the copy is not ready: " + format_size(left) + " to go",
+			       "blkctl wait " + name);
+	case JobState::paused:
+		return refusal(Status::timed_out, verb, name,
+			       "the copy is not ready but paused: " + format_size(left) + " to go",
+			       "blkctl resume " + name);
+	case JobState::needs_attention:
+		return refusal(Status::needs_attention, verb, name,
+			       "the copy was stopped: " + errors,
+			       "blkctl resume " + name + ", once the device is well");
+	case JobState::failed:
+		return refusal(Status::failed, verb, name, "the copy failed: " + errors,
+			       "blkctl abort " + name);
+	case JobState::aborted:
+		return refusal(Status::aborted, verb, name, "the copy was aborted",
+			       "blkctl abort " + name);
+	case JobState::ready:
+	case JobState::pivoted:
+		break;
+	}
+	return std::nullopt;
+}
+
+/*
+ * Asks for the pivot until the kernel is there. The message answers at once; when a leg fails in
+ * that instant the phase goes back to copying and the copier repairs it: then we ask again.
+ * Asking while one is under way is refused and does no harm.
+ */
+Result<void> pivot_phase(Context &context, DevNo device, Clock::time_point deadline)
+{
+	BLKCTL_TRY(const auto events, context.dm.events());
+
+	for (;;) {
+		BLKCTL_CHECK(events->arm());
+		BLKCTL_TRY(auto volume, find(context, device));
+		if (volume.state() == JobState::ready) {
+			const auto answer = context.dm.message(device, 0, "phase pivot");
+			const int err = answer ? 0 : answer.error().sys_errno;
+			if (err != 0 && err != EBUSY && err != EALREADY)
+				return message_error(answer.error(), volume.info, "phase pivot");
+			BLKCTL_TRY(volume, find(context, device));
+		}
+		if (volume.state() == JobState::pivoted)
+			return {};
+		const auto why_not = why_not_pivot(volume);
+		if (why_not && why_not->status != Status::timed_out)
+			return *why_not;
+		const auto left =
+			std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+		if (left.count() <= 0)
+			return why_not ? *why_not
+				       : refusal(Status::timed_out, "pivot", volume.name(),
+						 "the kernel did not finish it in time",
+						 "blkctl pivot " + volume.name());
+		BLKCTL_CHECK(events->wait(std::min(left, look_again)));
+	}
+}
+
+// A pivot that was killed at its very end: all that is left is the hidden device.
+Result<Outcome> finish_killed(Change &change, const Volume &volume)
+{
+	BLKCTL_TRY(const auto leftover, find_leftover(change.context(), volume.info));
+
+	if (!leftover)
+		return no_job(change.verb(), volume);
+	change.remove_hidden(*leftover);
+	return change.finish(volume.info);
+}
+
+} // namespace
+
+Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
+{
+	Change change(context, "pivot", run);
+
+	BLKCTL_TRY(const auto found, find(context, request.name));
+	BLKCTL_CHECK(change.lock(found.devno()));
+	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno()));
+	const auto &device = volume.info;
+
+	if (volume.state() == JobState::none)
+		return finish_killed(change, volume);
+	if (const auto why_not = why_not_pivot(volume))
+		return *why_not;
+	if (volume.lvm && !request.until_reboot && volume.state() != JobState::pivoted)
+		return refusal(
+			Status::usage, "pivot", volume.name(),
+			"it is an LV, and LVM will have it on its old extents again after a reboot",
+			"blkctl pivot " + volume.name() + " --until-reboot");
+
+	BLKCTL_CHECK(clear_stale(change, device));
+	if (volume.state() != JobState::pivoted) {
+		change.add(
+			{"send to " + label(device) + ": phase pivot, and wait until it is pivoted",
+			 [&context, device, timeout = request.timeout] {
+				 return pivot_phase(context, device.devno, Clock::now() + timeout);
+			 },
+			 {}});
+	}
+	change.load(device, track_table(volume, *volume.table.top));
+	change.switch_table(device, {}, volume.table.top->device);
+	if (volume.kind == Kind::stacked) {
+		BLKCTL_TRY(const auto hidden, context.dm.info(volume.table.base.device));
+		change.remove_hidden(hidden);
+	}
+	return change.finish(device);
+}
+
+Result<Outcome> abort(Context &context, const std::string &name, Run run)
+{
+	Change change(context, "abort", run);
+
+	BLKCTL_TRY(const auto found, find(context, name));
+	BLKCTL_CHECK(change.lock(found.devno()));
+	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno()));
+	const auto &device = volume.info;
+
+	if (volume.state() == JobState::none)
+		return no_job("abort", volume);
+	if (volume.state() == JobState::pivoted)
+		return refusal(Status::failed, "abort", device.name,
+			       "it is pivoted already: the target alone is up to date",
+			       "blkctl pivot " + device.name);
+
+	BLKCTL_CHECK(clear_stale(change, device));
+	if (volume.status.phase != table::Phase::aborted)
+		change.message(device, "phase abort");
+	change.load(device, track_table(volume, volume.table.base));
+	change.switch_table(device, {}, volume.table.top->device);
+	return change.finish(device);
+}
+
+} // namespace blkctl::volume

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "volume/steps.hpp"
+#include "uapi/blkcopy.h"
+#include "volume/cache.hpp"
+#include "volume/uuid.hpp"
+#include <algorithm>
+#include <cerrno>
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+// Other commands hold the lock for as long as a switch takes, a pivot for as long as it waits.
+constexpr auto lock_timeout = std::chrono::seconds(10);
+
+std::string table_text(const dm::Table &table)
+{
+	std::string text;
+
+	for (const auto &target : table)
+		text += (text.empty() ? "" : " | ") + dm::redacted(target).str();
+	return text;
+}
+
+} // namespace
+
+Change::Change(Context &context, std::string verb, Run run)
+	: context_(context), verb_(std::move(verb)), run_(run)
+{
+}
+
+Result<void> Change::lock(DevNo device)
+{
+	if (dry())
+		return {};
+	BLKCTL_TRY(auto lock, Lock::volume(context_.run_dir, device, lock_timeout));
+	lock_ = std::move(lock);
+	return {};
+}
+
+Result<void> Change::lock_name(const std::string &name)
+{
+	if (dry())
+		return {};
+	BLKCTL_TRY(auto lock, Lock::name(context_.run_dir, name, lock_timeout));
+	lock_ = std::move(lock);
+	return {};
+}
+
+Result<void> Change::need_module()
+{
+	BLKCTL_TRY(const bool there, has_module(context_));
+
+	if (!there)
+		add({"load the module " BLKCOPY_MODULE,
+		     [this] { return ensure_module(context_); },
+		     {}});
+	return {};
+}
+
+void Change::load(const dm::Info &device, dm::Table table, bool secret)
+{
+	const dm::LoadOptions options{.read_only = device.read_only, .secure_data = secret};
+	const auto devno = device.devno;
+
+	add({"load into " + label(device) + ": " + table_text(table),
+	     [this, devno, table = std::move(table), options] {
+		     return context_.dm.load(devno, table, options);
+	     },
+	     [this, devno] { return context_.dm.clear(devno); }});
+}
+
+/*
+ * A kernel that refuses a RESUME puts the new table back into the inactive slot, and the old one
+ * stays live; but if a target's preresume refuses, the device stays suspended. Then the old table
+ * goes back at once: users wait.
+ */
+Result<void> Change::do_switch(const dm::Info &device, const std::optional<dm::Table> &before,
+			       const std::optional<DevNo> &target)
+{
+	const auto done = context_.dm.resume(device.devno, {});
+
+	if (!done) {
+		auto error = done.error();
+		const auto now = context_.dm.info(device.devno);
+		if (now && now->suspended && before) {
+			const dm::LoadOptions options{.read_only = device.read_only,
+						      .secure_data = true};
+			const bool back = context_.dm.load(device.devno, *before, options) &&
+					  context_.dm.resume(device.devno, {});
+			error.why += back ? "; the old table is back"
+					  : "; the device is suspended, see dmsetup resume";
+		}
+		return error;
+	}
+	const double stall = std::chrono::duration<double, std::milli>(done->window).count();
+	outcome_.stall_ms = stall;
+	if (done->udev_timed_out)
+		outcome_.note = "udev did not answer in time; see: udevadm settle";
+	remember_switch(context_, device, {verb_, stall, timestamp(false), target});
+	return {};
+}
+
+void Change::switch_table(const dm::Info &device, std::optional<dm::Table> before,
+			  std::optional<DevNo> target)
+{
+	Step step;
+
+	step.text = "switch " + label(device) + " to the loaded table, in one RESUME";
+	step.apply = [this, device, before, target] { return do_switch(device, before, target); };
+	if (before)
+		step.undo = [this, device, before]() -> Result<void> {
+			BLKCTL_CHECK(context_.dm.load(
+				device.devno, *before,
+				{.read_only = device.read_only, .secure_data = true}));
+			BLKCTL_CHECK(context_.dm.resume(device.devno, {}));
+			return {};
+		};
+	add(std::move(step));
+}
+
+void Change::clear(const dm::Info &device)
+{
+	const auto devno = device.devno;
+
+	add({"clear the table that was loaded into " + label(device),
+	     [this, devno] { return context_.dm.clear(devno); },
+	     {}});
+}
+
+void Change::remove_hidden(const dm::Info &device)
+{
+	const auto devno = device.devno;
+
+	add({"remove the hidden device " + label(device),
+	     [this, devno] { return context_.dm.remove(devno, dm::Visibility::hidden); },
+	     {}});
+}
+
+void Change::message(const dm::Info &device, const std::string &text, const std::string &undo)
+{
+	const auto send = [this, device](const std::string &message) -> Result<void> {
+		auto answer = context_.dm.message(device.devno, 0, message);
+		if (!answer)
+			return message_error(answer.error(), device, message);
+		return {};
+	};
+	Step step;
+
+	step.text = "send to " + label(device) + ": " + text;
+	step.apply = [send, text] { return send(text); };
+	if (!undo.empty())
+		step.undo = [send, undo] { return send(undo); };
+	add(std::move(step));
+}
+
+Result<Outcome> Change::finish(const dm::Info &device)
+{
+	outcome_.steps = texts(plan_);
+	outcome_.name = device.name;
+	outcome_.device = device.devno;
+	if (!dry()) {
+		auto result = execute(context_, plan_);
+		if (!result) {
+			auto error = result.error();
+			if (error.device == device.devno.str())
+				error.device = device.name;
+			return error;
+		}
+	}
+	return outcome_;
+}
+
+Result<Outcome> Change::nothing_to_do(const dm::Info &device)
+{
+	outcome_.already = true;
+	return finish(device);
+}
+
+Error refusal(Status status, const std::string &verb, const std::string &device, std::string why,
+	      std::string next)
+{
+	return {.status = status,
+		.what = verb,
+		.device = device,
+		.why = std::move(why),
+		.next = std::move(next)};
+}
+
+Error message_error(Error error, const dm::Info &device, const std::string &text)
+{
+	const auto say = [&](Status status, const char *why) {
+		error.status = status;
+		error.why = why;
+	};
+
+	error.what = "send '" + text + "' to";
+	error.device = device.name;
+	if (error.sys_errno == EALREADY)
+		say(Status::failed, "the copy has ended already");
+	else if (error.sys_errno == EBUSY && text == "phase pivot")
+		say(Status::timed_out, "not everything is in both devices yet");
+	else if (error.sys_errno == EBUSY)
+		say(Status::busy, "a pivot is under way");
+	return error;
+}
+
+Result<Volume> find_for_change(Change &change, DevNo device)
+{
+	BLKCTL_TRY(auto volume, find(change.context(), device));
+
+	if (volume.info.suspended)
+		return refusal(Status::busy, change.verb(), volume.name(),
+			       "the device is suspended", "dmsetup resume " + volume.name());
+	return volume;
+}
+
+Result<std::optional<dm::Info>> find_leftover(Context &context, const dm::Info &device)
+{
+	auto hidden = context.dm.find_name(hidden_name(device.name));
+
+	if (!hidden && hidden.error().status == Status::not_found)
+		return std::optional<dm::Info>();
+	if (!hidden)
+		return hidden.error();
+	if (!is_hidden_uuid(hidden->uuid))
+		return std::optional<dm::Info>();
+	BLKCTL_TRY(const auto used, context.dm.deps(device.devno));
+	if (std::find(used.begin(), used.end(), hidden->devno) != used.end())
+		return std::optional<dm::Info>();
+	return std::optional(std::move(*hidden));
+}
+
+Result<void> clear_stale(Change &change, const dm::Info &device)
+{
+	if (!device.inactive_table)
+		return {};
+
+	BLKCTL_TRY(const auto live, change.context().dm.table(device.devno, dm::Slot::live, false));
+	BLKCTL_TRY(const auto loaded,
+		   change.context().dm.table(device.devno, dm::Slot::inactive, false));
+	const auto ours = [](const dm::Table &table) {
+		return !table.empty() && table[0].type == BLKCOPY_TARGET;
+	};
+	// Ours is on one side at least: a volume's next table, or its way in or out.
+	if (!ours(live) && !ours(loaded))
+		return refusal(Status::busy, change.verb(), device.name,
+			       "another tool has loaded a table into it",
+			       "dmsetup clear " + device.name);
+	change.clear(device);
+	return {};
+}
+
+dm::Table blkcopy_table(uint64_t sectors, const table::Blkcopy &table)
+{
+	return {{0, sectors, BLKCOPY_TARGET, table::print(table)}};
+}
+
+dm::Table track_table(const Volume &volume, const table::Leg &base)
+{
+	table::Blkcopy track;
+
+	track.base = base;
+	track.block_sectors = volume.table.block_sectors;
+	return blkcopy_table(volume.sectors, track);
+}
+
+std::vector<DevNo> below(Context &context, std::vector<DevNo> devices)
+{
+	for (size_t i = 0; i < devices.size(); i++) {
+		std::vector<DevNo> lower;
+		if (const auto deps = context.dm.deps(devices[i]))
+			lower = *deps;
+		if (const auto block = context.probe.describe(devices[i]);
+		    block && block->whole_disk)
+			lower.push_back(*block->whole_disk);
+		for (const auto device : lower)
+			if (std::find(devices.begin(), devices.end(), device) == devices.end())
+				devices.push_back(device);
+	}
+	return devices;
+}
+
+std::string label(const dm::Info &device)
+{
+	return device.name + " (" + device.devno.str() + ")";
+}
+
+} // namespace blkctl::volume

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The steps plans are made of. Internal to the library.
+#ifndef BLKCTL_VOLUME_STEPS_HPP
+#define BLKCTL_VOLUME_STEPS_HPP
+
+#include "volume/lock.hpp"
+#include "volume/operations.hpp"
+#include "volume/plan.hpp"
+#include "volume/volume.hpp"
+
+namespace blkctl::volume
+{
+
+// One verb at work: its plan, and what it will report. Steps hold references into it, so it stays
+// where it is.
+class Change
+{
+      public:
+	Change(Context &context, std::string verb, Run run);
+	Change(const Change &) = delete;
+	Change &operator=(const Change &) = delete;
+
+	// Takes the lock of a device or a name; a dry run takes none.
+	Result<void> lock(DevNo device);
+	Result<void> lock_name(const std::string &name);
+
+	// Loads the kernel module if it is not there.
+	Result<void> need_module();
+
+	void add(Step step) { plan_.push_back(std::move(step)); }
+
+	// Puts a table in the inactive slot; undone by clearing it. `device` keeps its read-only
+	// flag.
+	void load(const dm::Info &device, dm::Table table, bool secret = false);
+
+	// The switch to the loaded table. With `before`, undone by switching back to it.
+	void switch_table(const dm::Info &device, std::optional<dm::Table> before = {},
+			  std::optional<DevNo> target = {});
+
+	void clear(const dm::Info &device);
+	void remove_hidden(const dm::Info &device);
+	void message(const dm::Info &device, const std::string &text, const std::string &undo = {});
+
+	// Runs the plan, unless it is a dry run, and reports.
+	Result<Outcome> finish(const dm::Info &device);
+	Result<Outcome> nothing_to_do(const dm::Info &device);
+
+	Context &context() { return context_; }
+	const std::string &verb() const { return verb_; }
+	bool dry() const { return run_ == Run::dry; }
+	Outcome &outcome() { return outcome_; }
+
+      private:
+	Result<void> do_switch(const dm::Info &device, const std::optional<dm::Table> &before,
+			       const std::optional<DevNo> &target);
+
+	Context &context_;
+	std::string verb_;
+	Run run_;
+	std::optional<Lock> lock_;
+	Plan plan_;
+	Outcome outcome_;
+};
+
+// An error of a verb about a device.
+Error refusal(Status status, const std::string &verb, const std::string &device, std::string why,
+	      std::string next = {});
+
+// A message's errno in words.
+Error message_error(Error error, const dm::Info &device, const std::string &text);
+
+Result<bool> has_module(Context &context);
+
+// A volume that is to be changed. Errors: busy if it is suspended.
+Result<Volume> find_for_change(Change &change, DevNo device);
+
+// What a killed attach, detach or pivot left: the hidden device of `device` that its live table
+// does not use.
+Result<std::optional<dm::Info>> find_leftover(Context &context, const dm::Info &device);
+
+// Adds what undoes a killed command's loaded table. Errors: busy if somebody else loaded it.
+Result<void> clear_stale(Change &change, const dm::Info &device);
+
+// A table of one line over the whole volume.
+dm::Table blkcopy_table(uint64_t sectors, const table::Blkcopy &table);
+dm::Table track_table(const Volume &volume, const table::Leg &base);
+
+// Every device below these, and the whole disks of partitions among them; with themselves.
+std::vector<DevNo> below(Context &context, std::vector<DevNo> devices);
+
+// "NAME (253:0)"
+std::string label(const dm::Info &device);
+
+} // namespace blkctl::volume
+
+#endif

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "volume/uuid.hpp"
+#include <algorithm>
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+constexpr std::string_view prefix = "BLKCTL-";
+constexpr std::string_view volume_suffix = "-vol";
+constexpr std::string_view hidden_suffix = "-real";
+constexpr std::string_view lvm_prefix = "LVM-";
+constexpr size_t hex_digits = 32;
+constexpr size_t lvm_id = 64; // of the VG and of the LV, 32 each
+constexpr std::string_view hidden_name_suffix = "-blkreal";
+constexpr size_t name_max = 127; // DM_NAME_LEN without the zero
+
+bool is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+bool is_ours(std::string_view uuid, std::string_view suffix)
+{
+	if (!uuid.starts_with(prefix) || !uuid.ends_with(suffix) ||
+	    uuid.size() != prefix.size() + hex_digits + suffix.size())
+		return false;
+	const auto hex = uuid.substr(prefix.size(), hex_digits);
+	return std::all_of(hex.begin(), hex.end(), is_hex);
+}
+
+} // namespace
+
+std::string volume_uuid(const std::string &hex)
+{
+	return std::string(prefix) + hex + std::string(volume_suffix);
+}
+
+std::string hidden_uuid(const std::string &hex)
+{
+	return std::string(prefix) + hex + std::string(hidden_suffix);
+}
+
+bool is_volume_uuid(std::string_view uuid)
+{
+	return is_ours(uuid, volume_suffix);
+}
+
+bool is_hidden_uuid(std::string_view uuid)
+{
+	return is_ours(uuid, hidden_suffix);
+}
+
+bool is_lvm_uuid(std::string_view uuid)
+{
+	return uuid.starts_with(lvm_prefix);
+}
+
+bool is_lvm_layer_uuid(std::string_view uuid)
+{
+	return is_lvm_uuid(uuid) && uuid.size() > lvm_prefix.size() + lvm_id;
+}
+
+std::string hidden_name(const std::string &name)
+{
+	return name.substr(0, name_max - hidden_name_suffix.size()) +
+	       std::string(hidden_name_suffix);
+}
+
+bool is_good_name(std::string_view name)
+{
+	const auto good = [](char c) {
+		return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		       std::string_view("#+-.:=@_").find(c) != std::string_view::npos;
+	};
+	return !name.empty() && name.size() <= name_max - hidden_name_suffix.size() &&
+	       name != "." && name != ".." && name != "control" && !name.starts_with('-') &&
+	       std::all_of(name.begin(), name.end(), good);
+}
+
+} // namespace blkctl::volume

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How our devices are told from others': names and UUIDs. Internal to the library.
+#ifndef BLKCTL_VOLUME_UUID_HPP
+#define BLKCTL_VOLUME_UUID_HPP
+
+#include <string>
+#include <string_view>
+
+namespace blkctl::volume
+{
+
+// hex: 32 digits, see random_hex().
+std::string volume_uuid(const std::string &hex); // of a volume made by create
+std::string hidden_uuid(const std::string &hex); // of the lower device of a stack
+
+bool is_volume_uuid(std::string_view uuid);
+bool is_hidden_uuid(std::string_view uuid);
+
+bool is_lvm_uuid(std::string_view uuid);
+// A layer of LVM's own below an LV: "LVM-<vg><lv>-tdata" and the like.
+bool is_lvm_layer_uuid(std::string_view uuid);
+
+// The hidden device's name: "NAME-blkreal", cut to what dm takes.
+std::string hidden_name(const std::string &name);
+
+// Whether a new volume may have this name: dm and udev take it unchanged.
+bool is_good_name(std::string_view name);
+
+} // namespace blkctl::volume
+
+#endif

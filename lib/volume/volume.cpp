@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "volume/volume.hpp"
+#include "uapi/blkcopy.h"
+#include "volume/uuid.hpp"
+#include <algorithm>
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+constexpr std::string_view mapper_folder = "/dev/mapper/";
+
+Error not_found(std::string_view text, std::string why, std::string next = "blkctl list")
+{
+	return {.status = Status::not_found,
+		.what = "find",
+		.device = std::string(text),
+		.why = std::move(why),
+		.next = std::move(next)};
+}
+
+bool is_volume_table(const dm::Table &table)
+{
+	return table.size() == 1 && table[0].type == BLKCOPY_TARGET;
+}
+
+Kind kind_of(Context &context, const dm::Info &info, const table::Blkcopy &table)
+{
+	if (is_volume_uuid(info.uuid))
+		return Kind::created;
+	const auto base = context.dm.info(table.base.device);
+	return base && is_hidden_uuid(base->uuid) ? Kind::stacked : Kind::absorbed;
+}
+
+Result<Volume> read_volume(Context &context, const dm::Info &info, const dm::Table &live)
+{
+	Volume volume;
+
+	volume.info = info;
+	volume.sectors = dm::table_sectors(live);
+	volume.lvm = is_lvm_uuid(info.uuid);
+	BLKCTL_TRY(volume.table, table::parse_blkcopy(live[0].params));
+	BLKCTL_TRY(const auto status, context.dm.status(info.devno));
+	if (!is_volume_table(status))
+		return not_found(info.name, "its table was replaced just now");
+	BLKCTL_TRY(volume.status, table::parse_status(status[0].params));
+	volume.kind = kind_of(context, info, volume.table);
+	return volume;
+}
+
+} // namespace
+
+std::string_view word(Kind kind)
+{
+	switch (kind) {
+	case Kind::created:
+		return "created";
+	case Kind::absorbed:
+		return "absorbed";
+	case Kind::stacked:
+		break;
+	}
+	return "stacked";
+}
+
+std::string_view word(JobState state)
+{
+	switch (state) {
+	case JobState::none:
+		return "none";
+	case JobState::copying:
+		return "copying";
+	case JobState::paused:
+		return "paused";
+	case JobState::ready:
+		return "ready";
+	case JobState::pivoted:
+		return "pivoted";
+	case JobState::aborted:
+		return "aborted";
+	case JobState::failed:
+		return "failed";
+	case JobState::needs_attention:
+		break;
+	}
+	return "needs-attention";
+}
+
+JobState Volume::state() const
+{
+	const bool errors = status.base_errors || status.top_errors;
+
+	if (table.mode == table::Mode::track)
+		return JobState::none;
+	switch (status.phase) {
+	case table::Phase::idle:
+	case table::Phase::copying:
+		break;
+	case table::Phase::synced:
+		return JobState::ready;
+	case table::Phase::pivoted:
+		return JobState::pivoted;
+	case table::Phase::aborted:
+		return errors ? JobState::failed : JobState::aborted;
+	}
+	if (status.health == table::Health::fail)
+		return JobState::failed;
+	if (!table.features.paused)
+		return JobState::copying;
+	return errors ? JobState::needs_attention : JobState::paused;
+}
+
+Result<dm::Info> find_device(Context &context, std::string_view text)
+{
+	const bool is_path = text.find('/') != std::string_view::npos;
+
+	if (!is_path && !parse_devno(text)) {
+		auto by_name = context.dm.find_name(text);
+		if (by_name || by_name.error().status != Status::not_found)
+			return by_name;
+	}
+	const auto devno = context.probe.resolve(text);
+	if (devno) {
+		auto by_number = context.dm.info(*devno);
+		if (!by_number && by_number.error().status == Status::not_found)
+			return not_found(text, "not a device-mapper device");
+		return by_number;
+	}
+	// The node may be late, or udev absent.
+	if (text.starts_with(mapper_folder))
+		return context.dm.find_name(text.substr(mapper_folder.size()));
+	return not_found(text, "no such volume or device");
+}
+
+Result<Volume> find(Context &context, DevNo device)
+{
+	BLKCTL_TRY(const auto info, context.dm.info(device));
+	BLKCTL_TRY(const auto live, context.dm.table(device, dm::Slot::live, false));
+	if (!is_volume_table(live))
+		return not_found(info.name, "not a volume of blkctl", "blkctl attach " + info.name);
+	return read_volume(context, info, live);
+}
+
+Result<Volume> find(Context &context, std::string_view text)
+{
+	BLKCTL_TRY(const auto info, find_device(context, text));
+	return find(context, info.devno);
+}
+
+Result<std::vector<Volume>> list(Context &context)
+{
+	std::vector<Volume> volumes;
+	BLKCTL_TRY(const auto listed, context.dm.list());
+
+	for (const auto &device : listed) {
+		const auto live = context.dm.table(device.devno, dm::Slot::live, false);
+		if (!live || !is_volume_table(*live))
+			continue;
+		const auto info = context.dm.info(device.devno);
+		if (!info)
+			continue;
+		auto volume = read_volume(context, *info, *live);
+		// It may have gone since it was listed.
+		if (!volume && volume.error().status == Status::not_found)
+			continue;
+		if (!volume)
+			return volume.error();
+		volumes.push_back(std::move(*volume));
+	}
+	std::sort(volumes.begin(), volumes.end(),
+		  [](const Volume &a, const Volume &b) { return a.name() < b.name(); });
+	return volumes;
+}
+
+std::string device_path(Context &context, DevNo device)
+{
+	const auto found = context.probe.describe(device);
+	return found && !found->path.empty() ? found->path : device.str();
+}
+
+} // namespace blkctl::volume
