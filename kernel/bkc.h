@@ -43,9 +43,9 @@
  * being copied never cross one, so each needs the lock of one bucket only.
  */
 #define BKC_REGION_SHIFT	11		/* sectors: 1 MiB */
-#define BKC_REGION_SECTORS	(1U << BKC_REGION_SHIFT)
+#define BKC_REGION_SECTORS	BIT(BKC_REGION_SHIFT)
 #define BKC_BUCKET_BITS		10
-#define BKC_BUCKETS		(1U << BKC_BUCKET_BITS)
+#define BKC_BUCKETS		BIT(BKC_BUCKET_BITS)
 #define BKC_RUN_BLOCKS_MAX	(BKC_REGION_SECTORS / BLKCOPY_BLOCK_SECTORS_MIN)
 #define BKC_RUN_PAGES_MAX	(BKC_REGION_SECTORS >> (PAGE_SHIFT - SECTOR_SHIFT))
 
@@ -137,9 +137,9 @@ struct bkc_params {
 
 enum { BKC_COPY_DUAL, BKC_COPY_BACKGROUND };
 
-/*----------------------------------------------------------------
- * The block map
- *--------------------------------------------------------------*/
+/*
+ * ---- The block map
+ */
 
 struct bkc_map {
 	u64 *words;		/* 32 blocks a word, two bits each */
@@ -169,9 +169,9 @@ static inline u64 bkc_block_of(const struct bkc_map *map, sector_t sector)
 	return sector >> map->block_shift;
 }
 
-/*----------------------------------------------------------------
- * Ranges in flight
- *--------------------------------------------------------------*/
+/*
+ * ---- Ranges in flight
+ */
 
 enum bkc_range_kind {
 	BKC_RANGE_NONE,		/* not in a bucket */
@@ -180,6 +180,7 @@ enum bkc_range_kind {
 	BKC_RANGE_COPY,		/* a write over it cancels its blocks */
 	BKC_RANGE_COPY_EXCL,	/* a write over it waits */
 	BKC_RANGE_FLUSH_TOP,	/* not in a bucket either */
+	BKC_RANGE_COUNTED,	/* nor is this: its error has been seen to */
 };
 
 struct bkc_range {
@@ -190,7 +191,7 @@ struct bkc_range {
 };
 
 struct bkc_bucket {
-	spinlock_t lock;
+	spinlock_t lock;	/* of all below; irqs off */
 	struct list_head ranges;
 	struct bio_list parked;	/* in order of arrival */
 } ____cacheline_aligned_in_smp;
@@ -204,9 +205,9 @@ struct bkc_io {
 	struct bio clone;	/* to top: embedded, so nothing to allocate */
 };
 
-/*----------------------------------------------------------------
- * The state of a volume, shared by the tables that name it
- *--------------------------------------------------------------*/
+/*
+ * ---- The state of a volume, shared by the tables that name it
+ */
 
 struct bkc_copy;
 
@@ -229,8 +230,8 @@ struct bkc_state {
 	char mem_id[BLKCOPY_META_MEM_ID_MAX + 1];
 	dev_t dev[BKC_LEGS];
 
-	struct mutex tables_lock;
-	struct list_head tables;	/* live ones */
+	struct mutex tables_lock;	/* of tables and of params' changes */
+	struct list_head tables;	/* that have been resumed */
 
 	spinlock_t lock;	/* of what follows, to the next rule */
 	enum bkc_phase phase;
@@ -260,7 +261,7 @@ struct bkc_state {
 	u64 rate_bytes[2];
 	unsigned long rate_at[2];
 
-	spinlock_t copies_lock;
+	spinlock_t copies_lock;	/* of the three that follow */
 	struct list_head free_copies;
 	struct bkc_copy *reserve;	/* always there: progress without memory */
 	bool reserve_busy;

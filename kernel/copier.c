@@ -43,20 +43,29 @@ static void later(struct bkc_state *s, unsigned long delay)
 	queue_delayed_work(s->copy_wq, &s->copier_work, delay);
 }
 
-/*----------------------------------------------------------------
- * Rate: as asked for, and as measured
- *--------------------------------------------------------------*/
+/*
+ * ---- Rate: as asked for, and as measured
+ */
 
-/* Jiffies until the next copy may start; 0: now. Bytes are paid by spend(). */
+/*
+ * Jiffies until the next copy may start; 0: now. A copy is paid for when it
+ * starts, on credit: the debt is a run at most, and no more than a second's
+ * worth or a block, lest a rate that was lowered waits for the old one.
+ */
 static unsigned long rate_delay(struct bkc_state *s, u64 rate)
 {
-	unsigned long now = jiffies, elapsed = now - s->tokens_at;
+	s64 block = 1LL << (s->map.block_shift + SECTOR_SHIFT);
 	s64 burst = max_t(s64, rate / RATE_SLICES, 1);
+	unsigned long now = jiffies, elapsed;
 
-	if (!rate)
+	if (!rate) {
+		s->tokens = 0;
+		s->tokens_at = now;
 		return 0;
+	}
 	/* A second's worth at most, so the product cannot overflow. */
-	elapsed = min_t(unsigned long, elapsed, HZ);
+	elapsed = min_t(unsigned long, now - s->tokens_at, HZ);
+	s->tokens = max_t(s64, s->tokens, -max_t(s64, rate, block));
 	s->tokens = min_t(s64, s->tokens + div_u64(rate * elapsed, HZ), burst);
 	s->tokens_at = now;
 	if (s->tokens > 0)
@@ -98,9 +107,9 @@ u64 bkc_copier_rate_kib(struct bkc_state *s)
 	return rate;
 }
 
-/*----------------------------------------------------------------
- * The end of the copy
- *--------------------------------------------------------------*/
+/*
+ * ---- The end of the copy
+ */
 
 static bool set_phase(struct bkc_state *s, enum bkc_phase from,
 		      enum bkc_phase to)
@@ -152,7 +161,7 @@ static bool synced(struct bkc_state *s)
 /* Too many passes brought nothing: pause, and let somebody look. */
 static void stalled(struct bkc_state *s)
 {
-	DMERR_LIMIT("copy stalled: %u passes copied nothing; paused",
+	DMERR_LIMIT("copy paused: %u passes copied nothing",
 		    BLKCOPY_RETRY_PASSES);
 	s->fruitless = 0;
 	bkc_set_paused(s, true);
@@ -180,15 +189,16 @@ static unsigned long next_pass(struct bkc_state *s)
 	return delay;
 }
 
-/*----------------------------------------------------------------
- * The next run
- *--------------------------------------------------------------*/
+/*
+ * ---- The next run
+ */
 
-static unsigned int run_wanted(struct bkc_state *s, u64 rate)
+static unsigned int run_wanted(struct bkc_state *s, u64 rate, u64 room)
 {
 	unsigned int block = 1U << s->map.block_shift;
 	unsigned int sectors = s->params.value[BKC_PARAM_RUN] << 1;
 
+	sectors = min_t(u64, sectors, room >> SECTOR_SHIFT);
 	if (s->pass)
 		sectors = min(sectors, EXCL_RUN_SECTORS);
 	if (rate)
@@ -198,12 +208,12 @@ static unsigned int run_wanted(struct bkc_state *s, u64 rate)
 }
 
 /*
- * Start one copy at or after the cursor. Returns false when there is nothing
- * more to start now; somebody will kick.
+ * Start one copy at or after the cursor, of about @room bytes at most. Returns
+ * false when there is nothing more to start now; somebody will kick.
  */
-static bool start_one(struct bkc_state *s, u64 rate)
+static bool start_one(struct bkc_state *s, u64 rate, u64 room)
 {
-	unsigned int sectors = run_wanted(s, rate), nr, room;
+	unsigned int sectors = run_wanted(s, rate, room), nr, left;
 	struct bkc_copy *copy;
 	u64 block;
 
@@ -218,10 +228,10 @@ static bool start_one(struct bkc_state *s, u64 rate)
 		return false;
 	}
 	/* Up to the end of its region, and of the map. */
-	room = BKC_REGION_SECTORS -
+	left = BKC_REGION_SECTORS -
 	       (((sector_t)block << s->map.block_shift) &
 		(BKC_REGION_SECTORS - 1));
-	nr = min(sectors, room) >> s->map.block_shift;
+	nr = min(sectors, left) >> s->map.block_shift;
 	nr = min_t(u64, nr, s->map.nr_blocks - block);
 	nr = bkc_range_begin_copy(s, copy, block, nr, s->pass > 0);
 	if (!nr) {
@@ -259,7 +269,7 @@ void bkc_copier_work(struct work_struct *work)
 {
 	struct bkc_state *s = container_of(to_delayed_work(work),
 					   struct bkc_state, copier_work);
-	u64 rate, limit;
+	u64 rate, limit, inflight;
 	unsigned long delay;
 
 	while (may_run(s)) {
@@ -273,7 +283,8 @@ void bkc_copier_work(struct work_struct *work)
 			continue;
 		}
 		limit = (u64)READ_ONCE(s->params.value[BKC_PARAM_INFLIGHT]) << 10;
-		if (atomic64_read(&s->inflight) >= limit)
+		inflight = atomic64_read(&s->inflight);
+		if (inflight >= limit)
 			return;
 		rate = rate_bytes(s);
 		delay = rate_delay(s, rate);
@@ -281,7 +292,7 @@ void bkc_copier_work(struct work_struct *work)
 			later(s, delay);
 			return;
 		}
-		if (!start_one(s, rate))
+		if (!start_one(s, rate, limit - inflight))
 			return;
 		cond_resched();
 	}

@@ -24,10 +24,10 @@
 #define SECTORS_PER_PAGE	(PAGE_SIZE >> SECTOR_SHIFT)
 #define COPY_BIOS		16	/* reserve of the bio set */
 
-/*----------------------------------------------------------------
- * Buffers. Copies are kept while the copier is at work, so their pages are
+/*
+ * ---- Buffers. Copies are kept while the copier is at work, so their pages are
  * allocated once; one is always there, so that a copy goes on without memory.
- *--------------------------------------------------------------*/
+ */
 
 static void copy_work(struct work_struct *work);
 
@@ -161,9 +161,9 @@ void bkc_copies_exit(struct bkc_state *s)
 	bioset_exit(&s->copy_bios);
 }
 
-/*----------------------------------------------------------------
- * Steps
- *--------------------------------------------------------------*/
+/*
+ * ---- Steps
+ */
 
 static unsigned int run_sectors(const struct bkc_copy *copy)
 {
@@ -219,7 +219,7 @@ static struct bio *copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
 
 /* The bio's pages are from..to of the run, in sectors of the buffer. */
 static void add_buffer(struct bkc_copy *copy, struct bio *bio,
-		      unsigned int from, unsigned int to)
+		       unsigned int from, unsigned int to)
 {
 	while (from < to) {
 		unsigned int skip = from % SECTORS_PER_PAGE;

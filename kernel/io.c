@@ -22,11 +22,11 @@ static enum bkc_leg route_leg(enum bkc_route route)
 	return route == BKC_ROUTE_TOP ? BKC_TOP : BKC_BASE;
 }
 
-/* Every block is alike, or it is a read: one leg, decided by the route. */
+/* A write while every block is alike: one leg, decided by the route. */
 static int map_uniform(struct bkc_table *t, struct bio *bio,
 		       enum bkc_route route)
 {
-	if (t->mode->has_top && op_is_write(bio_op(bio))) {
+	if (t->mode->has_top) {
 		io_of(bio)->range.kind = BKC_RANGE_NONE;
 		/* Two flushes come for each; one leg is in use. */
 		if ((bio->bi_opf & REQ_PREFLUSH) &&
@@ -69,7 +69,7 @@ static blk_status_t finish_dual(struct bkc_io *io, struct bio *bio)
 	blk_status_t base = io->status[BKC_BASE], top = io->status[BKC_TOP];
 
 	bkc_range_done(s, io);
-	io->range.kind = BKC_RANGE_NONE;
+	io->range.kind = BKC_RANGE_COUNTED;
 	if (unlikely(top) && bkc_error_counts(top, bio))
 		bkc_leg_error(s, BKC_TOP, top, false);
 	if (unlikely(base) && bkc_error_counts(base, bio))
@@ -146,12 +146,20 @@ static int map_write(struct bkc_table *t, struct bio *bio)
 	}
 }
 
-/* target_type.map */
+/*
+ * target_type.map. Reads, and everything while all blocks are alike, cost
+ * dm-linear's two stores and the load of the route.
+ */
 int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 {
 	struct bkc_table *t = ti->private;
 	enum bkc_route route = READ_ONCE(t->s->route);
 
+	if (!op_is_write(bio_op(bio))) {
+		remap(t, bio, route_leg(route),
+		      dm_target_offset(ti, bio->bi_iter.bi_sector));
+		return DM_MAPIO_REMAPPED;
+	}
 	if (unlikely(bio_op(bio) == REQ_OP_DISCARD) &&
 	    t->params.no_discard_passdown) {
 		if (t->mode->has_top)
@@ -159,7 +167,7 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
-	if (route == BKC_ROUTE_MAP && op_is_write(bio_op(bio)))
+	if (route == BKC_ROUTE_MAP)
 		return map_write(t, bio);
 	return map_uniform(t, bio, route);
 }
@@ -183,7 +191,7 @@ void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict)
 		      io->range.start);
 		break;
 	default:
-		io->range.kind = BKC_RANGE_NONE;
+		io->range.kind = BKC_RANGE_COUNTED;
 		bio_io_error(bio);
 		return;
 	}
@@ -206,7 +214,7 @@ int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 	struct bkc_table *t = ti->private;
 	struct bkc_io *io;
 
-	if (!t->mode->has_top || !op_is_write(bio_op(bio))) {
+	if (!op_is_write(bio_op(bio)) || !t->mode->has_top) {
 		if (unlikely(*error))
 			note_error(t, bio, *error);
 		return DM_ENDIO_DONE;
@@ -230,9 +238,10 @@ int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 			*error = BLK_STS_OK;
 		}
 		return DM_ENDIO_DONE;
+	case BKC_RANGE_COUNTED:
+		return DM_ENDIO_DONE;
 	default:
-		/* A finished dual write comes here too, its error counted. */
-		if (unlikely(*error) && !bio->bi_private)
+		if (unlikely(*error))
 			note_error(t, bio, *error);
 		return DM_ENDIO_DONE;
 	}

@@ -14,7 +14,7 @@
 
 #define BLOCKS_PER_WORD		32
 #define PAIRS			0x5555555555555555ULL
-#define MAP_BYTES_MAX		(1ULL << 30)
+#define MAP_BYTES_MAX		BIT_ULL(30)
 
 static u64 pattern(enum bkc_valid valid)
 {
@@ -34,9 +34,9 @@ static u64 nr_words(const struct bkc_map *map)
 	return DIV_ROUND_UP_ULL(map->nr_blocks, BLOCKS_PER_WORD);
 }
 
-/* Pairs with the cmpxchg of bkc_map_set: what it publishes is complete. */
 static u64 load_word(const struct bkc_map *map, u64 i)
 {
+	/* Pairs with the cmpxchg of bkc_map_set: what it publishes is there. */
 	return smp_load_acquire(&map->words[i]) ^ map->flip;
 }
 

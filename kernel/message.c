@@ -9,7 +9,7 @@
 #include "bkc.h"
 
 /* "map list" looks at no more blocks than this before it answers. */
-#define MAP_LIST_BLOCKS_MAX	(1ULL << 26)
+#define MAP_LIST_BLOCKS_MAX	BIT_ULL(26)
 
 static int refuse(struct bkc_table *t, int r, const char *what)
 {

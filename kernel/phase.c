@@ -14,9 +14,9 @@ bool bkc_phase_copies(enum bkc_phase phase)
 	return phase == BKC_PHASE_COPYING || phase == BKC_PHASE_SYNCED;
 }
 
-/*----------------------------------------------------------------
- * Events
- *--------------------------------------------------------------*/
+/*
+ * ---- Events
+ */
 
 /* Process context: dm_table_event takes a mutex. */
 void bkc_event_work(struct work_struct *work)
@@ -36,9 +36,9 @@ void bkc_event(struct bkc_state *s)
 	queue_work(s->copy_wq, &s->event_work);
 }
 
-/*----------------------------------------------------------------
- * Errors of a leg
- *--------------------------------------------------------------*/
+/*
+ * ---- Errors of a leg
+ */
 
 /*
  * Is it the leg's failure? Not when it cannot do what was asked (the caller
@@ -156,9 +156,9 @@ void bkc_error_work(struct work_struct *work)
 	bkc_event(s);
 }
 
-/*----------------------------------------------------------------
- * Pause, abort, pivot
- *--------------------------------------------------------------*/
+/*
+ * ---- Pause, abort, pivot
+ */
 
 /* Process context. 0, -EINVAL without a copier, -EALREADY at an end. */
 int bkc_set_paused(struct bkc_state *s, bool paused)

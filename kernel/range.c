@@ -365,9 +365,9 @@ void bkc_range_sync(struct bkc_state *s)
 	}
 }
 
-/*----------------------------------------------------------------
- * Copies
- *--------------------------------------------------------------*/
+/*
+ * ---- Copies
+ */
 
 /* Bucket lock held. Is anything else in flight where it copies? */
 static bool __busy(struct bkc_bucket *b, const struct bkc_copy *copy)

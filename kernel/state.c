@@ -52,10 +52,11 @@ static int alloc_workqueues(struct bkc_state *s)
 
 static void state_free(struct bkc_state *s)
 {
-	cancel_delayed_work_sync(&s->copier_work);
+	/* In this order: the former may queue the latter. */
 	cancel_work_sync(&s->pivot_work);
-	cancel_work_sync(&s->retry_work);
 	cancel_work_sync(&s->error_work);
+	cancel_delayed_work_sync(&s->copier_work);
+	cancel_work_sync(&s->retry_work);
 	cancel_work_sync(&s->event_work);
 	if (s->own_wqs) {
 		bkc_copies_exit(s);
@@ -109,9 +110,13 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 	INIT_WORK(&s->error_work, bkc_error_work);
 	INIT_WORK(&s->event_work, bkc_event_work);
 	INIT_DELAYED_WORK(&s->copier_work, bkc_copier_work);
-	s->rate_at[0] = s->rate_at[1] = s->tokens_at = s->not_before = jiffies;
-	/* Events alone: nothing to be reclaimed waits for them. */
-	s->io_wq = s->copy_wq = system_long_wq;
+	s->rate_at[0] = jiffies;
+	s->rate_at[1] = jiffies;
+	s->tokens_at = jiffies;
+	s->not_before = jiffies;
+	/* For events alone: nothing to be reclaimed waits for them. */
+	s->io_wq = system_long_wq;
+	s->copy_wq = system_long_wq;
 }
 
 static struct bkc_state *state_create(struct bkc_table *t, char **error)

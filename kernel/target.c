@@ -34,9 +34,9 @@ const struct bkc_mode bkc_modes[BKC_MODE_NR] = {
 	},
 };
 
-/*----------------------------------------------------------------
- * ctr: one function an argument. Validates and allocates; no I/O.
- *--------------------------------------------------------------*/
+/*
+ * ---- ctr: one function an argument. Validates and allocates; no I/O.
+ */
 
 static int parse_mode(struct bkc_table *t, const char *word, char **error)
 {
@@ -254,9 +254,9 @@ static void bkc_dtr(struct dm_target *ti)
 	table_free(t);
 }
 
-/*----------------------------------------------------------------
- * The rest of the target type
- *--------------------------------------------------------------*/
+/*
+ * ---- The rest of the target type
+ */
 
 static void bkc_presuspend(struct dm_target *ti)
 {
