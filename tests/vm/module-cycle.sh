@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: timeout=180 alone=1
+# The module loads and unloads a hundred times, each time with a volume that
+# copied and was pivoted, and leaves no memory behind; while a volume exists
+# it cannot be unloaded.
+# guards: a buffer, map, bio set, workqueue or bdev reference not released in
+# dtr or in the last put of the state; a module reference not held by a table.
+source "$(dirname "$0")/lib.sh"
+mk_brd 2 4
+ko=$(module_path)
+
+cycle() {
+	insmod "$ko"
+	printf '%s\n' "$(mirror_line /dev/ram0 /dev/ram1)" | dmsetup create --noudevsync vol
+	wait_phase vol 10 synced
+	(($1 % 2)) || pivot vol
+	dmsetup remove --noudevsync vol || remove_dm vol
+	unload dm-blkcopy
+}
+
+in_use_kib() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	awk '/^MemTotal/ { t = $2 } /^(MemFree|Buffers|Cached|SReclaimable)/ { t -= $2 } END { print t }' /proc/meminfo
+}
+
+fill /dev/ram0
+for i in {1..10}; do cycle "$i"; done
+before=$(in_use_kib)
+for i in {1..90}; do cycle "$i"; done
+after=$(in_use_kib)
+note "memory in use: $before KiB before, $after KiB after 90 cycles"
+# 64 KiB a cycle would be 5760.
+le "$((after - before))" 4500 "memory lost in 90 cycles, KiB"
+! grep -qi 'bkc\|blkcopy' /proc/slabinfo || fail "a slab cache is left: $(grep -i 'bkc\|blkcopy' /proc/slabinfo)"
+! grep -qi 'bkc\|blkcopy' <(ps ax -o comm) || fail "a kernel thread is left: $(ps ax -o comm | grep -i 'bkc\|blkcopy')"
+
+insmod "$ko"
+mk_volume vol /dev/ram0
+refused 'in use' rmmod dm-blkcopy
+start_copy vol /dev/ram0 /dev/ram1 1 paused
+refused 'in use' rmmod dm-blkcopy
+remove_dm vol
+unload dm-blkcopy
+pass

@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: timeout=90
+# NOWAIT and polled I/O through a volume while it copies, with a top that has
+# one tag and a slow completion: a write that would have to wait is never
+# half-done, and never counts as an error of top.
+# guards: NOWAIT and POLLED taken off the clone and off every parked bio.
+source "$(dirname "$0")/lib.sh"
+load_module
+mk_brd 1 16
+mk_null_blk b0 16 memory_backed=1 hw_queue_depth=2 irqmode=2 completion_nsec=3000000 submit_queues=1
+nb=$REPLY
+mk_volume vol /dev/ram0
+run_bg "$WORK/fio" fio --name=v --filename=/dev/mapper/vol --direct=1 --ioengine=io_uring --rw=randrw --bsrange=512-32k \
+	--iodepth=16 --nowait=1 --size=16M --verify=crc32c --verify_fatal=1 --verify_backlog=128 --loops=8 --randseed=5 --rate_iops=600
+fio=$BG
+sleep 1
+start_copy vol /dev/ram0 "$nb"
+wait_phase vol 30 synced
+hammer=$(tool hammer)
+sleep 2
+is "$(st vol base_errors top_errors)" "0 0" "errors counted"
+has "$(st vol phase)" 'copying|synced' "the phase under NOWAIT"
+kill -0 "$fio" || fail "fio ended early: $(cat "$WORK/fio")"
+kill -INT "$fio"
+wait "$fio" || fail "fio: $(cat "$WORK/fio")"
+wait_equal vol
+same /dev/ram0 "$nb"
+hammer_start /dev/mapper/vol --threads 8 --max 64k --nowait 70 --hot 1m:64k
+sleep 3
+hammer_stop
+is "$(st vol base_errors top_errors)" "0 0" "errors counted"
+wait_equal vol
+same /dev/ram0 "$nb"
+remove_dm vol
+
+# Polled: both legs poll, so the volume may.
+mk_null_blk b1 16 memory_backed=1 submit_queues=2 poll_queues=1 irqmode=0
+p0=$REPLY
+mk_null_blk b2 16 memory_backed=1 submit_queues=2 poll_queues=1 irqmode=0
+p1=$REPLY
+mk_volume vol "$p0"
+run_bg "$WORK/fio" fio --name=v --filename=/dev/mapper/vol --direct=1 --ioengine=io_uring --hipri=1 --rw=randrw --bsrange=4k-32k \
+	--iodepth=8 --size=16M --verify=crc32c --verify_fatal=1 --verify_backlog=128 --loops=8 --randseed=6 --rate_iops=500
+fio=$BG
+sleep 1
+start_copy vol "$p0" "$p1"
+wait_phase vol 30 synced
+sleep 2
+kill -0 "$fio" || fail "fio ended early: $(cat "$WORK/fio")"
+kill -INT "$fio"
+wait "$fio" || fail "fio: $(cat "$WORK/fio")"
+wait_equal vol
+same "$p0" "$p1"
+is "$(st vol base_errors top_errors)" "0 0" "errors counted"
+pass
