@@ -16,7 +16,7 @@ build_module() {
 	shift
 	dir=$(module_dir "$kernel")
 	mkdir -p "$dir"
-	rsync -a --delete --exclude='*.o' --exclude='*.ko' --exclude='*.mod' --exclude='*.mod.c' \
+	rsync -a --delete --exclude='build-*' --exclude='*.o' --exclude='*.ko' --exclude='*.mod' --exclude='*.mod.c' \
 		--exclude='.*.cmd' --exclude=modules.order --exclude=Module.symvers \
 		"$BLKCTL_TREE/kernel/" "$dir/"
 	make -s -C "$dir" KVER="$(kernel_release "$kernel")" KDIR="$(kernel_build_dir "$kernel")" \

@@ -59,11 +59,12 @@ plan_units() {
 	done
 }
 
+# Twice what a scenario asks for: two guests share the processors.
 scenario_timeout() {
 	local seconds
 	seconds=$(scenario_header "$2" timeout 120)
 	[[ $1 != debug ]] || seconds=$((seconds * 5))
-	echo $((seconds * ${TIMEOUT_FACTOR:-1}))
+	echo $((seconds * ${TIMEOUT_FACTOR:-2}))
 }
 
 # Options of tools/vm for all scenarios of a unit: the first one's devices (a

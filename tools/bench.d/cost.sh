@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Instructions per 4 KiB I/O of each target over RAM disks, in a guest where an
+# instruction is a nanosecond: fio's run time over its I/O count.
+# shellcheck source=tools/bench.d/guest.sh
+source "$(dirname "$0")/guest.sh"
+
+IOS=16000
+
+# measure ROW DEVICE PATTERN DEPTH
+measure() {
+	local ms field=9
+	[[ -b $2 ]]
+	[[ $3 == randread ]] || field=50
+	settle
+	ms=$(fio --name=cost --filename="$2" --direct=1 --ioengine=libaio --bs=4k --rw="$3" \
+		--iodepth="$4" --number_ios=$IOS --size=64M --output-format=terse --terse-version=3 |
+		cut -d';' -f$field)
+	((ms > 0))
+	row cost "$1" pattern "\"$3 qd$4\"" instructions $((ms * 1000000 / IOS))
+}
+
+all_patterns() {
+	measure "$1" "$2" randread 32
+	measure "$1" "$2" randwrite 32
+	measure "$1" "$2" randwrite 1
+	say "$1"
+}
+
+load_modules
+ram_disks 3 64
+A=/dev/ram0 B=/dev/ram1 META=/dev/ram2 LEN=$(sectors /dev/ram0)
+
+all_patterns bare $A
+
+make_dm peer "0 $LEN linear $A 0"
+all_patterns dm-linear /dev/mapper/peer
+remove_dm peer
+
+make_dm peer "0 $LEN blkcopy track $A 0 - 0 - 128"
+all_patterns "blkcopy track" /dev/mapper/peer
+switch_to peer "0 $LEN blkcopy mirror $A 0 $B 0 - 128"
+wait_until 60 phase_is peer synced
+all_patterns "blkcopy mirror, in sync" /dev/mapper/peer
+phase_is peer synced
+remove_dm peer
+
+make_dm peer "0 $LEN mirror core 1 1024 2 $A 0 $B 0"
+wait_until 60 mirror_in_sync peer
+all_patterns "dm-mirror, core log, in sync" /dev/mapper/peer
+remove_dm peer
+
+make_dm peer "0 $LEN raid raid1 2 0 nosync 2 - $A - $B"
+all_patterns "md-raid1 (dm-raid), in sync" /dev/mapper/peer
+remove_dm peer
+
+dd if=/dev/zero of=$META bs=1M count=1 status=none
+make_dm peer "0 $LEN clone $META $B $A 128"
+wait_until 60 clone_hydrated peer
+all_patterns "dm-clone, hydrated" /dev/mapper/peer
+remove_dm peer
+
+make_dm peer "0 $LEN floor $A $B"
+all_patterns "the floor" /dev/mapper/peer
+remove_dm peer

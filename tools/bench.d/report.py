@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tables (markdown) or JSON from the result lines of tools/bench's guests."""
+import json
+import statistics
+import sys
+
+BASE = "dm-linear"
+PATTERNS = ["randread qd32", "randwrite qd32", "randwrite qd1"]
+
+
+def read(path):
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def in_order(rows):
+    return list(dict.fromkeys(row["row"] for row in rows))
+
+
+def span(values, form):
+    low, high = form % min(values), form % max(values)
+    return low if low == high else "%s - %s" % (low, high)
+
+
+def cost(rows):
+    by = {(row["row"], row["pattern"]): row["instructions"] for row in rows}
+    yield "Instructions per 4 KiB I/O over 64 MiB RAM disks, above dm-linear:"
+    yield ""
+    yield "| peer | " + " | ".join(PATTERNS) + " |"
+    yield "|---|---|---|---|"
+    yield "| dm-linear (absolute) | " + " | ".join("%d" % by[BASE, p] for p in PATTERNS) + " |"
+    for name in in_order(rows):
+        if name != BASE:
+            cells = ["%+d" % (by[name, p] - by[BASE, p]) for p in PATTERNS]
+            yield "| " + name + " | " + " | ".join(cells) + " |"
+
+
+def latency(rows):
+    yield "A busy 128 MiB device moved between two devices of 2 ms (4 KiB randwrite, qd 4, 400 IOPS):"
+    yield ""
+    yield "| peer | runs | time to switch, s | p50 ms | p99 ms | max ms |"
+    yield "|---|---|---|---|---|---|"
+    for name in in_order(rows):
+        runs = [row for row in rows if row["row"] == name]
+        idle = name == "nothing running"
+        cells = [str(len(runs)), "-" if idle else span([r["seconds"] for r in runs], "%.2f")]
+        cells += [span([r[key] for r in runs], "%.1f") for key in ("p50", "p99", "max")]
+        yield "| " + name + " | " + " | ".join(cells) + " |"
+
+
+def memory(rows):
+    yield "Memory held for 1 TiB at 64 KiB blocks:"
+    yield ""
+    yield "| peer | MiB |"
+    yield "|---|---|"
+    for name in in_order(rows):
+        kib = statistics.median(row["kib"] for row in rows if row["row"] == name)
+        yield "| %s | %.2f |" % (name, kib / 1024)
+
+
+def speed(rows):
+    yield "16 TiB, time of one command:"
+    yield ""
+    yield "| command | ms |"
+    yield "|---|---|"
+    for row in rows:
+        yield "| %s | %d |" % (row["row"], row["ms"])
+
+
+PARTS = {"cost": cost, "latency": latency, "memory": memory, "speed": speed}
+
+
+def main():
+    rows = [row for path in sys.argv[3:] for row in read(path)]
+    if sys.argv[1] == "json":
+        json.dump({"schema": 1, "kernel": sys.argv[2], "rows": rows}, sys.stdout, indent=1)
+        print()
+        return
+    print("Kernel %s, emulated (TCG)." % sys.argv[2])
+    for part, table in PARTS.items():
+        mine = [row for row in rows if row["part"] == part]
+        if mine:
+            print()
+            print("\n".join(table(mine)))
+
+
+main()
