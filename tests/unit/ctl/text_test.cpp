@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/copy_options.hpp"
+#include "cli/progress.hpp"
+#include "cli/refusal.hpp"
+#include "cli/terminal.hpp"
+#include "cli/waiting.hpp"
+#include <gtest/gtest.h>
+
+using namespace blkctl;
+using namespace blkctl::cli;
+using namespace std::chrono_literals;
+
+namespace
+{
+
+job::Job copying(uint64_t done)
+{
+	job::Job job;
+	job.state = job::State::copying;
+	job.total_bytes = 128 << 20;
+	job.done_bytes = done;
+	return job;
+}
+
+Arguments parse(const char *verb, const std::vector<std::string> &words)
+{
+	return Arguments::parse(*find_verb(verb), words);
+}
+
+template <class F> std::string why(F f)
+{
+	try {
+		f();
+	} catch (const Refusal &refusal) {
+		EXPECT_EQ(refusal.error.status, Status::usage);
+		return refusal.error.why;
+	}
+	return "";
+}
+
+} // namespace
+
+TEST(Progress, PercentIsNeverRoundedUpToTheEnd)
+{
+	EXPECT_EQ(percent_text(99.999), "99.9%");
+	EXPECT_EQ(percent_text(100), "100.0%");
+	EXPECT_EQ(percent_text(0), "0.0%");
+	EXPECT_EQ(percent_text(37.19), "37.1%");
+}
+
+TEST(Progress, Times)
+{
+	EXPECT_EQ(clock_text(7s), "0:07");
+	EXPECT_EQ(clock_text(764s), "12:44");
+	EXPECT_EQ(clock_text(11109s), "3:05:09");
+	EXPECT_EQ(span_text(840ms), "0.84 s");
+	EXPECT_EQ(span_text(12340ms), "12.3 s");
+	EXPECT_EQ(stall_text(0.412), "0.41 ms");
+	EXPECT_EQ(stall_text(3.16), "3.2 ms");
+	EXPECT_EQ(stall_text(1500), "1.50 s");
+}
+
+TEST(Progress, LineTellsStateBytesRateAndTime)
+{
+	job::Meter meter;
+	auto start = job::Meter::Clock::now();
+	meter.sample(start, copying(0));
+	meter.sample(start + 1s, copying(32 << 20));
+	std::string line = progress_line("data", copying(32 << 20), meter);
+	EXPECT_EQ(line.find("data: copying 25.0%, 32.00 MiB of 128.00 MiB, "), 0u) << line;
+	EXPECT_NE(line.find("/s, ETA 0:0"), std::string::npos) << line;
+}
+
+TEST(Progress, NoTimeIsMadeUp)
+{
+	job::Meter meter;
+	std::string line = progress_line("data", copying(1 << 20), meter);
+	EXPECT_NE(line.find("ETA unknown"), std::string::npos) << line;
+}
+
+TEST(Progress, ReadyIsAWordOfItsOwn)
+{
+	// All is copied, but the job does not say that it is ready yet.
+	job::Meter meter;
+	auto job = copying(128 << 20);
+	EXPECT_EQ(progress_line("data", job, meter).find("ready"), std::string::npos);
+	job.state = job::State::ready;
+	EXPECT_EQ(progress_line("data", job, meter),
+		  "data: ready 100.0%, 128.00 MiB of 128.00 MiB");
+}
+
+TEST(Progress, APausedJobHasNoRate)
+{
+	job::Meter meter;
+	auto job = copying(1 << 20);
+	job.state = job::State::paused;
+	EXPECT_EQ(progress_line("data", job, meter), "data: paused 0.7%, 1.00 MiB of 128.00 MiB");
+}
+
+TEST(Terminal, CutsALineToItsWidth)
+{
+	EXPECT_EQ(fit("abcdef", 6), "abcdef");
+	EXPECT_EQ(fit("abcdefg", 6), "abc...");
+	EXPECT_EQ(fit("abcdefg", 2), "ab");
+}
+
+TEST(Waiting, ChoicesExcludeEachOther)
+{
+	EXPECT_NE(why([] {
+			  waiting_of(parse("copy", {"a", "b", "--wait", "--no-wait"}), false);
+		  }),
+		  "");
+	EXPECT_NE(
+		why([] {
+			waiting_of(parse("copy", {"a", "b", "--no-wait", "--timeout", "3"}), false);
+		}),
+		"");
+	EXPECT_NE(why([] {
+			  waiting_of(parse("copy", {"a", "b", "--timeout", "soon"}), false);
+		  }),
+		  "");
+	EXPECT_NE(why([] {
+			  waiting_of(parse("copy", {"a", "b", "--interval", "1ms"}), false);
+		  }),
+		  "");
+}
+
+TEST(Waiting, TimesAreRead)
+{
+	auto waiting = waiting_of(
+		parse("copy", {"a", "b", "--timeout", "2m", "--interval", "250ms"}), false);
+	EXPECT_TRUE(waiting.wait);
+	EXPECT_EQ(waiting.timeout, 120000ms);
+	EXPECT_EQ(waiting.interval, 250ms);
+	EXPECT_FALSE(waiting_of(parse("copy", {"a", "b", "--no-wait"}), true).wait);
+	EXPECT_TRUE(waiting_of(parse("copy", {"a", "b"}), true).wait);
+}
+
+TEST(CopyOptions, AreReadAsTheKernelTakesThem)
+{
+	auto params = read_copy_options(
+		parse("copy", {"a", "b", "--mode", "background", "--rate", "2M", "--inflight", "8M",
+			       "--run", "64k", "--on-top-error", "stop"}));
+	EXPECT_EQ(params.copy_mode, table::CopyMode::background);
+	EXPECT_EQ(params.rate_kib, 2048u);
+	EXPECT_EQ(params.inflight_kib, 8192u);
+	EXPECT_EQ(params.run_kib, 64u);
+	EXPECT_EQ(params.on_top_error, table::Policy::stop);
+	EXPECT_EQ(params.on_base_error, std::nullopt);
+	EXPECT_EQ(read_copy_options(parse("copy", {"a", "b"})), table::Params());
+}
+
+TEST(CopyOptions, AreRefusedByName)
+{
+	auto reason = [](const char *option, const char *value) {
+		return why([&] { read_copy_options(parse("copy", {"a", "b", option, value})); });
+	};
+	EXPECT_EQ(reason("--rate", "fast").find("--rate"), 0u);
+	EXPECT_EQ(reason("--inflight", "1k").find("--inflight"), 0u);
+	EXPECT_EQ(reason("--inflight", "65M").find("--inflight"), 0u);
+	EXPECT_EQ(reason("--run", "2M").find("--run"), 0u);
+	EXPECT_EQ(reason("--run", "4097").find("--run"), 0u);
+	EXPECT_NE(reason("--mode", "both"), "");
+	EXPECT_NE(reason("--on-base-error", "panic"), "");
+}
+
+TEST(Settings, AreTranslated)
+{
+	using Pair = std::pair<std::string, std::string>;
+	EXPECT_EQ(read_setting("rate=5M"), Pair("rate", "5M"));
+	EXPECT_EQ(read_setting("mode=dual"), Pair("copy_mode", "dual"));
+	EXPECT_EQ(read_setting("inflight=1M"), Pair("inflight_kib", "1024"));
+	EXPECT_EQ(read_setting("on-top-error=stop"), Pair("on_top_error", "stop"));
+	for (const char *bad : {"rate", "=5", "rate=", "colour=red", "inflight=lots", "run=2M"})
+		EXPECT_NE(why([&] { read_setting(bad); }), "") << bad;
+}
