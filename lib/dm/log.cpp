@@ -56,6 +56,8 @@ void LogCapture::add(int level, std::string text)
 {
 	if ((level & level_mask) == level_warning && !(level & to_stderr))
 		output_ += text + "\n";
+	else if ((level & level_mask) == level_warning)
+		warnings_ += text + "\n";
 	else if ((level & level_mask) <= level_error && errors_.empty())
 		errors_ = std::move(text);
 }

@@ -24,6 +24,8 @@ class LogCapture
 
 	const std::string &errors() const { return errors_; } // the first error, in its words
 	const std::string &output() const { return output_; } // what reports print
+	// What reports say on the side: the list of fields that "help" asks for.
+	const std::string &warnings() const { return warnings_; }
 
 	void add(int level, std::string text);
 
@@ -31,6 +33,7 @@ class LogCapture
 	LogCapture *outer_;
 	std::string errors_;
 	std::string output_;
+	std::string warnings_;
 };
 
 } // namespace blkctl::dm

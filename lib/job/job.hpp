@@ -60,6 +60,7 @@ class Meter
 
       private:
 	bool started_ = false;
+	unsigned samples_ = 0;
 	Clock::time_point at_{};
 	uint64_t done_ = 0;
 	uint64_t total_ = 0;

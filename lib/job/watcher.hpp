@@ -44,9 +44,10 @@ class Watcher
       private:
 	Watcher(volume::Context &context, std::unique_ptr<dm::Events> events);
 
+	std::string what_became_of(DevNo device, const std::string &name);
+
 	volume::Context *context_;
 	std::unique_ptr<dm::Events> events_;
-	bool started_ = false;
 	std::map<DevNo, volume::Volume> volumes_;
 };
 

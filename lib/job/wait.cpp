@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "job/job.hpp"
+
+namespace blkctl::job
+{
+
+namespace
+{
+
+using Clock = std::chrono::steady_clock;
+
+Error job_error(const volume::Volume &volume, const Job &job)
+{
+	Error error{.status = status_of(job.state), .what = "copy", .device = volume.name()};
+	const auto errors = std::to_string(job.base_errors) + " errors of the source, " +
+			    std::to_string(job.top_errors) + " of the target";
+
+	switch (job.state) {
+	case State::aborted:
+		error.why = "it was aborted";
+		error.next = "blkctl abort " + volume.name() + ", to let go of the target";
+		break;
+	case State::needs_attention:
+		error.why = "stopped by its error policy: " + errors;
+		error.next = "blkctl resume " + volume.name() + ", once the device is well";
+		break;
+	case State::failed:
+		error.why = "it failed: " + errors;
+		error.next = "blkctl abort " + volume.name() + ", to let go of the target";
+		break;
+	case State::none:
+	case State::copying:
+	case State::paused:
+	case State::ready:
+	case State::pivoted:
+		error.why = "it has no copy";
+		break;
+	}
+	return error;
+}
+
+// The volume at this look; what became of it if it is one no more.
+Result<volume::Volume> look(volume::Context &context, const volume::Volume &known)
+{
+	auto volume = volume::find(context, known.devno());
+
+	if (volume && volume->info.uuid == known.info.uuid)
+		return volume;
+	if (!volume && volume.error().status != Status::not_found)
+		return volume.error();
+
+	const auto info = context.dm.info(known.devno());
+	if (info && info->uuid == known.info.uuid)
+		return Error{.what = "copy",
+			     .device = info->name,
+			     .why = "another tool has replaced the volume's table",
+			     .next = "dmsetup table " + info->name};
+	return Error{.status = Status::not_found,
+		     .what = "copy",
+		     .device = known.name(),
+		     .why = "the volume is gone"};
+}
+
+class Waiter
+{
+      public:
+	Waiter(volume::Context &context, const WaitOptions &options)
+		: context_(context), options_(options)
+	{
+	}
+
+	// done: whether a state ends the wait well.
+	template <class Done> Result<WaitResult> run(const volume::Volume &first, Done done)
+	{
+		BLKCTL_TRY(const auto events, context_.dm.events());
+		const auto start = Clock::now();
+
+		for (;;) {
+			BLKCTL_CHECK(events->arm());
+			BLKCTL_TRY(const auto volume, look(context_, first));
+			const auto job = job_of(volume);
+			const auto now = Clock::now();
+			report(volume, job, now);
+			if (done(job.state))
+				return WaitResult{job, false};
+			if (status_of(job.state) != Status::ok)
+				return job_error(volume, job);
+			if (options_.cancelled && options_.cancelled())
+				return WaitResult{job, true};
+
+			auto rest = std::chrono::ceil<std::chrono::milliseconds>(
+				reported_ + options_.interval - now);
+			if (options_.timeout) {
+				const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+					start + *options_.timeout - now);
+				if (left.count() <= 0)
+					return timed_out(volume, job);
+				rest = std::min(rest, left);
+			}
+			BLKCTL_CHECK(events->wait(rest));
+		}
+	}
+
+      private:
+	void report(const volume::Volume &volume, const Job &job, Clock::time_point now)
+	{
+		meter_.sample(now, job);
+		if (before_ == job.state && now - reported_ < options_.interval)
+			return;
+		before_ = job.state;
+		reported_ = now;
+		if (options_.on_progress)
+			options_.on_progress(volume, job, meter_);
+	}
+
+	static Error timed_out(const volume::Volume &volume, const Job &job)
+	{
+		return {.status = Status::timed_out,
+			.what = "wait for",
+			.device = volume.name(),
+			.why = "time is up; the copy goes on and is " +
+			       std::string(word(job.state)),
+			.next = "blkctl wait " + volume.name()};
+	}
+
+	volume::Context &context_;
+	const WaitOptions &options_;
+	Meter meter_;
+	std::optional<State> before_;
+	Clock::time_point reported_{};
+};
+
+} // namespace
+
+Result<WaitResult> wait_ready(volume::Context &context, const std::string &name,
+			      const WaitOptions &options)
+{
+	BLKCTL_TRY(const auto first, volume::find(context, name));
+
+	if (first.state() == State::none)
+		return job_error(first, job_of(first));
+	return Waiter(context, options).run(first, [](State state) {
+		return state == State::ready || state == State::pivoted || state == State::none;
+	});
+}
+
+Result<WaitResult> wait_gone(volume::Context &context, const std::string &name,
+			     const WaitOptions &options)
+{
+	BLKCTL_TRY(const auto first, volume::find(context, name));
+
+	return Waiter(context, options).run(first, [](State state) {
+		return state == State::none;
+	});
+}
+
+} // namespace blkctl::job

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The JSON of reports, outcomes, progress, events and errors. Members are only ever added; a
+// change of meaning would be a new schema number.
+#include "report/json.hpp"
+#include "report/json_event.hpp"
+#include <boost/json.hpp>
+
+namespace json = boost::json;
+
+namespace blkctl::report
+{
+
+namespace
+{
+
+constexpr int schema = 1;
+constexpr uint64_t sector_bytes = 512;
+
+json::value text_or_null(const std::string &text)
+{
+	return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
+template <class T> json::value value_or_null(const std::optional<T> &value)
+{
+	return value ? json::value(*value) : json::value(nullptr);
+}
+
+json::object device_object(DevNo device, const std::string &path, uint64_t offset)
+{
+	json::object object;
+
+	object["device"] = device.str();
+	object["path"] = text_or_null(path);
+	object["offset_bytes"] = offset * sector_bytes;
+	return object;
+}
+
+json::object job_object(const job::Job &job)
+{
+	json::object object;
+
+	object["state"] = job::word(job.state);
+	object["percent"] = job.percent();
+	object["total_bytes"] = job.total_bytes;
+	object["done_bytes"] = job.done_bytes;
+	object["copied_bytes"] = job.copied_bytes;
+	object["inflight_bytes"] = job.inflight_bytes;
+	object["rate_bytes"] = job.rate_bytes;
+	object["rate_limit_bytes"] = value_or_null(job.rate_limit_bytes);
+	object["source_errors"] = job.base_errors;
+	object["target_errors"] = job.top_errors;
+	return object;
+}
+
+json::object blocks_object(const table::BlkcopyStatus &status)
+{
+	json::object object;
+
+	object["base_only"] = status.base_only;
+	object["both"] = status.both;
+	object["top_only"] = status.top_only;
+	object["zero"] = status.zero;
+	object["total"] = status.total;
+	return object;
+}
+
+json::value job_value(const Row &row)
+{
+	const auto &params = row.volume.table.params;
+
+	if (row.job.state == job::State::none)
+		return nullptr;
+	auto object = job_object(row.job);
+	object["copy_mode"] = word(params.copy_mode.value_or(table::CopyMode::dual));
+	object["on_source_error"] = word(params.on_base_error.value_or(table::Policy::report));
+	object["on_target_error"] = word(params.on_top_error.value_or(table::Policy::report));
+	if (row.volume.table.top)
+		object["target"] = device_object(row.volume.table.top->device, row.target_path,
+						 row.volume.table.top->offset);
+	return object;
+}
+
+json::value last_value(const std::optional<volume::LastSwitch> &last)
+{
+	if (!last)
+		return nullptr;
+	json::object object;
+	object["verb"] = last->verb;
+	object["time"] = last->time;
+	object["stall_ms"] = last->stall_ms;
+	object["target"] = last->target ? json::value(last->target->str()) : json::value(nullptr);
+	return object;
+}
+
+json::object row_object(const Row &row)
+{
+	const auto &volume = row.volume;
+	json::object object;
+
+	object["name"] = volume.name();
+	object["uuid"] = text_or_null(volume.info.uuid);
+	object["device"] = volume.devno().str();
+	object["kind"] = word(volume.kind);
+	object["lvm"] = volume.lvm;
+	object["size_bytes"] = volume.sectors * sector_bytes;
+	object["block_bytes"] = volume.table.block_sectors * sector_bytes;
+	object["read_only"] = volume.info.read_only;
+	object["suspended"] = volume.info.suspended;
+	object["open_count"] = volume.info.open_count;
+	object["mode"] = word(volume.table.mode);
+	object["phase"] = word(volume.status.phase);
+	object["health"] = word(volume.status.health);
+	object["source"] =
+		device_object(volume.table.base.device, row.base_path, volume.table.base.offset);
+	object["state"] = job::word(row.job.state);
+	object["job"] = job_value(row);
+	object["blocks"] = blocks_object(volume.status);
+	object["stall_ms"] = row.last ? json::value(row.last->stall_ms) : json::value(nullptr);
+	object["last_switch"] = last_value(row.last);
+	return object;
+}
+
+json::object with_schema()
+{
+	json::object object;
+
+	object["schema"] = schema;
+	return object;
+}
+
+} // namespace
+
+std::string json_list(const std::vector<const Row *> &rows)
+{
+	auto object = with_schema();
+	json::array volumes;
+
+	for (const auto *row : rows)
+		volumes.push_back(row_object(*row));
+	object["volumes"] = std::move(volumes);
+	return json::serialize(object);
+}
+
+std::string json(const Row &row)
+{
+	auto object = with_schema();
+
+	object["volume"] = row_object(row);
+	return json::serialize(object);
+}
+
+std::string json_progress(const volume::Volume &volume, const job::Job &job,
+			  const job::Meter &meter)
+{
+	auto object = with_schema();
+	const auto left = meter.left();
+
+	object["type"] = "progress";
+	object["name"] = volume.name();
+	object["device"] = volume.devno().str();
+	object["phase"] = word(volume.status.phase);
+	object["ready"] = job.state == job::State::ready || job.state == job::State::pivoted;
+	for (auto &member : job_object(job))
+		object[member.key()] = member.value();
+	object["bytes_per_second"] = static_cast<uint64_t>(meter.bytes_per_second());
+	object["seconds_left"] = left ? json::value(left->count()) : json::value(nullptr);
+	return json::serialize(object);
+}
+
+std::string json_outcome(const std::string &verb, const std::string &name, bool dry_run,
+			 bool already, const std::vector<std::string> &steps,
+			 const std::optional<double> &stall_ms)
+{
+	auto object = with_schema();
+	json::array list;
+
+	for (const auto &step : steps)
+		list.push_back(json::value(step));
+	object["type"] = "outcome";
+	object["verb"] = verb;
+	object["name"] = name;
+	object["dry_run"] = dry_run;
+	object["already"] = already;
+	object["steps"] = std::move(list);
+	object["stall_ms"] = value_or_null(stall_ms);
+	return json::serialize(object);
+}
+
+std::string json_error(const Error &error)
+{
+	auto object = with_schema();
+
+	object["type"] = "error";
+	object["status"] = static_cast<int>(error.status);
+	object["what"] = error.what;
+	object["device"] = text_or_null(error.device);
+	object["why"] = error.why;
+	object["next"] = text_or_null(error.next);
+	object["message"] = error.message();
+	return json::serialize(object);
+}
+
+std::string json_event(const job::Event &event)
+{
+	auto object = with_schema();
+
+	object["type"] = "event";
+	object["event"] = job::word(event.kind);
+	object["time"] = event.time;
+	object["name"] = event.name;
+	object["device"] = event.device.str();
+	object["before"] = job::word(event.before);
+	object["after"] = job::word(event.after);
+	object["detail"] = text_or_null(event.detail);
+	return json::serialize(object);
+}
+
+Row make_row(volume::Context &context, const volume::Volume &volume)
+{
+	Row row;
+
+	row.volume = volume;
+	row.job = job::job_of(volume);
+	row.base_path = volume::device_path(context, volume.table.base.device);
+	if (row.job.target)
+		row.target_path = volume::device_path(context, *row.job.target);
+	row.last = volume::last_switch(context, volume.info);
+	return row;
+}
+
+} // namespace blkctl::report
