@@ -106,7 +106,7 @@ void Arguments::check() const
 			continue;
 		const std::string &word = found->second;
 		if (std::find(option.words.begin(), option.words.end(), word) == option.words.end())
-			bad_usage(fmt::format("--{}: \"{}\" is none of {}", option.name, word,
+			bad_usage(fmt::format("--{} \"{}\": none of {}", option.name, word,
 					      fmt::join(option.words, ", ")));
 	}
 }

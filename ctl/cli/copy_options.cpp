@@ -17,10 +17,10 @@ uint32_t kib_value(const std::string &name, const std::string &text, uint32_t le
 {
 	auto bytes = parse_size(text);
 	if (!bytes)
-		bad_usage(fmt::format("{}: {}", name, bytes.error().why));
+		bad_usage(fmt::format("{} \"{}\": {}", name, text, bytes.error().why));
 	if (*bytes % 1024 != 0 || *bytes / 1024 < least || *bytes / 1024 > most)
-		bad_usage(fmt::format("{}: \"{}\" is not between {} and {} in whole KiB", name,
-				      text, format_size(uint64_t{least} * 1024),
+		bad_usage(fmt::format("{} \"{}\": not between {} and {} in whole KiB", name, text,
+				      format_size(uint64_t{least} * 1024),
 				      format_size(uint64_t{most} * 1024)));
 	return static_cast<uint32_t>(*bytes / 1024);
 }
@@ -79,7 +79,7 @@ table::Params read_copy_options(const Arguments &args)
 	if (auto text = args.value("mode"))
 		params.copy_mode = table::copy_mode_from(*text);
 	if (auto text = args.value("rate"))
-		params.rate_kib = take_value("rate", parse_rate_kib(*text));
+		params.rate_kib = take_value("rate", *text, parse_rate_kib(*text));
 	if (auto text = args.value("inflight"))
 		params.inflight_kib = inflight_value("--inflight", *text);
 	if (auto text = args.value("run"))

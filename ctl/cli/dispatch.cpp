@@ -2,7 +2,6 @@
 #include "cli/dispatch.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <iostream>
 #include <iterator>
 
@@ -33,11 +32,6 @@ bool asks_help(const std::vector<std::string> &words)
 	return false;
 }
 
-void print(const std::string &text)
-{
-	std::fwrite(text.data(), 1, text.size(), stdout);
-}
-
 // What the build runs to make the man pages and the completions.
 bool run_hidden(const std::vector<std::string> &words)
 {
@@ -48,19 +42,19 @@ bool run_hidden(const std::vector<std::string> &words)
 		return true;
 	}
 	if (words[0] == "__completion" && (word(1) == "bash" || word(1) == "zsh")) {
-		print(word(1) == "bash" ? bash_completion() : zsh_completion());
+		print_all(word(1) == "bash" ? bash_completion() : zsh_completion());
 		return true;
 	}
 	if (words[0] != "__man")
 		return false;
 	if (const Verb *verb = find_verb(word(1))) {
-		print(man_page(*verb, version));
+		print_all(man_page(*verb, version));
 		return true;
 	}
 	if (words.size() != 1)
 		return false;
 	std::string page{std::istreambuf_iterator<char>(std::cin), {}};
-	print(fill_man(page, version));
+	print_all(fill_man(page, version));
 	return true;
 }
 
@@ -133,7 +127,7 @@ Status dispatch(const std::vector<std::string> &words)
 		return Status::ok;
 	}
 	if (first == "--help" || first == "-h") {
-		print(overview());
+		print_all(overview());
 		return Status::ok;
 	}
 	if (run_hidden(words))
@@ -143,7 +137,7 @@ Status dispatch(const std::vector<std::string> &words)
 		return unknown_verb(first);
 	std::vector<std::string> rest(words.begin() + 1, words.end());
 	if (asks_help(rest)) {
-		print(help_text(*verb));
+		print_all(help_text(*verb));
 		return Status::ok;
 	}
 	return run_verb(*verb, rest);

@@ -38,11 +38,12 @@ template <class T> T take(Result<T> result)
 	return std::move(*result);
 }
 
-// The same for a value that was typed after an option: the option is named.
-template <class T> T take_value(const std::string &option, Result<T> result)
+// The same for a value that was typed after an option: both are named.
+template <class T>
+T take_value(const std::string &option, const std::string &text, Result<T> result)
 {
 	if (!result)
-		bad_usage("--" + option + ": " + result.error().why);
+		bad_usage("--" + option + " \"" + text + "\": " + result.error().why);
 	return std::move(*result);
 }
 

@@ -56,6 +56,11 @@ bool wants_json(const Arguments &args)
 	return args.flag("json") || args.value("reportformat").value_or("") == "json";
 }
 
+bool wants_field_list(const Arguments &args)
+{
+	return args.value("options") == "help" || args.value("select") == "help";
+}
+
 std::string render_report(const Arguments &args, const std::vector<report::Row> &rows)
 {
 	report::Options options;
@@ -66,8 +71,7 @@ std::string render_report(const Arguments &args, const std::vector<report::Row> 
 	options.units = args.value("units").value_or("h");
 	options.suffix = !args.flag("nosuffix");
 	options.separator = args.value("separator").value_or("");
-	bool help = options.output == "help" || options.select == "help";
-	if (wants_json(args) && !help)
+	if (wants_json(args) && !wants_field_list(args))
 		return take(report::render_json(rows, options)) + "\n";
 	return take(report::render(rows, options));
 }

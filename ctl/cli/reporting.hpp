@@ -20,6 +20,9 @@ bool wants_report(const Arguments &args);
 // --json or --reportformat json.
 bool wants_json(const Arguments &args);
 
+// Whether only the list of fields is asked for: that needs no volume and no rights.
+bool wants_field_list(const Arguments &args);
+
 // The report the options ask for, ready to print.
 std::string render_report(const Arguments &args, const std::vector<report::Row> &rows);
 

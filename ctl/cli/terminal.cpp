@@ -34,6 +34,11 @@ unsigned terminal_width()
 	return size.ws_col;
 }
 
+void print_all(std::string_view text)
+{
+	put(stdout, text);
+}
+
 void say(std::string_view line)
 {
 	put(stdout, std::string(line) + "\n");

@@ -14,6 +14,9 @@ bool on_terminal();
 // Columns of the terminal on stdout; 80 where there is none.
 unsigned terminal_width();
 
+// Text to stdout as it is.
+void print_all(std::string_view text);
+
 // One line to stdout or stderr, with its newline, flushed.
 void say(std::string_view line);
 void complain(std::string_view line);

@@ -91,16 +91,16 @@ Waiting waiting_of(const Arguments &args, bool must)
 	if (auto text = args.value("timeout")) {
 		if (args.flag("no-wait"))
 			bad_usage("--timeout and --no-wait exclude each other");
-		waiting.timeout =
-			std::chrono::milliseconds(take_value("timeout", parse_duration_ms(*text)));
+		waiting.timeout = std::chrono::milliseconds(
+			take_value("timeout", *text, parse_duration_ms(*text)));
 		// Whoever says how long to wait wants to wait.
 		waiting.wait = true;
 	}
 	bool live = on_terminal() && !waiting.json;
 	waiting.interval = live ? terminal_interval : log_interval;
 	if (auto text = args.value("interval")) {
-		waiting.interval =
-			std::chrono::milliseconds(take_value("interval", parse_duration_ms(*text)));
+		waiting.interval = std::chrono::milliseconds(
+			take_value("interval", *text, parse_duration_ms(*text)));
 		if (waiting.interval < least_interval)
 			bad_usage("--interval: less than 50ms");
 	}

@@ -14,7 +14,7 @@ Status run(const Arguments &args)
 	volume::AttachRequest request;
 	request.device = args.at(0);
 	if (auto size = args.value("block-size"))
-		request.block_sectors = take_value("block-size", parse_block_sectors(*size));
+		request.block_sectors = take_value("block-size", *size, parse_block_sectors(*size));
 	auto host = take(volume::Host::open());
 	auto outcome = take(volume::attach(host.context(), request, run_of(args)));
 	report_outcome(args, outcome, "attached; its name, number and users are what they were");

@@ -35,7 +35,7 @@ volume::CopyRequest request_of(const Arguments &args)
 	if (sync.rfind("bitmap", 0) == 0)
 		bad_usage("--sync: volumes have no bitmaps yet; use full or none");
 	if (sync != "full" && sync != "none")
-		bad_usage(fmt::format("--sync: \"{}\" is none of full, none", sync));
+		bad_usage(fmt::format("--sync \"{}\": none of full, none", sync));
 	request.sync_none = sync == "none";
 	return request;
 }
@@ -54,8 +54,7 @@ std::optional<milliseconds> downtime_of(const Arguments &args, const volume::Cop
 	uint32_t ms = 0;
 	auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), ms);
 	if (error != std::errc() || end != text->data() + text->size() || ms == 0)
-		bad_usage(
-			fmt::format("--max-downtime: \"{}\" is no number of milliseconds", *text));
+		bad_usage(fmt::format("--max-downtime \"{}\": no number of milliseconds", *text));
 	return milliseconds(ms);
 }
 
@@ -63,14 +62,13 @@ std::optional<milliseconds> downtime_of(const Arguments &args, const volume::Cop
 Progress catch_up(volume::Context &context, milliseconds most)
 {
 	return [&context, most](const volume::Volume &volume, const job::Job &job,
-				const job::Meter &meter) {
+				const job::Meter &) {
 		bool background = volume.table.params.copy_mode == table::CopyMode::background;
 		if (!background || job.state != job::State::copying)
 			return;
 		double rest = static_cast<double>(job.total_bytes - job.done_bytes);
 		double within = static_cast<double>(job.rate_bytes) *
 				static_cast<double>(most.count()) / 1000;
-		(void)meter;
 		if (rest > within)
 			return;
 		take(volume::set(context, volume.name(), {{"copy_mode", "dual"}},

@@ -16,7 +16,7 @@ Status run(const Arguments &args)
 	request.name = args.at(0);
 	request.device = args.at(1);
 	if (auto size = args.value("block-size"))
-		request.block_sectors = take_value("block-size", parse_block_sectors(*size));
+		request.block_sectors = take_value("block-size", *size, parse_block_sectors(*size));
 	auto host = take(volume::Host::open());
 	auto outcome = take(volume::create(host.context(), request, run_of(args)));
 	report_outcome(args, outcome,

@@ -56,8 +56,8 @@ Status run(const Arguments &args)
 {
 	std::optional<Clock::time_point> end;
 	if (auto text = args.value("timeout"))
-		end = Clock::now() +
-		      std::chrono::milliseconds(take_value("timeout", parse_duration_ms(*text)));
+		end = Clock::now() + std::chrono::milliseconds(take_value(
+					     "timeout", *text, parse_duration_ms(*text)));
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	auto wanted = devices_of(context, args.rest(0));

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <cstdio>
-
 #include <fmt/format.h>
 
 #include "cli/arguments.hpp"
 #include "cli/help.hpp"
 #include "cli/refusal.hpp"
+#include "cli/terminal.hpp"
 #include "cli/verb.hpp"
 
 namespace blkctl::cli
@@ -24,7 +23,7 @@ Status run(const Arguments &args)
 				  "blkctl help");
 		text = help_text(*verb);
 	}
-	std::fwrite(text.data(), 1, text.size(), stdout);
+	print_all(text);
 	return Status::ok;
 }
 

@@ -2,7 +2,7 @@
 #include "cli/common.hpp"
 #include "cli/refusal.hpp"
 #include "cli/reporting.hpp"
-#include <cstdio>
+#include "cli/terminal.hpp"
 
 namespace blkctl::cli
 {
@@ -12,6 +12,10 @@ namespace
 
 Status run(const Arguments &args)
 {
+	if (wants_field_list(args)) {
+		print_all(render_report(args, {}));
+		return Status::ok;
+	}
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	std::vector<volume::Volume> volumes;
@@ -22,8 +26,7 @@ Status run(const Arguments &args)
 	std::vector<report::Row> rows;
 	for (const auto &volume : volumes)
 		rows.push_back(report::make_row(context, volume));
-	std::string text = render_report(args, rows);
-	std::fwrite(text.data(), 1, text.size(), stdout);
+	print_all(render_report(args, rows));
 	return Status::ok;
 }
 
@@ -44,7 +47,7 @@ const Register entry{Verb{
 	.options = report_options(),
 	.examples = {{"blkctl list", "All volumes."},
 		     {"blkctl list -o help", "The fields there are."},
-		     {"blkctl list -o name,percent -S 'state=copying' --noheadings",
+		     {"blkctl list -o name,progress -S 'state=copying' --noheadings",
 		      "The running copies, for a script."},
 		     {"blkctl list --json", "Everything known of all volumes."}},
 	.run = run,

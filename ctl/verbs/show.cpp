@@ -5,7 +5,6 @@
 #include "cli/reporting.hpp"
 #include "cli/show_text.hpp"
 #include "cli/terminal.hpp"
-#include <cstdio>
 
 namespace blkctl::cli
 {
@@ -13,28 +12,27 @@ namespace blkctl::cli
 namespace
 {
 
-void print(const std::string &text)
-{
-	std::fwrite(text.data(), 1, text.size(), stdout);
-}
-
 Status run(const Arguments &args)
 {
 	if (args.flag("map") && wants_report(args))
 		bad_usage("--map is a picture; it goes with no report option");
+	if (wants_field_list(args)) {
+		print_all(render_report(args, {}));
+		return Status::ok;
+	}
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	auto volume = take(volume::find(context, args.at(0)));
 	if (args.flag("map")) {
 		auto map = take(volume::read_block_map(context, volume));
-		print(draw_map(volume, map, terminal_width()));
+		print_all(draw_map(volume, map, terminal_width()));
 		return Status::ok;
 	}
 	auto row = report::make_row(context, volume);
 	if (wants_report(args) && !args.flag("json"))
-		print(render_report(args, {row}));
+		print_all(render_report(args, {row}));
 	else
-		print(args.flag("json") ? report::json(row) + "\n" : show_text(row));
+		print_all(args.flag("json") ? report::json(row) + "\n" : show_text(row));
 	return Status::ok;
 }
 

@@ -83,8 +83,8 @@ Status run(const Arguments &args)
 {
 	std::chrono::milliseconds interval{1000};
 	if (auto text = args.value("interval"))
-		interval =
-			std::chrono::milliseconds(take_value("interval", parse_duration_ms(*text)));
+		interval = std::chrono::milliseconds(
+			take_value("interval", *text, parse_duration_ms(*text)));
 	if (interval.count() < 50)
 		bad_usage("--interval: less than 50ms");
 	auto host = take(volume::Host::open());
