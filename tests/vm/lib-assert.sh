@@ -90,3 +90,14 @@ require_block() {
 # No line of the kernel log since `log_mark` matches (or does).
 log_mark() { LOG_MARK=$(dmesg | wc -l); }
 log_since() { dmesg | sed -n "$((LOG_MARK + 1)),\$p"; }
+
+suspended_devices() { dmsetup info -c --noheadings --separator ' ' -o name,attr 2>/dev/null | awk '$2 ~ /s/ { print $1 }'; }
+
+# What must hold whenever a command has ended, however it ended.
+nothing_stuck() {
+	local left
+	left=$(suspended_devices)
+	[[ -z $left ]] || fail "$1: left suspended: $left"
+	left=$(dmsetup udevcookies 2>/dev/null | sed -n '2,$p')
+	[[ -z $left ]] || fail "$1: udev cookies are left: $left"
+}

@@ -22,7 +22,8 @@ hammer_start() {
 	require_block "$device"
 	HAMMER=$(tool hammer)
 	HAMMER_LOG=$WORK/hammer.$(basename "$device")
-	run_bg "$HAMMER_LOG" "$HAMMER" --seed "$seed" --seconds 600 --stuck 40 --dump-model "$WORK/model" "$@" "$device"
+	# Nice: commands and kernel workers come first, or a slow machine gets nowhere.
+	run_bg "$HAMMER_LOG" nice -n 10 "$HAMMER" --seed "$seed" --seconds 600 --stuck 40 --dump-model "$WORK/model" "$@" "$device"
 	HAMMER_PID=$BG
 	until grep -q filled "$HAMMER_LOG"; do
 		kill -0 "$HAMMER_PID" 2>/dev/null || fail "hammer ended at once: $(cat "$HAMMER_LOG")"
@@ -59,4 +60,36 @@ fill() {
 	require_block "$1"
 	HAMMER=$(tool hammer)
 	"$HAMMER" --seed "${SEED:-7}" --seconds 0 --threads 1 --dump-model "$WORK/model" "$1" >/dev/null
+}
+
+# A mounted file system at DIR under change: fio verifies one file of it for
+# ever, some others stay as they are and are summed.
+fs_load_start() {
+	local dir=$1 i
+	for i in {1..12}; do dd if=/dev/urandom of="$dir/keep$i" bs=64k count=$i status=none; done
+	sync -f "$dir"
+	(cd "$dir" && sha256sum keep*) >"$WORK/sums"
+	run_bg "$WORK/fio" fio --name=v --filename="$dir/busy" --ioengine=psync --rw=randwrite --bsrange=1k-32k --size=6M \
+		--fsync=16 --verify=crc32c --verify_fatal=1 --verify_backlog=64 --loops=1000 --rate_iops=400 --randseed=2
+	FIO_PID=$BG
+	sleep 1.5
+}
+
+fs_load_stop() {
+	local dir=$1
+	kill -0 "$FIO_PID" 2>/dev/null || fail "fio ended early: $(cat "$WORK/fio")"
+	kill -INT "$FIO_PID"
+	wait "$FIO_PID" || fail "fio: $(cat "$WORK/fio")"
+	! grep -qi 'verify:\|error=' "$WORK/fio" || fail "fio: $(cat "$WORK/fio")"
+	sync -f "$dir"
+	echo 3 >/proc/sys/vm/drop_caches
+	(cd "$dir" && sha256sum --quiet -c "$WORK/sums") || fail "files differ"
+}
+
+fs_check() {
+	case $(blkid -p -s TYPE -o value "$1") in
+	ext4) e2fsck -fn "$1" >"$WORK/fsck" 2>&1 ;;
+	xfs) xfs_repair -n "$1" >"$WORK/fsck" 2>&1 ;;
+	*) fail "no file system on $1" ;;
+	esac || fail "fsck of $1: $(cat "$WORK/fsck")"
 }

@@ -23,8 +23,8 @@ WORK=$(mktemp -d "/run/$ME.XXXXXX")
 # comes between, and it takes a third of the time. UDEV=1 before this file is
 # sourced keeps it.
 if [[ -z ${UDEV:-} ]]; then
-	udevadm settle --timeout=30
-	udevadm control --stop-exec-queue
+	udevadm settle --timeout=30 || true
+	udevadm control --exit || true
 	export DM_DISABLE_UDEV=1
 fi
 
@@ -77,7 +77,7 @@ on_exit() {
 		unstick
 		run_undo 0
 	fi
-	[[ -n ${UDEV:-} ]] || udevadm control --start-exec-queue
+	[[ -n ${UDEV:-} ]] || /lib/systemd/systemd-udevd --daemon --resolve-names=never
 	rm -rf "$WORK"
 	exit $status
 }
@@ -87,7 +87,7 @@ trap 'echo "FAIL $ME: line ${BASH_LINENO[0]} or $LINENO: $BASH_COMMAND"' ERR
 # What a failed run left may be suspended or hang: let the cleanup get at it.
 unstick() {
 	local name
-	for name in $(dmsetup info -c --noheadings -o name -S 'suspended=Suspended' 2>/dev/null); do
+	for name in $(suspended_devices); do
 		timeout 5 dmsetup resume --noudevsync "$name" 2>/dev/null
 	done
 }

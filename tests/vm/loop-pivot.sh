@@ -11,7 +11,7 @@ source "$(dirname "$0")/lib.sh"
 load_module
 mk_brd 2 8
 mk_volume vol /dev/ram0
-hammer_start /dev/mapper/vol --threads 6 --max 128k --think-us 1500 --hot 1m:64k --hot-pct 40 --flush 3 --fua 10
+hammer_start /dev/mapper/vol --threads 4 --max 64k --think-us 5000 --hot 1m:64k --hot-pct 40 --flush 3 --fua 10
 watch_counts vol
 cur=/dev/ram0 new=/dev/ram1 pivots=0
 for i in {1..50}; do

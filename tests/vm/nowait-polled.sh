@@ -17,7 +17,6 @@ fio=$BG
 sleep 1
 start_copy vol /dev/ram0 "$nb"
 wait_phase vol 30 synced
-hammer=$(tool hammer)
 sleep 2
 is "$(st vol base_errors top_errors)" "0 0" "errors counted"
 has "$(st vol phase)" 'copying|synced' "the phase under NOWAIT"

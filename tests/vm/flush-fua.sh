@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: timeout=60 group=basic
+# A flush reaches every leg in use and no other: base in track and after an
+# abort, both while it copies and in sync, top alone after a pivot. Seen by
+# legs that take long to flush.
+# guards: num_flush_bios and which leg each flush goes to; a user's flush that
+# fails on top is not the user's error, but voids what top was said to hold.
+source "$(dirname "$0")/lib.sh"
+load_module
+mk_loop 4 && l0=$REPLY
+mk_loop 4 && l1=$REPLY
+n=$(sectors "$l0")
+mk_delay base "$l0" 0 0 0
+mk_delay top "$l1" 0 0 0
+slow() { # MS of base, MS of top
+	swap_dm base "0 $n delay $l0 0 0 $l0 0 0 $l0 0 $1"
+	swap_dm top "0 $n delay $l1 0 0 $l1 0 0 $l1 0 $2"
+}
+flush_ms() {
+	local t0
+	t0=$(now_ms)
+	dd if=/dev/zero of=/dev/mapper/vol bs=4k count=1 oflag=direct conv=fsync,notrunc status=none
+	echo $(($(now_ms) - t0))
+}
+expect() { # yes|no for base, yes|no for top, WHEN
+	slow 1500 0
+	if [[ $1 == yes ]]; then ge "$(flush_ms)" 1500 "$3: ms of a flush with a slow base"; else le "$(flush_ms)" 1400 "$3: ms of a flush, base not in use"; fi
+	slow 0 1500
+	if [[ $2 == yes ]]; then ge "$(flush_ms)" 1500 "$3: ms of a flush with a slow top"; else le "$(flush_ms)" 1400 "$3: ms of a flush, top not in use"; fi
+	slow 0 0
+}
+mk_volume vol /dev/mapper/base
+expect yes no track
+start_copy vol /dev/mapper/base /dev/mapper/top
+wait_phase vol 20 synced
+expect yes yes synced
+pivot vol
+expect no yes pivoted
+reload vol "$(track_line /dev/mapper/base)"
+start_copy vol /dev/mapper/base /dev/mapper/top 1 paused
+expect yes yes copying
+msg vol phase abort
+expect yes no aborted
+
+# A flush that fails on top.
+reload vol "$(track_line /dev/mapper/base)"
+start_copy vol /dev/mapper/base /dev/mapper/top 0 2 on_top_error ignore
+wait_phase vol 20 synced
+mk_error_dev
+swap_dm top "0 $n delay $l1 0 0 $l1 0 0 /dev/mapper/error-dev 0 0"
+dd if=/dev/urandom of=/dev/mapper/vol bs=4k count=1 oflag=direct conv=fsync,notrunc status=none
+until_true 10 "a failed flush of top is counted" bash -c '[[ $(dmsetup status --noflush vol | cut -d" " -f18) -ge 1 ]]'
+msg_refused vol "$EBUSY" phase pivot
+slow 0 0
+! paused vol || msg vol copy resume
+wait_phase vol 30 synced
+wait_equal vol
+same "$l0" "$l1"
+pass

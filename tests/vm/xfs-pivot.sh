@@ -1,0 +1,11 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: timeout=120
+# xfs, mounted and written to, through a copy and a pivot: the old leg is
+# overwritten with garbage, files are as they were, fsck is clean.
+# guards: everything a file system does through the volume (flush, FUA,
+# metadata, discards), across the switch of the table.
+source "$(dirname "$0")/lib.sh"
+source "$VM_DIR/lib-fs.sh"
+fs_pivot xfs
+pass
