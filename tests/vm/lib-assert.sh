@@ -34,11 +34,19 @@ refused() {
 	[[ $out =~ $regex ]] || fail "'$*' was refused with '$out', expected a match of '$regex'"
 }
 
+# timeout runs no functions: "ctl" is the command line tool.
+limited() {
+	local seconds=$1
+	shift
+	[[ $1 != ctl ]] || set -- "$BLKCTL" "${@:2}"
+	timeout "$seconds" "$@"
+}
+
 # exits STATUS COMMAND...: exactly that exit status; the output is in OUT.
 exits() {
 	local want=$1 status=0
 	shift
-	OUT=$(timeout "${EXITS_TIMEOUT:-60}" "$@" 2>&1) || status=$?
+	OUT=$(limited "${EXITS_TIMEOUT:-60}" "$@" 2>&1) || status=$?
 	((status == want)) || fail "'$*' exited with $status, expected $want; it said: $OUT"
 }
 
@@ -100,4 +108,12 @@ nothing_stuck() {
 	[[ -z $left ]] || fail "$1: left suspended: $left"
 	left=$(dmsetup udevcookies 2>/dev/null | sed -n '2,$p')
 	[[ -z $left ]] || fail "$1: udev cookies are left: $left"
+}
+
+# exits_any "STATUS STATUS" COMMAND...
+exits_any() {
+	local want=$1 status=0
+	shift
+	OUT=$(limited "${EXITS_TIMEOUT:-60}" "$@" 2>&1) || status=$?
+	[[ " $want " == *" $status "* ]] || fail "'$*' exited with $status, expected one of $want; it said: $OUT"
 }

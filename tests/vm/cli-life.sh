@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: timeout=120
+# The life of a volume by the command line: create, copy and keep, pause, set,
+# resume, pivot, copy with --pivot in one go, abort, list, show, events,
+# remove; under a verifying writer throughout; --dry-run changes nothing.
+# guards: the plans of each verb; what the reports say against the kernel.
+UDEV=1
+source "$(dirname "$0")/lib.sh"
+source "$VM_DIR/lib-cli.sh"
+cli_setup
+mk_brd 2 16
+tables() { dmsetup table; dmsetup ls; }
+
+exits 0 ctl create data /dev/ram0
+undo remove_dm data
+has "$(dmsetup info -c --noheadings -o uuid data)" '^BLKCTL-[0-9a-f]{32}-vol$' "the UUID of a created volume"
+has "$(dmsetup table data)" '^0 32768 blkcopy track 1:0 0 - 0 - 128$' "its table"
+hammer_start /dev/mapper/data --threads 4 --max 64k --think-us 3000
+run_bg "$WORK/events" "$BLKCTL" events --json
+
+before=$(tables)
+exits 0 ctl copy data /dev/ram1 --pivot --dry-run
+[[ -n $OUT ]] || fail "--dry-run said nothing"
+is "$(tables)" "$before" "tables after a dry run"
+
+exits 0 ctl copy data /dev/ram1 --rate 1M --no-wait
+has "$(dmsetup table data)" 'blkcopy mirror 1:0 0 1:1 0 - 128 0 2 rate_kib 1024$' "the table while it copies"
+is "$(json data .volume.state)" copying "the state by show"
+exits 7 ctl pivot data
+exits 7 ctl wait data --timeout 1
+exits 0 ctl copy data /dev/ram1
+exits 0 ctl pause data
+has "$(dmsetup table data)" ' 1 paused ' "the table while paused"
+is "$(json data .volume.state)" paused "the state by show"
+exits 0 ctl set data rate=none inflight=1M run=64k
+has "$(dmsetup table data)" 'rate_kib 0 inflight_kib 1024 run_kib 64$' "what was set"
+exits 0 ctl resume data
+exits 0 ctl wait data --timeout 60
+is "$(json data '.volume.state')" ready "the state by show"
+is "$(json data '.volume.blocks.both')" 256 "blocks in both, by show"
+exits 0 ctl list -o name,state --noheadings
+has "$OUT" 'data +ready' "list"
+exits 0 ctl list --json
+is "$(jq -r '.schema, .volumes[0].name' <<<"$OUT" | xargs)" "1 data" "list --json"
+exits 0 ctl pivot data
+is "$(dmsetup table data)" "0 32768 blkcopy track 1:1 0 - 0 - 128" "the table after the pivot"
+ge "$(json data '.volume.stall_ms')" 0 "stall_ms"
+nothing_stuck "after the pivot"
+garbage /dev/ram0
+
+exits 0 ctl copy data /dev/ram0 --pivot --wait --timeout 60
+is "$(dmsetup table data)" "0 32768 blkcopy track 1:0 0 - 0 - 128" "the table after copy --pivot"
+garbage /dev/ram1
+exits 0 ctl copy data /dev/ram1 --no-wait --rate 500k
+exits 0 ctl abort data
+is "$(dmsetup table data)" "0 32768 blkcopy track 1:0 0 - 0 - 128" "the table after an abort"
+garbage /dev/ram1
+# A copy of an equal device has nothing to do.
+hammer_stop
+leg_holds /dev/ram0
+dd if=/dev/ram0 of=/dev/ram1 bs=1M oflag=direct iflag=direct status=none
+exits 0 ctl copy data /dev/ram1 --sync none --wait
+is "$(st data phase copied)" "synced 0" "a copy with --sync none"
+exits 0 ctl abort data
+
+EXPECT=$(grep -c '"type"' "$WORK/events" || true)
+ge "$EXPECT" 3 "events printed"
+exits 0 ctl remove data
+! dmsetup info data >/dev/null 2>&1 || fail "the volume is still there after remove"
+exits 0 ctl list --noheadings
+is "$OUT" "" "list when there is nothing"
+nothing_stuck "at the end"
+pass
