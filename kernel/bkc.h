@@ -15,12 +15,16 @@
  *	message.c	dmsetup message
  *
  * Locks, in the order they may nest:
- *	registry mutex, bkc_state.tables_lock	process context, outermost
+ *	registry_lock, life_lock, tables_lock	process context, outermost
  *	bkc_bucket.lock				any context, irqs off
  *	bkc_state.lock				any context, irqs off, innermost
  */
 #ifndef BKC_H
 #define BKC_H
+
+#ifndef CONFIG_64BIT
+#error "dm-blkcopy needs a 64-bit kernel: the map is loaded a word at a time"
+#endif
 
 #include <linux/atomic.h>
 #include <linux/bio.h>
@@ -152,17 +156,18 @@ struct bkc_map {
 };
 
 int bkc_map_init(struct bkc_map *map, sector_t len, unsigned int block_sectors,
-		 enum bkc_valid initial, bool stateful);
+		 bool stateful);
 void bkc_map_exit(struct bkc_map *map);
-enum bkc_valid bkc_map_get(const struct bkc_map *map, u64 block);
 u64 bkc_map_run(const struct bkc_map *map, u64 first, u64 max,
 		enum bkc_valid *valid);
 u64 bkc_map_find(const struct bkc_map *map, u64 first, u64 end,
 		 enum bkc_valid valid);
 u64 bkc_map_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid);
 
+u64 bkc_map_count(const struct bkc_map *map, enum bkc_valid valid);
 u64 bkc_map_base_only(const struct bkc_map *map);
 void bkc_map_reset(struct bkc_map *map);
+void bkc_map_start_in(struct bkc_map *map, enum bkc_valid valid);
 
 static inline u64 bkc_block_of(const struct bkc_map *map, sector_t sector)
 {
@@ -173,14 +178,17 @@ static inline u64 bkc_block_of(const struct bkc_map *map, sector_t sector)
  * ---- Ranges in flight
  */
 
+/* What a bio's end, or a copy's, has to see to. */
 enum bkc_range_kind {
-	BKC_RANGE_NONE,		/* not in a bucket */
+	BKC_RANGE_REFUSED,	/* none of the below: no such state in this mode */
 	BKC_RANGE_WRITE_BASE,
 	BKC_RANGE_WRITE_DUAL,
 	BKC_RANGE_COPY,		/* a write over it cancels its blocks */
 	BKC_RANGE_COPY_EXCL,	/* a write over it waits */
-	BKC_RANGE_FLUSH_TOP,	/* not in a bucket either */
-	BKC_RANGE_COUNTED,	/* nor is this: its error has been seen to */
+	/* From here on, not in a bucket: */
+	BKC_RANGE_ONE_LEG,	/* count an error, as the route's leg's */
+	BKC_RANGE_FLUSH_TOP,
+	BKC_RANGE_DONE,		/* all has been seen to */
 };
 
 struct bkc_range {
@@ -209,10 +217,18 @@ struct bkc_io {
  * ---- The state of a volume, shared by the tables that name it
  */
 
+static inline struct bkc_io *bkc_io_of(struct bio *bio)
+{
+	return dm_per_bio_data(bio, sizeof(struct bkc_io));
+}
+
 struct bkc_copy;
 
 struct bkc_state {
-	/* Read on every I/O, written at a change of phase. */
+	/*
+	 * Read on every I/O, written at a change of phase. params change under
+	 * tables_lock, paused under lock; readers take a word as they find it.
+	 */
 	enum bkc_route route;
 	bool hold;		/* writes park: a pivot drains */
 	struct bkc_params params;
@@ -228,28 +244,40 @@ struct bkc_state {
 	refcount_t refs;
 	const void *md;		/* "-": the dm device it is kept with */
 	char mem_id[BLKCOPY_META_MEM_ID_MAX + 1];
-	dev_t dev[BKC_LEGS];
 
+	struct mutex life_lock;		/* resume against presuspend */
+	bool started;			/* life_lock: some table was resumed */
 	struct mutex tables_lock;	/* of tables and of params' changes */
 	struct list_head tables;	/* that have been resumed */
 
-	spinlock_t lock;	/* of what follows, to the next rule */
+	spinlock_t lock;	/* of what follows, up to error_flags */
 	enum bkc_phase phase;
 	unsigned int live;	/* tables between resume and presuspend */
 	bool pivoting;
+	bool erroring;		/* a policy is being applied: no pivot */
+	u32 policy_pauses;	/* how often a policy has paused, ever */
 	bool sealed;
-	bool top_suspect;	/* a flush of top failed: "in both" is void */
+	const void *left_md;	/* of the table that was live last */
+	/*
+	 * Flushes of top that failed, ever, and of those the ones bkc_drop_top()
+	 * has seen to. While they differ "in both" is void: no pivot, no copy.
+	 */
+	u32 suspected;
+	u32 suspected_done;
 	u32 top_epoch;		/* a copy begun before a change is void */
 	unsigned long error_flags;	/* bkc_error_flag, for error_work */
+
+	atomic_t top_flushes;	/* the users', in flight */
 
 	atomic_t errors[BKC_LEGS];
 	atomic64_t copied;	/* bytes, ever */
 	atomic64_t inflight;	/* bytes */
 
-	/* Used by the copier's work alone. */
+	/* Of the copier's work alone, but for what says "lock". */
 	u64 cursor;		/* block */
 	unsigned int pass;
 	unsigned int fruitless;
+	bool yield;		/* the last pass had errors: writes go first */
 	bool pass_errors;	/* lock: a copy failed in this pass */
 	bool pass_copied;	/* lock: a block was published in this pass */
 	unsigned long not_before;	/* jiffies: after a pass with errors */
@@ -290,9 +318,10 @@ struct bkc_table {
 	u32 block_sectors;
 	char meta[sizeof(BLKCOPY_META_MEM_PREFIX) + BLKCOPY_META_MEM_ID_MAX];
 	struct bkc_params params;
+	u32 policy_pauses;	/* bkc_state's, when the line was loaded */
 	struct list_head list;	/* bkc_state.tables */
 	bool resumed;		/* tables_lock: has been live */
-	bool live;		/* tables_lock: is */
+	bool live;		/* life_lock: is */
 };
 
 /* args.c */
@@ -376,6 +405,7 @@ void bkc_copies_trim(struct bkc_state *s);
 /* copier.c */
 void bkc_copier_work(struct work_struct *work);
 void bkc_copier_kick(struct bkc_state *s);
+void bkc_copier_kick_soon(struct bkc_state *s);
 void bkc_copier_stop(struct bkc_state *s);
 void bkc_copier_account(struct bkc_state *s, u64 bytes);
 u64 bkc_copier_rate_kib(struct bkc_state *s);
@@ -389,11 +419,13 @@ enum bkc_error_flag {
 
 void bkc_leg_error(struct bkc_state *s, enum bkc_leg leg, blk_status_t status,
 		   bool by_copy);
-void bkc_top_suspect(struct bkc_state *s);
+bool bkc_top_suspect(struct bkc_state *s);
+bool bkc_top_is_suspect(struct bkc_state *s);
 bool bkc_error_counts(blk_status_t status, struct bio *bio);
 int bkc_pivot(struct bkc_state *s);
 int bkc_abort(struct bkc_state *s);
 int bkc_set_paused(struct bkc_state *s, bool paused);
+int bkc_policy_pause(struct bkc_state *s);
 void bkc_pivot_work(struct work_struct *work);
 void bkc_error_work(struct work_struct *work);
 void bkc_event_work(struct work_struct *work);

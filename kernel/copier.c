@@ -6,7 +6,8 @@
  * It goes over the map in passes. The first takes runs as long as it may and
  * gives way to every write (BKC_RANGE_COPY). What is left after it was being
  * written just then; the passes that follow take it in short runs that writes
- * wait for (BKC_RANGE_COPY_EXCL), so a copy always comes to an end.
+ * wait for (BKC_RANGE_COPY_EXCL), so a copy always comes to an end; but nobody
+ * waits for a top that fails, or in background mode.
  *
  * Whatever lets it go on kicks it: the end of a copy, a block that became
  * base-only, a message, a resume.
@@ -16,6 +17,7 @@
 #include "bkc.h"
 
 #define EXCL_RUN_SECTORS	512U	/* a write waits for 256 KiB at most */
+#define BUSY_DELAY		(HZ / 50)
 #define RETRY_DELAY		(HZ / 10)
 #define RETRY_DELAY_MAX		(5 * HZ)
 #define RATE_SLICES		4	/* a run is at most this part of a second */
@@ -26,13 +28,22 @@ void bkc_copier_kick(struct bkc_state *s)
 	mod_delayed_work(s->copy_wq, &s->copier_work, 0);
 }
 
+/*
+ * Any context, for what happens again and again: a block that is base-only
+ * again because of a write. They are taken together.
+ */
+void bkc_copier_kick_soon(struct bkc_state *s)
+{
+	queue_delayed_work(s->copy_wq, &s->copier_work, BUSY_DELAY);
+}
+
 static bool may_run(struct bkc_state *s)
 {
 	bool may;
 
 	spin_lock_irq(&s->lock);
 	may = s->live && bkc_phase_copies(s->phase) && !s->pivoting &&
-	      !s->params.paused && !s->top_suspect;
+	      !s->params.paused && s->suspected == s->suspected_done;
 	spin_unlock_irq(&s->lock);
 	return may;
 }
@@ -130,10 +141,10 @@ static bool set_phase(struct bkc_state *s, enum bkc_phase from,
 
 /*
  * Everything is in both. "synced" is told after a flush, so that what was
- * copied does not hang on top's cache. Returns false when blocks have become
- * base-only meanwhile.
+ * copied does not hang on top's cache. Blocks that become base-only meanwhile
+ * kick, and the copier comes again.
  */
-static bool synced(struct bkc_state *s)
+static void synced(struct bkc_state *s)
 {
 	int r;
 
@@ -141,21 +152,15 @@ static bool synced(struct bkc_state *s)
 	s->pass = 0;
 	s->fruitless = 0;
 	if (READ_ONCE(s->phase) == BKC_PHASE_SYNCED)
-		return true;
+		return;
 	bkc_copies_trim(s);
 	r = blkdev_issue_flush(s->bdev[BKC_TOP]);
 	if (r) {
 		bkc_top_suspect(s);
 		bkc_leg_error(s, BKC_TOP, errno_to_blk_status(r), true);
-		return true;
+		return;
 	}
 	set_phase(s, BKC_PHASE_COPYING, BKC_PHASE_SYNCED);
-	/*
-	 * Pairs with bkc_map_set() in __admit: either the writer sees synced
-	 * and its kick is not lost, or the block it changed is seen here.
-	 */
-	smp_mb();
-	return !bkc_map_base_only(&s->map);
 }
 
 /* Too many passes brought nothing: pause, and let somebody look. */
@@ -164,8 +169,17 @@ static void stalled(struct bkc_state *s)
 	DMERR_LIMIT("copy paused: %u passes copied nothing",
 		    BLKCOPY_RETRY_PASSES);
 	s->fruitless = 0;
-	bkc_set_paused(s, true);
-	bkc_event(s);
+	bkc_policy_pause(s);
+}
+
+/*
+ * Do writes wait for the copies of this pass? Not in the first, not for a top
+ * that fails, and not in background mode, where they never do.
+ */
+static bool exclusive(const struct bkc_state *s)
+{
+	return s->pass && !s->yield &&
+	       s->params.value[BKC_PARAM_COPY_MODE] == BKC_COPY_DUAL;
 }
 
 /* The cursor is at the end and no copy is in flight: the next pass. */
@@ -178,9 +192,13 @@ static unsigned long next_pass(struct bkc_state *s)
 		s->fruitless = 0;
 	else
 		s->fruitless++;
+	/* Nothing but blocks being written, and nobody is made to wait. */
+	if (!s->pass_copied && !exclusive(s))
+		delay = BUSY_DELAY;
 	if (s->pass_errors)
 		delay = min_t(unsigned long, RETRY_DELAY << s->fruitless,
 			      RETRY_DELAY_MAX);
+	s->yield = s->pass_errors;
 	s->pass_errors = false;
 	s->pass_copied = false;
 	spin_unlock_irq(&s->lock);
@@ -233,7 +251,7 @@ static bool start_one(struct bkc_state *s, u64 rate, u64 room)
 		(BKC_REGION_SECTORS - 1));
 	nr = min(sectors, left) >> s->map.block_shift;
 	nr = min_t(u64, nr, s->map.nr_blocks - block);
-	nr = bkc_range_begin_copy(s, copy, block, nr, s->pass > 0);
+	nr = bkc_range_begin_copy(s, copy, block, nr, exclusive(s));
 	if (!nr) {
 		/* Written just now, or still being copied: the next pass. */
 		bkc_copy_put(copy);
@@ -253,8 +271,10 @@ static bool end_of_pass(struct bkc_state *s)
 
 	if (atomic64_read(&s->inflight))
 		return false;
-	if (!bkc_map_base_only(&s->map))
-		return !synced(s);
+	if (!bkc_map_base_only(&s->map)) {
+		synced(s);
+		return false;
+	}
 	delay = next_pass(s);
 	if (s->fruitless >= BLKCOPY_RETRY_PASSES) {
 		stalled(s);
@@ -296,6 +316,8 @@ void bkc_copier_work(struct work_struct *work)
 			return;
 		cond_resched();
 	}
+	if (!bkc_phase_copies(READ_ONCE(s->phase)))
+		bkc_copies_trim(s);
 }
 
 /*

@@ -87,7 +87,10 @@ struct bkc_copy *bkc_copy_get(struct bkc_state *s, unsigned int *sectors)
 		list_del(&copy->list);
 	spin_unlock_irq(&s->copies_lock);
 
-	if (!copy)
+	/* Queued by a write's end in its last life, it must not see the next. */
+	if (copy)
+		cancel_work_sync(&copy->work);
+	else
 		copy = copy_alloc(s, gfp);
 	if (copy) {
 		copy_grow(copy, *sectors, gfp);
@@ -103,6 +106,8 @@ struct bkc_copy *bkc_copy_get(struct bkc_state *s, unsigned int *sectors)
 			copy = s->reserve;
 		}
 		spin_unlock_irq(&s->copies_lock);
+		if (copy)
+			cancel_work_sync(&copy->work);
 	}
 	if (copy)
 		*sectors = min(*sectors, round_down(copy_sectors(copy),
@@ -124,7 +129,10 @@ void bkc_copy_put(struct bkc_copy *copy)
 	spin_unlock_irqrestore(&s->copies_lock, flags);
 }
 
-/* Give the buffers back; those in flight come back to the list later. */
+/*
+ * Give the buffers back; those in flight come back to the list later. For the
+ * copier alone, or when it is stopped: it may hold a copy it has just started.
+ */
 void bkc_copies_trim(struct bkc_state *s)
 {
 	struct bkc_copy *copy, *next;
@@ -251,6 +259,20 @@ static bool is_zero(const struct bkc_copy *copy, unsigned int from,
 	return true;
 }
 
+static void fill_zeroes(const struct bkc_copy *copy, unsigned int from,
+			unsigned int to)
+{
+	while (from < to) {
+		unsigned int skip = from % SECTORS_PER_PAGE;
+		unsigned int n = min_t(unsigned int, to - from,
+				       SECTORS_PER_PAGE - skip);
+
+		memzero_page(copy->pages[from / SECTORS_PER_PAGE],
+			     skip << SECTOR_SHIFT, n << SECTOR_SHIFT);
+		from += n;
+	}
+}
+
 static void block_sectors(const struct bkc_copy *copy, unsigned int i,
 			  unsigned int *from, unsigned int *to)
 {
@@ -284,8 +306,8 @@ static void top_segment(struct bkc_copy *copy, unsigned int first,
 		bio->bi_iter.bi_size = (to - from) << SECTOR_SHIFT;
 	} else {
 		bio = copy_bio(copy, BKC_TOP, from,
-			       DIV_ROUND_UP(to - from, SECTORS_PER_PAGE),
-			       opf, end_io);
+			       DIV_ROUND_UP(to, SECTORS_PER_PAGE) -
+			       from / SECTORS_PER_PAGE, opf, end_io);
 		add_buffer(copy, bio, from, to);
 	}
 	atomic_inc(&copy->pending);
@@ -383,8 +405,7 @@ static void peeked(struct bkc_copy *copy)
 		if (!copy->status[BKC_TOP] && is_zero(copy, from, to))
 			continue;
 		__clear_bit(i, copy->zero);
-		for (; from < to; from += SECTORS_PER_PAGE)
-			clear_highpage(copy->pages[from / SECTORS_PER_PAGE]);
+		fill_zeroes(copy, from, to);
 	}
 	write_run(copy);
 }

@@ -5,11 +5,6 @@
  */
 #include "bkc.h"
 
-static struct bkc_io *io_of(struct bio *bio)
-{
-	return dm_per_bio_data(bio, sizeof(struct bkc_io));
-}
-
 static void remap(struct bkc_table *t, struct bio *bio, enum bkc_leg leg,
 		  sector_t offset)
 {
@@ -27,7 +22,7 @@ static int map_uniform(struct bkc_table *t, struct bio *bio,
 		       enum bkc_route route)
 {
 	if (t->mode->has_top) {
-		io_of(bio)->range.kind = BKC_RANGE_NONE;
+		bkc_io_of(bio)->range.kind = BKC_RANGE_ONE_LEG;
 		/* Two flushes come for each; one leg is in use. */
 		if ((bio->bi_opf & REQ_PREFLUSH) &&
 		    dm_bio_get_target_bio_nr(bio)) {
@@ -40,12 +35,17 @@ static int map_uniform(struct bkc_table *t, struct bio *bio,
 	return DM_MAPIO_REMAPPED;
 }
 
-/* dm sends num_flush_bios of them and completes the user's when all have. */
+/*
+ * dm sends num_flush_bios of them and completes the user's when all have. A
+ * pivot waits for those to top: the device may tell of a loss but once.
+ */
 static int map_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 {
 	bool top = dm_bio_get_target_bio_nr(bio) == BKC_TOP;
 
-	io->range.kind = top ? BKC_RANGE_FLUSH_TOP : BKC_RANGE_NONE;
+	io->range.kind = top ? BKC_RANGE_FLUSH_TOP : BKC_RANGE_ONE_LEG;
+	if (top)
+		atomic_inc(&t->s->top_flushes);
 	remap(t, bio, top ? BKC_TOP : BKC_BASE, 0);
 	return DM_MAPIO_REMAPPED;
 }
@@ -69,7 +69,7 @@ static blk_status_t finish_dual(struct bkc_io *io, struct bio *bio)
 	blk_status_t base = io->status[BKC_BASE], top = io->status[BKC_TOP];
 
 	bkc_range_done(s, io);
-	io->range.kind = BKC_RANGE_COUNTED;
+	io->range.kind = BKC_RANGE_DONE;
 	if (unlikely(top) && bkc_error_counts(top, bio))
 		bkc_leg_error(s, BKC_TOP, top, false);
 	if (unlikely(base) && bkc_error_counts(base, bio))
@@ -80,7 +80,7 @@ static blk_status_t finish_dual(struct bkc_io *io, struct bio *bio)
 static void top_endio(struct bio *clone)
 {
 	struct bio *bio = clone->bi_private;
-	struct bkc_io *io = io_of(bio);
+	struct bkc_io *io = bkc_io_of(bio);
 	blk_status_t status = clone->bi_status;
 
 	bio_uninit(clone);
@@ -125,7 +125,7 @@ static void start_write(struct bkc_table *t, struct bio *bio,
 
 static int map_write(struct bkc_table *t, struct bio *bio)
 {
-	struct bkc_io *io = io_of(bio);
+	struct bkc_io *io = bkc_io_of(bio);
 
 	io->table = t;
 	if (bio->bi_opf & REQ_PREFLUSH)
@@ -163,7 +163,7 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 	if (unlikely(bio_op(bio) == REQ_OP_DISCARD) &&
 	    t->params.no_discard_passdown) {
 		if (t->mode->has_top)
-			io_of(bio)->range.kind = BKC_RANGE_NONE;
+			bkc_io_of(bio)->range.kind = BKC_RANGE_DONE;
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
@@ -178,7 +178,7 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
  */
 void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict)
 {
-	struct bkc_io *io = io_of(bio);
+	struct bkc_io *io = bkc_io_of(bio);
 	struct bkc_table *t = io->table;
 
 	switch (verdict) {
@@ -186,26 +186,46 @@ void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict)
 		start_write(t, bio, io);
 		break;
 	case BKC_ROUTE_CHANGED:
-		io->range.kind = BKC_RANGE_NONE;
+		io->range.kind = BKC_RANGE_ONE_LEG;
 		remap(t, bio, route_leg(READ_ONCE(t->s->route)),
 		      io->range.start);
 		break;
 	default:
-		io->range.kind = BKC_RANGE_COUNTED;
+		io->range.kind = BKC_RANGE_DONE;
 		bio_io_error(bio);
 		return;
 	}
 	dm_submit_bio_remap(bio, NULL);
 }
 
-/* An error of a bio that went to one leg alone. */
+/*
+ * An error of a bio that went to one leg alone. Not bi_bdev tells which: what
+ * is below may have re-aimed the bio.
+ */
 static void note_error(struct bkc_table *t, struct bio *bio,
 		       blk_status_t status)
 {
-	bool top = t->dev[BKC_TOP] && bio->bi_bdev == t->dev[BKC_TOP]->bdev;
-
 	if (bkc_error_counts(status, bio))
-		bkc_leg_error(t->s, top ? BKC_TOP : BKC_BASE, status, false);
+		bkc_leg_error(t->s, route_leg(READ_ONCE(t->s->route)), status,
+			      false);
+}
+
+/*
+ * A flush of top has ended. Its failure is not the user's while base holds
+ * everything as well.
+ */
+static void flush_top_done(struct bkc_state *s, blk_status_t *error)
+{
+	if (unlikely(*error)) {
+		bool swallow = bkc_top_suspect(s);
+
+		bkc_leg_error(s, BKC_TOP, *error, false);
+		if (swallow)
+			*error = BLK_STS_OK;
+	}
+	if (atomic_dec_and_test(&s->top_flushes) &&
+	    unlikely(READ_ONCE(s->hold)))
+		wake_up(&s->drain_wait);
 }
 
 /* target_type.end_io; any context. */
@@ -219,7 +239,7 @@ int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 			note_error(t, bio, *error);
 		return DM_ENDIO_DONE;
 	}
-	io = io_of(bio);
+	io = bkc_io_of(bio);
 	switch (io->range.kind) {
 	case BKC_RANGE_WRITE_DUAL:
 		if (!dual_leg_done(io, BKC_BASE, *error))
@@ -232,13 +252,9 @@ int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 			note_error(t, bio, *error);
 		return DM_ENDIO_DONE;
 	case BKC_RANGE_FLUSH_TOP:
-		if (unlikely(*error)) {
-			bkc_top_suspect(t->s);
-			bkc_leg_error(t->s, BKC_TOP, *error, false);
-			*error = BLK_STS_OK;
-		}
+		flush_top_done(t->s, error);
 		return DM_ENDIO_DONE;
-	case BKC_RANGE_COUNTED:
+	case BKC_RANGE_DONE:
 		return DM_ENDIO_DONE;
 	default:
 		if (unlikely(*error))

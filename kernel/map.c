@@ -45,31 +45,36 @@ static u64 load_word(const struct bkc_map *map, u64 i)
  * @map: to initialise
  * @len: of the target, sectors
  * @block_sectors: a power of two
- * @initial: the state every block begins in; needs no pass over the map
  * @stateful: false for a mode whose blocks never change state: no memory
  *
- * May sleep. Returns 0, -E2BIG when the map would be larger than 1 GiB, or
- * -ENOMEM.
+ * Every block is base-only. May sleep. Returns 0, -E2BIG when the map would be
+ * larger than 1 GiB, or -ENOMEM.
  */
 int bkc_map_init(struct bkc_map *map, sector_t len, unsigned int block_sectors,
-		 enum bkc_valid initial, bool stateful)
+		 bool stateful)
 {
-	int v;
-
 	map->len = len;
 	map->block_shift = ilog2(block_sectors);
 	map->nr_blocks = DIV_ROUND_UP_ULL(len, block_sectors);
-	map->flip = pattern(initial);
 	map->words = NULL;
-	for (v = 0; v < BKC_VALID_NR; v++)
-		atomic64_set(&map->count[v], 0);
-	atomic64_set(&map->count[initial], map->nr_blocks);
+	bkc_map_start_in(map, BKC_IN_BASE);
 	if (!stateful)
 		return 0;
 	if (nr_words(map) * sizeof(u64) > MAP_BYTES_MAX)
 		return -E2BIG;
 	map->words = kvcalloc(nr_words(map), sizeof(u64), GFP_KERNEL);
 	return map->words ? 0 : -ENOMEM;
+}
+
+/* Every block of a map nobody has used yet into one state, without a pass. */
+void bkc_map_start_in(struct bkc_map *map, enum bkc_valid valid)
+{
+	int v;
+
+	map->flip = pattern(valid);
+	for (v = 0; v < BKC_VALID_NR; v++)
+		atomic64_set(&map->count[v], 0);
+	atomic64_set(&map->count[valid], map->nr_blocks);
 }
 
 void bkc_map_exit(struct bkc_map *map)
@@ -79,21 +84,21 @@ void bkc_map_exit(struct bkc_map *map)
 }
 
 /*
- * Derived from the others, so that the four counts sum to the total at every
- * instant they are read.
+ * How many blocks are in a state. Base-only is derived from the others, so that
+ * the four sum to the total at every instant they are read.
+ *
+ * A count follows its words: while bkc_map_reset() overtakes a publisher it may
+ * be below zero for an instant.
  */
-u64 bkc_map_base_only(const struct bkc_map *map)
+u64 bkc_map_count(const struct bkc_map *map, enum bkc_valid valid)
 {
-	return map->nr_blocks - atomic64_read(&map->count[BKC_IN_BOTH]) -
-	       atomic64_read(&map->count[BKC_IN_TOP]) -
-	       atomic64_read(&map->count[BKC_IN_NONE]);
+	return max_t(s64, atomic64_read(&map->count[valid]), 0);
 }
 
-enum bkc_valid bkc_map_get(const struct bkc_map *map, u64 block)
+u64 bkc_map_base_only(const struct bkc_map *map)
 {
-	u64 word = load_word(map, block / BLOCKS_PER_WORD);
-
-	return (word >> (2 * (block % BLOCKS_PER_WORD))) & 3;
+	return map->nr_blocks - bkc_map_count(map, BKC_IN_BOTH) -
+	       bkc_map_count(map, BKC_IN_TOP) - bkc_map_count(map, BKC_IN_NONE);
 }
 
 /**
@@ -179,7 +184,7 @@ static void count_changes(struct bkc_map *map, u64 before, u64 pairs,
  * @valid: the new state
  *
  * Any context; the bucket lock of the range is held, or nothing is in flight.
- * A full barrier when anything changed. Returns how many blocks changed.
+ * Returns how many blocks changed.
  */
 u64 bkc_map_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid)
 {
@@ -207,10 +212,8 @@ u64 bkc_map_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid)
 		}
 		first += n;
 	}
-	if (changed) {
+	if (changed)
 		atomic64_add(changed, &map->count[valid]);
-		smp_mb__after_atomic(); /* pairs with bkc_copier_synced() */
-	}
 	return changed;
 }
 

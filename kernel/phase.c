@@ -3,11 +3,12 @@
  * Changes of phase while I/O goes on: pivot, abort, errors of a leg and what
  * their policy makes of them, and the events that tell of it.
  */
+#include <linux/completion.h>
 #include <linux/jiffies.h>
 
 #include "bkc.h"
 
-#define PIVOT_DRAIN_MAX	(5 * HZ)
+#define PIVOT_HOLD_MAX	(5 * HZ)	/* drain, and again flush */
 
 bool bkc_phase_copies(enum bkc_phase phase)
 {
@@ -84,34 +85,52 @@ void bkc_leg_error(struct bkc_state *s, enum bkc_leg leg, blk_status_t status,
 /*
  * A flush of top failed: what it had cached may be gone, so no block is known
  * to be in both. Any context; to be followed by bkc_leg_error(). From here
- * until drop_top() there is no pivot and no copy.
+ * until bkc_drop_top() there is no pivot and no copy. False when it is too
+ * late: top is all there is, and its failure is the user's.
  */
-void bkc_top_suspect(struct bkc_state *s)
+bool bkc_top_suspect(struct bkc_state *s)
 {
 	unsigned long flags;
+	bool in_time;
 
 	spin_lock_irqsave(&s->lock, flags);
-	s->top_suspect = true;
+	in_time = s->phase != BKC_PHASE_PIVOTED;
+	if (in_time)
+		s->suspected++;
 	spin_unlock_irqrestore(&s->lock, flags);
+	return in_time;
+}
+
+bool bkc_top_is_suspect(struct bkc_state *s)
+{
+	return READ_ONCE(s->suspected) != READ_ONCE(s->suspected_done);
 }
 
 /* Every block is base-only again. Process context. */
 void bkc_drop_top(struct bkc_state *s)
 {
-	spin_lock_irq(&s->lock);
-	WRITE_ONCE(s->top_epoch, s->top_epoch + 1);
-	if (s->phase == BKC_PHASE_SYNCED)
-		s->phase = BKC_PHASE_COPYING;
-	spin_unlock_irq(&s->lock);
-	/*
-	 * A copy that saw the old epoch publishes under its bucket's lock:
-	 * after this it has, and the reset below takes it back.
-	 */
-	bkc_range_sync(s);
-	bkc_map_reset(&s->map);
-	spin_lock_irq(&s->lock);
-	s->top_suspect = false;
-	spin_unlock_irq(&s->lock);
+	bool again;
+	u32 seen;
+
+	do {
+		spin_lock_irq(&s->lock);
+		seen = s->suspected;
+		WRITE_ONCE(s->top_epoch, s->top_epoch + 1);
+		if (s->phase == BKC_PHASE_SYNCED)
+			s->phase = BKC_PHASE_COPYING;
+		spin_unlock_irq(&s->lock);
+		/*
+		 * A copy that saw the old epoch publishes under its bucket's
+		 * lock: after this it has, and the reset takes it back.
+		 */
+		bkc_range_sync(s);
+		bkc_map_reset(&s->map);
+		spin_lock_irq(&s->lock);
+		again = s->suspected != seen;
+		if (!again)
+			s->suspected_done = seen;
+		spin_unlock_irq(&s->lock);
+	} while (again);
 	bkc_copier_kick(s);
 }
 
@@ -130,7 +149,7 @@ static void apply_policy(struct bkc_state *s, enum bkc_leg leg, bool nospc)
 			DMERR_LIMIT("%s failed: copy aborted", name);
 		break;
 	case BKC_POLICY_STOP:
-		if (!bkc_set_paused(s, true))
+		if (!bkc_policy_pause(s))
 			DMERR_LIMIT("%s failed%s: copy paused", name,
 				    nospc ? " (no space)" : "");
 		break;
@@ -143,16 +162,29 @@ static void apply_policy(struct bkc_state *s, enum bkc_leg leg, bool nospc)
 void bkc_error_work(struct work_struct *work)
 {
 	struct bkc_state *s = container_of(work, struct bkc_state, error_work);
-	unsigned long flags = xchg(&s->error_flags, 0);
+	unsigned long flags;
+	bool wait;
 
+	/* A pivot that is under way queues us again at its end. */
+	spin_lock_irq(&s->lock);
+	wait = s->pivoting;
+	s->erroring = !wait;
+	spin_unlock_irq(&s->lock);
+	if (wait)
+		return;
+
+	flags = xchg(&s->error_flags, 0);
 	if (bkc_phase_copies(READ_ONCE(s->phase))) {
 		if (flags & BIT(BKC_ERR_BASE_COPY))
 			apply_policy(s, BKC_BASE, false);
 		if (flags & (BIT(BKC_ERR_TOP) | BIT(BKC_ERR_TOP_NOSPC)))
 			apply_policy(s, BKC_TOP, !(flags & BIT(BKC_ERR_TOP)));
-		if (READ_ONCE(s->top_suspect))
+		if (bkc_top_is_suspect(s))
 			bkc_drop_top(s);
 	}
+	spin_lock_irq(&s->lock);
+	s->erroring = false;
+	spin_unlock_irq(&s->lock);
 	bkc_event(s);
 }
 
@@ -178,6 +210,15 @@ int bkc_set_paused(struct bkc_state *s, bool paused)
 		bkc_event(s);
 	}
 	return r;
+}
+
+/* A pause nobody asked for: a line loaded before it does not undo it. */
+int bkc_policy_pause(struct bkc_state *s)
+{
+	spin_lock_irq(&s->lock);
+	s->policy_pauses++;
+	spin_unlock_irq(&s->lock);
+	return bkc_set_paused(s, true);
 }
 
 /**
@@ -207,7 +248,7 @@ int bkc_abort(struct bkc_state *s)
 	if (r)
 		return r;
 	bkc_range_retry_all(s);
-	bkc_copies_trim(s);
+	bkc_copier_kick(s);
 	bkc_event(s);
 	return 0;
 }
@@ -231,19 +272,27 @@ int bkc_pivot(struct bkc_state *s)
 		r = -EALREADY;
 	else if (!s->live)
 		r = -EAGAIN;
-	else if (s->pivoting || s->top_suspect ||
-		 s->phase != BKC_PHASE_SYNCED || bkc_map_base_only(&s->map))
+	else if (s->pivoting || s->erroring || s->error_flags ||
+		 s->suspected != s->suspected_done ||
+		 bkc_map_base_only(&s->map))
 		r = -EBUSY;
 	else
 		s->pivoting = true;
-	spin_unlock_irq(&s->lock);
+	/* With the lock held: presuspend clears live, then flushes the work. */
 	if (!r)
 		queue_work(s->copy_wq, &s->pivot_work);
+	spin_unlock_irq(&s->lock);
 	return r;
 }
 
+/* Nothing that could still fail on top is in flight. */
+static bool drained(struct bkc_state *s)
+{
+	return !atomic_read(&s->top_flushes) && bkc_range_quiet(s);
+}
+
 /*
- * Writes are held from here to the end of pivot_work. Waits for those in
+ * Writes are held from here to the end of the pivot. Waits for those in
  * flight, for a time: a leg that hangs must not hang every other write.
  */
 static int hold_writes(struct bkc_state *s)
@@ -253,44 +302,33 @@ static int hold_writes(struct bkc_state *s)
 	 * bkc_range_quiet() takes each, so a write it does not see parks.
 	 */
 	WRITE_ONCE(s->hold, true);
-	if (!wait_event_timeout(s->drain_wait, bkc_range_quiet(s),
-				PIVOT_DRAIN_MAX))
+	if (!wait_event_timeout(s->drain_wait, drained(s), PIVOT_HOLD_MAX))
 		return -ETIMEDOUT;
-	/* One of them may have failed on top. */
-	if (bkc_map_base_only(&s->map) || READ_ONCE(s->top_suspect))
-		return -EAGAIN;
 	return 0;
 }
 
-static int flush_top(struct bkc_state *s)
+static void flush_endio(struct bio *bio)
 {
-	int r = blkdev_issue_flush(s->bdev[BKC_TOP]);
-
-	if (r) {
-		bkc_top_suspect(s);
-		bkc_leg_error(s, BKC_TOP, errno_to_blk_status(r), true);
-	}
-	return r;
+	complete(bio->bi_private);
 }
 
-/*
- *  1. Flush top while writes go on: the flush of step 3 has little to do then.
- *  2. Hold new writes, drain those in flight; all blocks must be in both.
- *  3. Flush top: what was acknowledged is there now.
- *  4. The route becomes top, and the held writes go.
- */
-void bkc_pivot_work(struct work_struct *work)
+static int flush_failed(struct bkc_state *s, blk_status_t status)
 {
-	struct bkc_state *s = container_of(work, struct bkc_state, pivot_work);
-	int r;
+	if (status) {
+		bkc_top_suspect(s);
+		bkc_leg_error(s, BKC_TOP, status, true);
+	}
+	return blk_status_to_errno(status);
+}
 
-	r = flush_top(s);
-	if (!r)
-		r = hold_writes(s);
-	if (!r)
-		r = flush_top(s);
-
+/* The route becomes top, or everything is as it was; held writes go. */
+static void end_pivot(struct bkc_state *s, int r)
+{
 	spin_lock_irq(&s->lock);
+	/* A dual write or a flush may have failed on top before the hold. */
+	if (!r && (bkc_map_base_only(&s->map) ||
+		   s->suspected != s->suspected_done))
+		r = -EIO;
 	if (!r) {
 		s->phase = BKC_PHASE_PIVOTED;
 		WRITE_ONCE(s->route, BKC_ROUTE_TOP);
@@ -304,8 +342,45 @@ void bkc_pivot_work(struct work_struct *work)
 
 	if (r)
 		DMERR_LIMIT("pivot failed (%d): copy goes on", r);
-	else
-		bkc_copies_trim(s);
 	bkc_copier_kick(s);
-	bkc_event(s);
+	/* What failed meanwhile has waited for us; it raises the event too. */
+	queue_work(s->copy_wq, &s->error_work);
+}
+
+/*
+ *  1. Flush top while writes go on: the flush of step 3 has little to do then.
+ *  2. Hold new writes, drain those in flight.
+ *  3. Flush top: what was acknowledged is there now.
+ *  4. All blocks in both, top not suspect: the route becomes top.
+ * Writes are held for a bounded time, even if top never answers.
+ */
+void bkc_pivot_work(struct work_struct *work)
+{
+	struct bkc_state *s = container_of(work, struct bkc_state, pivot_work);
+	DECLARE_COMPLETION_ONSTACK(done);
+	struct bio flush;
+	int r;
+
+	r = blkdev_issue_flush(s->bdev[BKC_TOP]);
+	if (r)
+		flush_failed(s, errno_to_blk_status(r));
+	else
+		r = hold_writes(s);
+	if (r) {
+		end_pivot(s, r);
+		return;
+	}
+	bio_init(&flush, s->bdev[BKC_TOP], NULL, 0,
+		 REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
+	flush.bi_end_io = flush_endio;
+	flush.bi_private = &done;
+	submit_bio(&flush);
+	if (!wait_for_completion_io_timeout(&done, PIVOT_HOLD_MAX)) {
+		end_pivot(s, -ETIMEDOUT);
+		wait_for_completion_io(&done);
+		flush_failed(s, flush.bi_status);
+	} else {
+		end_pivot(s, flush_failed(s, flush.bi_status));
+	}
+	bio_uninit(&flush);
 }

@@ -48,11 +48,6 @@ static bool is_copy(const struct bkc_range *r)
 	return r->kind == BKC_RANGE_COPY || r->kind == BKC_RANGE_COPY_EXCL;
 }
 
-static struct bkc_io *io_of(struct bio *bio)
-{
-	return dm_per_bio_data(bio, sizeof(struct bkc_io));
-}
-
 int bkc_buckets_init(struct bkc_state *s)
 {
 	unsigned int i;
@@ -140,7 +135,7 @@ static enum bkc_range_kind __choose_kind(struct bkc_state *s, sector_t start,
 			break;
 		case BKC_WRITE_NONE:
 			WARN_ON_ONCE(1);
-			return BKC_RANGE_NONE;
+			return BKC_RANGE_REFUSED;
 		}
 	}
 	return BKC_RANGE_WRITE_BASE;
@@ -153,22 +148,22 @@ static enum bkc_range_kind __choose_kind(struct bkc_state *s, sector_t start,
 static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 				struct bio *bio, struct bio_list *older)
 {
-	struct bkc_io *io = io_of(bio);
+	struct bkc_io *io = bkc_io_of(bio);
 	sector_t start = io->range.start, end = io->range.end;
 	enum bkc_range_kind kind;
 	struct bkc_range *r;
 	struct bio *before;
 	u64 first, nr;
 
-	if (s->route != BKC_ROUTE_MAP)
+	if (READ_ONCE(s->route) != BKC_ROUTE_MAP)
 		return BKC_ROUTE_CHANGED;
-	if (s->hold)
+	if (READ_ONCE(s->hold))
 		return BKC_WAIT;
 	bio_list_for_each(before, older)
-		if (overlap(&io_of(before)->range, start, end))
+		if (overlap(&bkc_io_of(before)->range, start, end))
 			return BKC_WAIT;
 	kind = __choose_kind(s, start, end);
-	if (kind == BKC_RANGE_NONE)
+	if (kind == BKC_RANGE_REFUSED)
 		return BKC_REFUSE;
 	list_for_each_entry(r, &b->ranges, list) {
 		if (!overlap(r, start, end))
@@ -186,7 +181,7 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 	if (kind == BKC_RANGE_WRITE_BASE) {
 		block_span(&s->map, start, end, &first, &nr);
 		if (bkc_map_set(&s->map, first, nr, BKC_IN_BASE))
-			bkc_copier_kick(s);
+			bkc_copier_kick_soon(s);
 	}
 	io->range.kind = kind;
 	list_add_tail(&io->range.list, &b->ranges);
@@ -278,7 +273,7 @@ void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
 		block_span(&s->map, io->range.start, io->range.end,
 			   &first, &nr);
 		if (bkc_map_set(&s->map, first, nr, BKC_IN_BASE))
-			bkc_copier_kick(s);
+			bkc_copier_kick_soon(s);
 	}
 	list_del(&io->range.list);
 	__kick_copies(b, &io->range);
@@ -299,7 +294,7 @@ void bkc_range_retry_all(struct bkc_state *s)
 static void retry_bucket(struct bkc_state *s, struct bkc_bucket *b)
 {
 	struct bio_list todo, keep = BIO_EMPTY_LIST;
-	struct bio_list decided[BKC_VERDICTS];
+	struct bio_list decided[BKC_VERDICTS];	/* BKC_WAIT stays empty */
 	struct bio *bio;
 	int v;
 
@@ -323,7 +318,7 @@ static void retry_bucket(struct bkc_state *s, struct bkc_bucket *b)
 			bkc_issue_parked(bio, v);
 }
 
-/* A work of io_wq. It never waits for I/O: what it issues it does not wait for. */
+/* A work of io_wq: it waits for no I/O, save where a leg's queue is full. */
 void bkc_range_retry_work(struct work_struct *work)
 {
 	struct bkc_state *s = container_of(work, struct bkc_state, retry_work);

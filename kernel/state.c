@@ -7,7 +7,7 @@
  * With "-" the state is kept with the dm device: it lasts as long as one of
  * its tables, live or inactive, names the same legs.
  */
-#include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -33,10 +33,18 @@ static bool same_legs(const struct bkc_state *s, const struct bkc_table *t)
 	    1U << s->map.block_shift != t->block_sectors)
 		return false;
 	for (leg = 0; leg < BKC_LEGS; leg++)
-		if (s->dev[leg] != t->dev[leg]->bdev->bd_dev ||
+		if (s->bdev[leg] != t->dev[leg]->bdev ||
 		    s->start[leg] != t->start[leg])
 			return false;
 	return true;
+}
+
+/* Would the table go back to a base that has missed every write since? */
+static bool base_is_stale(const struct bkc_state *s, const struct bkc_table *t)
+{
+	return READ_ONCE(s->phase) == BKC_PHASE_PIVOTED &&
+	       s->bdev[BKC_BASE] == t->dev[BKC_BASE]->bdev &&
+	       s->start[BKC_BASE] == t->start[BKC_BASE];
 }
 
 static int alloc_workqueues(struct bkc_state *s)
@@ -68,6 +76,7 @@ static void state_free(struct bkc_state *s)
 	kvfree(s->buckets);
 	bkc_map_exit(&s->map);
 	mutex_destroy(&s->tables_lock);
+	mutex_destroy(&s->life_lock);
 	kfree(s);
 }
 
@@ -85,7 +94,6 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 		if (!t->dev[leg])
 			continue;
 		s->bdev[leg] = t->dev[leg]->bdev;
-		s->dev[leg] = s->bdev[leg]->bd_dev;
 		s->start[leg] = t->start[leg];
 	}
 	if (s->bdev[BKC_TOP])
@@ -96,6 +104,7 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 	else
 		s->md = dm_table_get_md(t->ti->table);
 	refcount_set(&s->refs, 1);
+	mutex_init(&s->life_lock);
 	mutex_init(&s->tables_lock);
 	INIT_LIST_HEAD(&s->tables);
 	INIT_LIST_HEAD(&s->registry);
@@ -121,7 +130,6 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 
 static struct bkc_state *state_create(struct bkc_table *t, char **error)
 {
-	enum bkc_valid initial = t->params.nosync ? BKC_IN_BOTH : BKC_IN_BASE;
 	struct bkc_state *s = kzalloc(sizeof(*s), GFP_KERNEL);
 	int r;
 
@@ -129,7 +137,7 @@ static struct bkc_state *state_create(struct bkc_table *t, char **error)
 	if (!s)
 		return ERR_PTR(-ENOMEM);
 	state_init(s, t);
-	r = bkc_map_init(&s->map, t->ti->len, t->block_sectors, initial,
+	r = bkc_map_init(&s->map, t->ti->len, t->block_sectors,
 			 t->mode->has_top);
 	if (r == -E2BIG)
 		*error = "Block size is too small for this length";
@@ -154,15 +162,22 @@ static struct bkc_state *state_create(struct bkc_table *t, char **error)
 struct bkc_state *bkc_state_get(struct bkc_table *t, char **error)
 {
 	struct bkc_state *s;
-
-	/* Blocks without state have nothing to share. */
-	if (!t->mode->has_top)
-		return state_create(t, error);
+	unsigned int noio;
 
 	mutex_lock(&registry_lock);
+	/* Allocating must not wait for a volume that waits for this lock. */
+	noio = memalloc_noio_save();
 	list_for_each_entry(s, &registry, registry) {
 		if (!same_key(s, t))
 			continue;
+		/* Blocks without state have nothing to share. */
+		if (!t->mode->has_top) {
+			if (!base_is_stale(s, t))
+				continue;
+			*error = "Base is stale: its copy has pivoted to top";
+			s = ERR_PTR(-EINVAL);
+			goto out;
+		}
 		if (same_legs(s, t)) {
 			refcount_inc(&s->refs);
 		} else {
@@ -172,9 +187,12 @@ struct bkc_state *bkc_state_get(struct bkc_table *t, char **error)
 		goto out;
 	}
 	s = state_create(t, error);
-	if (!IS_ERR(s))
+	if (!IS_ERR(s) && t->mode->has_top)
 		list_add(&s->registry, &registry);
 out:
+	if (!IS_ERR(s))
+		t->policy_pauses = s->policy_pauses;
+	memalloc_noio_restore(noio);
 	mutex_unlock(&registry_lock);
 	return s;
 }
@@ -211,23 +229,53 @@ void bkc_state_put(struct bkc_table *t)
 		state_free(s);
 }
 
+/*
+ * life_lock held. The first table that is resumed says whether top is equal
+ * (nosync); later, a table of another dm device finds what the one before left
+ * behind, and unless that was sealed, writes may have gone past us since.
+ */
+static void __start(struct bkc_state *s, struct bkc_table *t)
+{
+	const void *md = dm_table_get_md(t->ti->table);
+
+	if (!s->started) {
+		s->started = true;
+		if (t->params.nosync)
+			bkc_map_start_in(&s->map, BKC_IN_BOTH);
+	} else if (!s->live && !s->sealed && s->left_md != md &&
+		   bkc_phase_copies(s->phase)) {
+		bkc_drop_top(s);
+	}
+}
+
 /* In resume: the table is live, its line is in force. Cannot fail. */
 void bkc_state_resume(struct bkc_table *t)
 {
 	struct bkc_state *s = t->s;
+	bool set_params = false, paused;
 
+	mutex_lock(&s->life_lock);
+	__start(s, t);
 	mutex_lock(&s->tables_lock);
 	if (!t->resumed) {
 		list_add(&t->list, &s->tables);
-		s->params = t->params;
+		set_params = true;
 	}
 	t->resumed = true;
 	t->live = true;
 	spin_lock_irq(&s->lock);
+	if (set_params) {
+		/* A policy may have paused since the line was loaded. */
+		paused = s->params.paused &&
+			 s->policy_pauses != t->policy_pauses;
+		s->params = t->params;
+		s->params.paused |= paused;
+	}
 	s->live++;
 	s->sealed = false;
 	spin_unlock_irq(&s->lock);
 	mutex_unlock(&s->tables_lock);
+	mutex_unlock(&s->life_lock);
 	if (s->mode->has_copier)
 		bkc_copier_kick(s);
 }
@@ -241,18 +289,17 @@ void bkc_state_presuspend(struct bkc_table *t)
 	struct bkc_state *s = t->s;
 	bool last;
 
-	mutex_lock(&s->tables_lock);
-	if (!t->live) {
-		mutex_unlock(&s->tables_lock);
-		return;
+	mutex_lock(&s->life_lock);
+	if (t->live) {
+		t->live = false;
+		spin_lock_irq(&s->lock);
+		last = !--s->live;
+		s->left_md = dm_table_get_md(t->ti->table);
+		spin_unlock_irq(&s->lock);
+		if (last && s->mode->has_copier) {
+			flush_work(&s->pivot_work);
+			bkc_copier_stop(s);
+		}
 	}
-	t->live = false;
-	spin_lock_irq(&s->lock);
-	last = !--s->live;
-	spin_unlock_irq(&s->lock);
-	mutex_unlock(&s->tables_lock);
-	if (!last || !s->mode->has_copier)
-		return;
-	flush_work(&s->pivot_work);
-	bkc_copier_stop(s);
+	mutex_unlock(&s->life_lock);
 }

@@ -28,7 +28,7 @@ static void block_counts(struct bkc_state *s, enum bkc_phase phase,
 		count[BKC_IN_TOP] = s->map.nr_blocks;
 	} else if (phase == BKC_PHASE_COPYING || phase == BKC_PHASE_SYNCED) {
 		for (v = BKC_IN_BASE + 1; v < BKC_VALID_NR; v++)
-			count[v] = atomic64_read(&s->map.count[v]);
+			count[v] = bkc_map_count(&s->map, v);
 		count[BKC_IN_BASE] = s->map.nr_blocks - count[BKC_IN_BOTH] -
 				     count[BKC_IN_TOP] - count[BKC_IN_NONE];
 	} else {
@@ -60,6 +60,9 @@ static void status_info(struct bkc_table *t, char *result, unsigned int maxlen)
 	unsigned int sz = 0;
 
 	block_counts(s, phase, count);
+	/* The copier says so too when it next runs; it may be paused. */
+	if (phase == BKC_PHASE_SYNCED && count[BKC_IN_BASE])
+		phase = BKC_PHASE_COPYING;
 	DMEMIT("%s %s %s %llu %llu %llu %llu %llu %u %llu %llu %llu",
 	       t->mode->name, phase_words[phase], BLKCOPY_HEALTH_RW,
 	       count[BKC_IN_BASE], count[BKC_IN_BOTH], count[BKC_IN_TOP],
@@ -81,6 +84,7 @@ static void status_table(struct bkc_table *t, char *result,
 
 	mutex_lock(&t->s->tables_lock);
 	params = t->resumed ? t->s->params : t->params;
+	params.no_discard_passdown = t->params.no_discard_passdown;
 	mutex_unlock(&t->s->tables_lock);
 
 	DMEMIT("%s %s %llu %s %llu %s %u", t->mode->name,

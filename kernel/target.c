@@ -138,6 +138,10 @@ static int check_leg(struct bkc_table *t, enum bkc_leg leg, char **error)
 		*error = top ? "Top is too small" : "Base is too small";
 		return -EINVAL;
 	}
+	if (top && bdev_read_only(bdev)) {
+		*error = "Top is read-only";
+		return -EINVAL;
+	}
 	if (t->block_sectors % align) {
 		*error = top ? "Block size is smaller than a sector of top" :
 			       "Block size is smaller than a sector of base";
@@ -186,12 +190,16 @@ static void set_limits_of_target(struct dm_target *ti, struct bkc_table *t)
 	ti->num_flush_bios = t->mode->has_top ? BKC_LEGS : 1;
 	ti->num_discard_bios = 1;
 	ti->num_write_zeroes_bios = 1;
-	ti->flush_supported = true;
 	ti->limit_swap_bios = true;
 	ti->discards_supported = t->params.no_discard_passdown;
+	/*
+	 * A filesystem asks for stable pages when it is mounted, and a copy
+	 * begins later: so not only while there are two legs.
+	 */
+	bkc_ctr_stable_writes(ti);
 	if (t->mode->has_top) {
 		ti->per_io_data_size = sizeof(struct bkc_io);
-		bkc_ctr_stable_writes(ti);
+		ti->accounts_remapped_io = true;
 	} else {
 		bkc_ctr_flush_bypass(ti);
 	}
@@ -220,6 +228,7 @@ static int bkc_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		ti->error = "Need mode, base, offset, top, offset, metadata, block size";
 		return -EINVAL;
 	}
+	/* SINGLETON says so too, without a word to the user. */
 	if (ti->begin) {
 		ti->error = "Must be the only target of its table";
 		return -EINVAL;
@@ -285,8 +294,7 @@ static void bkc_io_hints(struct dm_target *ti, struct queue_limits *limits)
 {
 	struct bkc_table *t = ti->private;
 
-	if (t->mode->has_top)
-		bkc_limits_stable_writes(limits);
+	bkc_limits_stable_writes(limits);
 	if (t->params.no_discard_passdown)
 		bkc_limits_own_discard(limits, limits->logical_block_size);
 }

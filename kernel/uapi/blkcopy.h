@@ -102,8 +102,9 @@
  *   copy start|resume   EINVAL no mirror, EALREADY pivoted or aborted
  *   copy pause|stop     as above
  *   set <param> <value> EINVAL unknown or out of range; segment_mib is fixed
- *   phase pivot         EINVAL no mirror, EBUSY blocks are still base-only or
- *                       a pivot is under way, EALREADY pivoted or aborted
+ *   phase pivot         EINVAL no mirror, EBUSY blocks are still base-only, a
+ *                       pivot is under way or top has just failed, EALREADY
+ *                       pivoted or aborted, EAGAIN the device is suspended
  *   phase abort         EINVAL no mirror, EBUSY a pivot is under way,
  *                       EALREADY pivoted; once aborted it succeeds again
  *   phase finish        EINVAL: for modes that have an end of their own
