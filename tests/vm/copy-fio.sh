@@ -6,19 +6,18 @@
 # guards: as loop-pivot, with a second, independent judge.
 source "$(dirname "$0")/lib.sh"
 load_module
-mk_brd 2 24
+mk_brd 2 8
 mk_volume vol /dev/ram0
-fio_job() {
-	fio --name=v --filename=/dev/mapper/vol --direct=1 --ioengine=io_uring --rw=randwrite --bsrange=512-64k \
-		--iodepth=16 --size=24M --verify=crc32c --verify_fatal=1 --randseed=3 "$@"
-}
-run_bg "$WORK/fio" fio_job --loops=6 --rate_iops=800 --verify_backlog=256
+run_bg "$WORK/fio" nice -n 10 fio --name=v --filename=/dev/mapper/vol --direct=1 --ioengine=io_uring --rw=randwrite --bsrange=512-16k \
+	--iodepth=16 --size=8M --verify=crc32c --verify_fatal=1 --verify_backlog=64 --loops=1000 --randseed=3 --rate_iops=300
 sleep 2
 start_copy vol /dev/ram0 /dev/ram1
 pivot vol 40
 finish_pivot vol /dev/ram1
 garbage /dev/ram0
 kill -0 "$BG" || fail "fio ended before the pivot: $(cat "$WORK/fio")"
+sleep 1
+kill -INT "$BG"
 wait "$BG" || fail "fio: $(cat "$WORK/fio")"
 grep -q 'err= 0' "$WORK/fio" || fail "fio: $(cat "$WORK/fio")"
 is "$(st vol base_errors top_errors)" "0 0" "errors counted"

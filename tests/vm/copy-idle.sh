@@ -23,6 +23,8 @@ one() { # BLOCK SECTORS BASE_OFF TOP_OFF [features...]
 	is "$(st vol inflight)" 0 "KiB in flight when synced"
 	leg_holds /dev/ram1 $((TOP_OFF * 512))
 	pivot vol
+	# Base is stale from here on: no table may put the volume back on it.
+	refused 'Invalid argument' dmsetup load vol --table "$(track_line /dev/ram0 "$BASE_OFF" "$BLOCK" "$LEN")"
 	finish_pivot vol /dev/ram1
 	remove_dm vol
 	local behind=$((TOP_OFF + LEN))

@@ -22,8 +22,8 @@ waiter
 msg vol phase pivot
 woken pivot
 is "$(st vol phase)" pivoted "the phase when the event came"
-reload vol "$(track_line /dev/ram0)"
-start_copy vol /dev/ram0 /dev/ram1
+finish_pivot vol /dev/ram1
+start_copy vol /dev/ram1 /dev/ram0
 wait_phase vol 10 synced
 sleep 0.2
 waiter

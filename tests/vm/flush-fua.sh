@@ -37,7 +37,9 @@ wait_phase vol 20 synced
 expect yes yes synced
 pivot vol
 expect no yes pivoted
-reload vol "$(track_line /dev/mapper/base)"
+finish_pivot vol /dev/mapper/top
+remove_dm vol
+mk_volume vol /dev/mapper/base
 start_copy vol /dev/mapper/base /dev/mapper/top 1 paused
 expect yes yes copying
 msg vol phase abort

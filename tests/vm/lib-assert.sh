@@ -99,7 +99,7 @@ require_block() {
 log_mark() { LOG_MARK=$(dmesg | wc -l); }
 log_since() { dmesg | sed -n "$((LOG_MARK + 1)),\$p"; }
 
-suspended_devices() { dmsetup info -c --noheadings --separator ' ' -o name,attr 2>/dev/null | awk '$2 ~ /s/ { print $1 }'; }
+suspended_devices() { dmsetup info -c --noheadings --separator ' ' -o name,attr 2>/dev/null | awk 'NF == 2 && $2 ~ /s/ { print $1 }'; }
 
 # What must hold whenever a command has ended, however it ended.
 nothing_stuck() {

@@ -69,7 +69,7 @@ fs_load_start() {
 	for i in {1..12}; do dd if=/dev/urandom of="$dir/keep$i" bs=64k count=$i status=none; done
 	sync -f "$dir"
 	(cd "$dir" && sha256sum keep*) >"$WORK/sums"
-	run_bg "$WORK/fio" fio --name=v --filename="$dir/busy" --ioengine=psync --rw=randwrite --bsrange=1k-32k --size=6M \
+	run_bg "$WORK/fio" nice -n 10 fio --name=v --filename="$dir/busy" --ioengine=psync --rw=randwrite --bsrange=1k-32k --size=6M \
 		--fsync=16 --verify=crc32c --verify_fatal=1 --verify_backlog=64 --loops=1000 --rate_iops=400 --randseed=2
 	FIO_PID=$BG
 	sleep 1.5

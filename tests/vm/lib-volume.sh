@@ -46,6 +46,7 @@ reload() {
 start_copy() {
 	local name=$1
 	shift
+	note "$name: copy $*"
 	reload "$name" "$(mirror_line "$@")"
 }
 

@@ -25,8 +25,11 @@ WORK=$(mktemp -d "/run/$ME.XXXXXX")
 if [[ -z ${UDEV:-} ]]; then
 	udevadm settle --timeout=30 || true
 	udevadm control --exit || true
+	rm -f /run/udev/control
 	export DM_DISABLE_UDEV=1
 fi
+
+note() { echo "$ME: ($SECONDS s) $*"; }
 
 # shellcheck source=tests/vm/lib-assert.sh
 source "$VM_DIR/lib-assert.sh"
@@ -113,5 +116,3 @@ pass() {
 	FINISHED=1
 	echo "PASS $ME${1:+: $1}"
 }
-
-note() { echo "$ME: $*"; }

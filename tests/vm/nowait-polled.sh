@@ -7,12 +7,12 @@
 # guards: NOWAIT and POLLED taken off the clone and off every parked bio.
 source "$(dirname "$0")/lib.sh"
 load_module
-mk_brd 1 16
-mk_null_blk b0 16 memory_backed=1 hw_queue_depth=2 irqmode=2 completion_nsec=3000000 submit_queues=1
+mk_brd 1 8
+mk_null_blk b0 8 memory_backed=1 hw_queue_depth=2 irqmode=2 completion_nsec=3000000 submit_queues=1
 nb=$REPLY
 mk_volume vol /dev/ram0
-run_bg "$WORK/fio" fio --name=v --filename=/dev/mapper/vol --direct=1 --ioengine=io_uring --rw=randrw --bsrange=512-32k \
-	--iodepth=16 --nowait=1 --size=16M --verify=crc32c --verify_fatal=1 --verify_backlog=128 --loops=8 --randseed=5 --rate_iops=600
+run_bg "$WORK/fio" nice -n 10 fio --name=v --filename=/dev/mapper/vol --direct=1 --ioengine=io_uring --rw=randrw --bsrange=512-32k \
+	--iodepth=16 --nowait=1 --size=8M --verify=crc32c --verify_fatal=1 --verify_backlog=128 --loops=1000 --randseed=5 --rate_iops=300
 fio=$BG
 sleep 1
 start_copy vol /dev/ram0 "$nb"
@@ -34,13 +34,13 @@ same /dev/ram0 "$nb"
 remove_dm vol
 
 # Polled: both legs poll, so the volume may.
-mk_null_blk b1 16 memory_backed=1 submit_queues=2 poll_queues=1 irqmode=0
+mk_null_blk b1 8 memory_backed=1 submit_queues=2 poll_queues=1 irqmode=0
 p0=$REPLY
-mk_null_blk b2 16 memory_backed=1 submit_queues=2 poll_queues=1 irqmode=0
+mk_null_blk b2 8 memory_backed=1 submit_queues=2 poll_queues=1 irqmode=0
 p1=$REPLY
 mk_volume vol "$p0"
-run_bg "$WORK/fio" fio --name=v --filename=/dev/mapper/vol --direct=1 --ioengine=io_uring --hipri=1 --rw=randrw --bsrange=4k-32k \
-	--iodepth=8 --size=16M --verify=crc32c --verify_fatal=1 --verify_backlog=128 --loops=8 --randseed=6 --rate_iops=500
+run_bg "$WORK/fio" nice -n 10 fio --name=v --filename=/dev/mapper/vol --direct=1 --ioengine=io_uring --hipri=1 --rw=randrw --bsrange=4k-32k \
+	--iodepth=8 --size=8M --verify=crc32c --verify_fatal=1 --verify_backlog=128 --loops=1000 --randseed=6 --rate_iops=300
 fio=$BG
 sleep 1
 start_copy vol "$p0" "$p1"
