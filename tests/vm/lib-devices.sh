@@ -116,6 +116,7 @@ bad_writes() { echo "0 $(sectors "$1") delay $1 0 0 /dev/mapper/error-dev 0 0"; 
 # mk_scsi_debug PARAMETER...: one disk.
 mk_scsi_debug() {
 	local i
+	modprobe sd_mod
 	modprobe scsi_debug "$@"
 	undo bash -c 'unload scsi_debug'
 	for ((i = 0; i < 100; i++)); do

@@ -111,10 +111,11 @@ watch_counts() {
 }
 counts_ok() { [[ ! -s $WORK/counts-$1 ]] || fail "$(head -n 1 "$WORK/counts-$1")"; }
 
-msg() { dmsetup message "$1" 0 "${@:2}"; }
+# POSIXLY_CORRECT: "-1" is a word of the message, no option.
+msg() { POSIXLY_CORRECT=1 dmsetup message "$1" 0 "${@:2}"; }
 
 # msg_refused NAME ERROR WORDS...: ERROR as strerror has it.
-msg_refused() { refused "$2" dmsetup message "$1" 0 "${@:3}"; }
+msg_refused() { refused "$2" env POSIXLY_CORRECT=1 dmsetup message "$1" 0 "${@:3}"; }
 
 EINVAL='Invalid argument'
 EBUSY='Device or resource busy'

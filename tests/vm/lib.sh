@@ -77,11 +77,12 @@ on_exit() {
 		show_state
 		local pid
 		for pid in "${JOBS[@]}"; do kill -9 "$pid" 2>/dev/null; done
+		sleep 1
 		unstick
 		run_undo 0
 	fi
 	[[ -n ${UDEV:-} ]] || /lib/systemd/systemd-udevd --daemon --resolve-names=never
-	rm -rf "$WORK"
+	rm -rf --one-file-system "$WORK" 2>/dev/null
 	exit $status
 }
 trap on_exit EXIT

@@ -92,7 +92,7 @@ for m in "" "x" "copy" "copy x" "copy start now" "Copy start" "set" "set rate_ki
 	"map dump base 0" "map list base 99999" "seal now" "bitmap" "bitmap add x" "bitmap list x 0" "verify start" \
 	"$(printf 'a%.0s' {1..2000})" "$(printf 'a %.0s' {1..500})"; do
 	# shellcheck disable=SC2086
-	if out=$(dmsetup message vol 0 $m 2>&1); then fail "accepted the message: '$m'"; fi
+	if out=$(msg vol $m 2>&1); then fail "accepted the message: '$m'"; fi
 done
 is "$(st vol phase base_errors top_errors)" "synced 0 0" "the volume after refused messages"
 is "$(dmsetup table vol)" "$line" "its table after refused messages"
