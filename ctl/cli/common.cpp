@@ -67,12 +67,13 @@ void print_plan(const volume::Outcome &outcome)
 
 } // namespace
 
-void report_outcome(const Arguments &args, const volume::Outcome &outcome, const std::string &said)
+void report_outcome_as(const std::string &verb, const Arguments &args,
+		       const volume::Outcome &outcome, const std::string &said)
 {
 	bool dry = args.flag("dry-run");
 	if (args.flag("json"))
-		say(report::json_outcome(args.verb().name, outcome.name, dry, outcome.already,
-					 outcome.steps, outcome.stall_ms));
+		say(report::json_outcome(verb, outcome.name, dry, outcome.already, outcome.steps,
+					 outcome.stall_ms));
 	else if (dry)
 		print_plan(outcome);
 	else if (outcome.already)
@@ -81,6 +82,11 @@ void report_outcome(const Arguments &args, const volume::Outcome &outcome, const
 		say(fmt::format("{}: {}", outcome.name, said));
 	if (!outcome.note.empty())
 		complain("blkctl: " + outcome.note);
+}
+
+void report_outcome(const Arguments &args, const volume::Outcome &outcome, const std::string &said)
+{
+	report_outcome_as(args.verb().name, args, outcome, said);
 }
 
 } // namespace blkctl::cli

@@ -29,6 +29,10 @@ volume::Run run_of(const Arguments &args);
 // already. As JSON with --json.
 void report_outcome(const Arguments &args, const volume::Outcome &outcome, const std::string &said);
 
+// The same for work that has the name of another verb: the pivot of a copy.
+void report_outcome_as(const std::string &verb, const Arguments &args,
+		       const volume::Outcome &outcome, const std::string &said);
+
 } // namespace blkctl::cli
 
 #endif

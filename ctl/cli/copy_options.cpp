@@ -3,8 +3,9 @@
 #include "base/size.hpp"
 #include "cli/refusal.hpp"
 #include "uapi/blkcopy.h"
-#include <array>
+#include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace blkctl::cli
 {
@@ -38,6 +39,16 @@ uint32_t run_value(const std::string &name, const std::string &text)
 const std::vector<std::string> policies{BLKCOPY_POLICY_REPORT, BLKCOPY_POLICY_IGNORE,
 					BLKCOPY_POLICY_STOP, BLKCOPY_POLICY_ENOSPC};
 
+const std::vector<std::string> modes{BLKCOPY_COPY_MODE_DUAL, BLKCOPY_COPY_MODE_BACKGROUND};
+
+std::string one_of(const std::vector<std::string> &words, const std::string &name,
+		   const std::string &word)
+{
+	if (std::find(words.begin(), words.end(), word) == words.end())
+		bad_usage(fmt::format("{} \"{}\": none of {}", name, word, fmt::join(words, ", ")));
+	return word;
+}
+
 Option policy_option(const std::string &name, const std::string &help)
 {
 	return {.name = name, .value = "POLICY", .help = help, .words = policies};
@@ -52,7 +63,7 @@ std::vector<Option> copy_options()
 		 .value = "MODE",
 		 .help = "where writes go meanwhile: dual (if not given): to both devices; "
 			 "background: to the source, and what they touch is copied again",
-		 .words = {BLKCOPY_COPY_MODE_DUAL, BLKCOPY_COPY_MODE_BACKGROUND}},
+		 .words = modes},
 		{.name = "rate",
 		 .value = "RATE",
 		 .help = "copy no more than this a second: 50M, 800k, 1.5G; a bare number is KiB; "
@@ -99,18 +110,22 @@ std::pair<std::string, std::string> read_setting(const std::string &word)
 	std::string key = word.substr(0, equals);
 	std::string value = word.substr(equals + 1);
 
-	if (key == "rate")
-		return {key, value};
+	if (key == "rate") {
+		auto rate = parse_rate_kib(value);
+		if (!rate)
+			bad_usage(fmt::format("{} \"{}\": {}", key, value, rate.error().why));
+		return {BLKCOPY_PARAM_RATE_KIB, std::to_string(*rate)};
+	}
 	if (key == "inflight")
 		return {BLKCOPY_PARAM_INFLIGHT_KIB, std::to_string(inflight_value(key, value))};
 	if (key == "run")
 		return {BLKCOPY_PARAM_RUN_KIB, std::to_string(run_value(key, value))};
 	if (key == "mode")
-		return {BLKCOPY_PARAM_COPY_MODE, value};
+		return {BLKCOPY_PARAM_COPY_MODE, one_of(modes, key, value)};
 	if (key == "on-base-error")
-		return {BLKCOPY_PARAM_ON_BASE_ERROR, value};
+		return {BLKCOPY_PARAM_ON_BASE_ERROR, one_of(policies, key, value)};
 	if (key == "on-top-error")
-		return {BLKCOPY_PARAM_ON_TOP_ERROR, value};
+		return {BLKCOPY_PARAM_ON_TOP_ERROR, one_of(policies, key, value)};
 	bad_usage(fmt::format("\"{}\" cannot be set; rate, mode, inflight, run, on-base-error and "
 			      "on-top-error can",
 			      key));

@@ -17,7 +17,7 @@ namespace blkctl::cli
 std::vector<Option> copy_options();
 table::Params read_copy_options(const Arguments &args);
 
-// "mode=dual" as the library's setting {"copy_mode", "dual"}; its value is checked there.
+// "mode=dual" as the library's setting {"copy_mode", "dual"}.
 std::pair<std::string, std::string> read_setting(const std::string &word);
 
 } // namespace blkctl::cli

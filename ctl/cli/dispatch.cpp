@@ -102,7 +102,8 @@ Status run_verb(const Verb &verb, const std::vector<std::string> &words)
 		return verb.run(args);
 	} catch (const Refusal &refusal) {
 		Error error = refusal.error;
-		if (error.what.empty())
+		// "find" is no verb anybody typed.
+		if (error.what.empty() || error.what == "find")
 			error.what = verb.name;
 		if (error.next.empty() && error.status == Status::usage)
 			error.next = "blkctl help " + verb.name;

@@ -33,7 +33,7 @@ void pivot_now(volume::Context &context, const Arguments &args, const std::strin
 		said += fmt::format("; the switch took {}", stall_text(*outcome.stall_ms));
 	if (source != now)
 		said += fmt::format("; {} is not used any more", source);
-	report_outcome(args, outcome, said);
+	report_outcome_as("pivot", args, outcome, said);
 }
 
 void check_pivot(volume::Context &context, const std::string &name, bool until_reboot)

@@ -44,9 +44,11 @@ std::string copy_text(const report::Row &row)
 {
 	const auto &table = row.volume.table;
 	auto mode = table.params.copy_mode.value_or(table::CopyMode::dual);
-	std::string text = fmt::format("{}, {} moved, {} now", table::word(mode),
-				       format_size(row.job.copied_bytes),
-				       format_rate(static_cast<double>(row.job.rate_bytes)));
+	std::string text =
+		fmt::format("{}, {} moved", table::word(mode), format_size(row.job.copied_bytes));
+	if (row.job.state == job::State::copying)
+		text += fmt::format(", {} now",
+				    format_rate(static_cast<double>(row.job.rate_bytes)));
 	if (row.job.rate_limit_bytes.value_or(0) != 0)
 		text += fmt::format(", at most {}",
 				    format_rate(static_cast<double>(*row.job.rate_limit_bytes)));

@@ -84,6 +84,7 @@ std::vector<Option> wait_choice_options()
 Waiting waiting_of(const Arguments &args, bool must)
 {
 	Waiting waiting;
+	waiting.verb = args.verb().name;
 	if (args.flag("wait") && args.flag("no-wait"))
 		bad_usage("--wait and --no-wait exclude each other");
 	waiting.wait = !args.flag("no-wait") && (args.flag("wait") || must || on_terminal());
@@ -128,6 +129,7 @@ job::Job wait_for(volume::Context &context, const std::string &name, Until until
 	screen.clear();
 	if (!result) {
 		Error error = result.error();
+		error.what = waiting.verb;
 		if (error.status == Status::timed_out && error.next.empty())
 			error.next = come_back;
 		refuse(std::move(error));

@@ -20,6 +20,7 @@ std::vector<Option> wait_choice_options();
 std::vector<Option> wait_options();
 
 struct Waiting {
+	std::string verb; // for the error
 	bool wait = true;
 	bool json = false;
 	std::optional<std::chrono::milliseconds> timeout;

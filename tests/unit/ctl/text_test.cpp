@@ -167,10 +167,11 @@ TEST(CopyOptions, AreRefusedByName)
 TEST(Settings, AreTranslated)
 {
 	using Pair = std::pair<std::string, std::string>;
-	EXPECT_EQ(read_setting("rate=5M"), Pair("rate", "5M"));
+	EXPECT_EQ(read_setting("rate=5M"), Pair("rate_kib", "5120"));
 	EXPECT_EQ(read_setting("mode=dual"), Pair("copy_mode", "dual"));
 	EXPECT_EQ(read_setting("inflight=1M"), Pair("inflight_kib", "1024"));
 	EXPECT_EQ(read_setting("on-top-error=stop"), Pair("on_top_error", "stop"));
-	for (const char *bad : {"rate", "=5", "rate=", "colour=red", "inflight=lots", "run=2M"})
+	for (const char *bad : {"rate", "=5", "rate=", "colour=red", "inflight=lots", "run=2M",
+				"mode=both", "on-top-error=panic", "rate=fast"})
 		EXPECT_NE(why([&] { read_setting(bad); }), "") << bad;
 }
