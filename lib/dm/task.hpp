@@ -38,7 +38,11 @@ class Task
 	struct Destroy {
 		void operator()(dm_task *task) const { dm_task_destroy(task); }
 	};
+	Error only_root() const;
+	Error unprepared() const;
+
 	std::unique_ptr<dm_task, Destroy> task_;
+	std::string refused_; // why there is no task_
 	bool prepared_ = true;
 	std::string what_;
 	std::string device_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "report/fields.hpp"
+#include "base/size.hpp"
 #include <cmath>
 #include <cstdio>
 
@@ -72,6 +73,17 @@ std::string milliseconds(const Row &row)
 	if (row.last)
 		std::snprintf(text, sizeof(text), "%.3f", row.last->stall_ms);
 	return text;
+}
+
+// At the rate of this moment; nothing unless it is copying at some.
+std::string eta(const Row &row)
+{
+	const auto &job = row.job;
+
+	if (job.state != job::State::copying || job.rate_bytes == 0)
+		return "";
+	return format_duration((job.total_bytes - job.done_bytes + job.rate_bytes - 1) /
+			       job.rate_bytes);
 }
 
 // One field function for each getter: dm_report takes plain functions.
@@ -166,9 +178,10 @@ struct Field {
 	const char *help;
 };
 
-constexpr uint32_t string_type = DM_REPORT_FIELD_TYPE_STRING | DM_REPORT_FIELD_ALIGN_LEFT;
-constexpr uint32_t number_type = DM_REPORT_FIELD_TYPE_NUMBER | DM_REPORT_FIELD_ALIGN_RIGHT;
-constexpr uint32_t size_type = DM_REPORT_FIELD_TYPE_SIZE | DM_REPORT_FIELD_ALIGN_RIGHT;
+// No alignment bits: with them dm_report 1.02.185 does not take sizes in a selection.
+constexpr uint32_t string_type = DM_REPORT_FIELD_TYPE_STRING;
+constexpr uint32_t number_type = DM_REPORT_FIELD_TYPE_NUMBER;
+constexpr uint32_t size_type = DM_REPORT_FIELD_TYPE_SIZE;
 constexpr uint32_t percent_type = DM_REPORT_FIELD_TYPE_PERCENT | DM_REPORT_FIELD_ALIGN_RIGHT;
 
 constexpr Field all_fields[] = {
@@ -197,6 +210,7 @@ constexpr Field all_fields[] = {
 	{size_type, "copied", "Copied", 6, job_size_field<copied>, "Moved by the copier since the copy began."},
 	{size_type, "inflight", "InFlight", 8, job_size_field<inflight>, "On its way in the copier."},
 	{size_type, "rate", "Rate", 4, job_size_field<rate>, "What the copier moves a second."},
+	{string_type, "eta", "ETA", 3, text_field<eta>, "How long it still takes at that rate."},
 	{size_type, "rate_limit", "Limit", 5, job_size_field<rate_limit>, "What it may move a second; 0 is no limit."},
 	{number_type, "base_only", "BaseOnly", 8, number_field<base_only>, "Blocks only in the source."},
 	{number_type, "both", "Both", 4, number_field<both>, "Blocks in both devices."},

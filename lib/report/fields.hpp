@@ -10,7 +10,7 @@
 namespace blkctl::report
 {
 
-constexpr const char *default_fields = "name,size,state,progress,source,target";
+constexpr const char *default_fields = "name,size,state,progress,rate,eta,source,target";
 constexpr const char *default_sort = "name";
 
 // How sizes are printed; every field function gets it.
