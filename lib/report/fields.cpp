@@ -30,13 +30,13 @@ int put_number(dm_report *report, dm_report_field *field, uint64_t value)
 int put_size(dm_pool *pool, dm_report_field *field, uint64_t bytes, const Units &units)
 {
 	const auto sectors = bytes / sector_bytes;
-	auto *const sort = static_cast<uint64_t *>(dm_pool_alloc(pool, sizeof(uint64_t)));
+	auto *const sort = static_cast<double *>(dm_pool_alloc(pool, sizeof(double)));
 	const char *const text = dm_size_to_string(pool, sectors, units.type, 1, units.factor,
 						   units.suffix ? 1 : 0, DM_SIZE_UNIT);
 
 	if (!sort || !text)
 		return 0;
-	*sort = sectors;
+	*sort = static_cast<double>(sectors);
 	dm_report_field_set_value(field, text, sort);
 	return 1;
 }
@@ -44,7 +44,7 @@ int put_size(dm_pool *pool, dm_report_field *field, uint64_t bytes, const Units 
 // Nothing to show: sorts first, and no number selects it.
 int put_nothing(dm_report_field *field)
 {
-	static const uint64_t none = 0;
+	static const double none = 0;
 	dm_report_field_set_value(field, "", &none);
 	return 1;
 }
@@ -182,7 +182,7 @@ struct Field {
 constexpr uint32_t string_type = DM_REPORT_FIELD_TYPE_STRING;
 constexpr uint32_t number_type = DM_REPORT_FIELD_TYPE_NUMBER;
 constexpr uint32_t size_type = DM_REPORT_FIELD_TYPE_SIZE;
-constexpr uint32_t percent_type = DM_REPORT_FIELD_TYPE_PERCENT | DM_REPORT_FIELD_ALIGN_RIGHT;
+constexpr uint32_t percent_type = DM_REPORT_FIELD_TYPE_PERCENT;
 
 constexpr Field all_fields[] = {
 	{string_type, "name", "Name", 4, text_field<name>, "Name of the volume."},

@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "fake_host.hpp"
+#include "uapi/blkcopy.h"
+#include <cerrno>
+#include <filesystem>
+#include <sstream>
+
+namespace blkctl::fake
+{
+
+namespace
+{
+
+Error no_device(const std::string &device)
+{
+	return {.status = Status::not_found,
+		.what = "find",
+		.device = device,
+		.why = "no such device"};
+}
+
+// Every MAJ:MIN that a table names.
+std::vector<DevNo> devices_in(const dm::Table &table)
+{
+	std::vector<DevNo> found;
+
+	for (const auto &target : table) {
+		std::istringstream words(target.params);
+		std::string word;
+		while (words >> word)
+			if (const auto devno = parse_devno(word))
+				found.push_back(*devno);
+	}
+	return found;
+}
+
+bool is_blkcopy(const dm::Table &table)
+{
+	return table.size() == 1 && table[0].type == BLKCOPY_TARGET;
+}
+
+} // namespace
+
+Device &Mapper::add(const std::string &name, const std::string &uuid, DevNo devno,
+		    const dm::Table &table)
+{
+	auto &device = devices[devno];
+	device.info = {.name = name, .uuid = uuid, .devno = devno, .live_table = !table.empty()};
+	device.live = table;
+	start_status(device);
+	return device;
+}
+
+Device *Mapper::named(const std::string &name)
+{
+	for (auto &[devno, device] : devices)
+		if (device.info.name == name)
+			return &device;
+	return nullptr;
+}
+
+bool Mapper::is_held(DevNo devno) const
+{
+	for (const auto &[number, device] : devices)
+		for (const auto *table : {&device.live, &device.inactive})
+			for (const auto lower : devices_in(*table))
+				if (lower == devno)
+					return true;
+	return false;
+}
+
+void Mapper::start_status(Device &device)
+{
+	if (!is_blkcopy(device.live))
+		return;
+	const auto table = *table::parse_blkcopy(device.live[0].params);
+	const auto before = device.status;
+	auto &status = device.status;
+
+	status = {};
+	status.mode = table.mode;
+	status.block_sectors = table.block_sectors;
+	status.total = (device.live[0].length + table.block_sectors - 1) / table.block_sectors;
+	status.base_only = status.total;
+	status.phase =
+		table.mode == table::Mode::track ? table::Phase::idle : table::Phase::copying;
+	if (table.features.nosync) {
+		status.base_only = 0;
+		status.both = status.total;
+		status.phase = table::Phase::synced;
+	}
+	// The same legs again: the state stays.
+	if (before.mode == table::Mode::mirror && table.mode == table::Mode::mirror)
+		status = before;
+}
+
+Result<Device *> Mapper::find(DevNo device)
+{
+	const auto found = devices.find(device);
+	if (found == devices.end())
+		return no_device(device.str());
+	return &found->second;
+}
+
+Result<void> Mapper::change(const std::string &call, const std::string &what,
+			    const std::function<Result<void>()> &effect)
+{
+	const int number = static_cast<int>(calls.size());
+
+	calls.push_back(call + " " + what);
+	if (number == kill_before)
+		throw Killed();
+	if (call == fail)
+		return Error{.what = call, .device = what, .why = "refused by the test"};
+	auto result = effect();
+	if (number == kill_after)
+		throw Killed();
+	return result;
+}
+
+Result<std::vector<dm::Listed>> Mapper::list()
+{
+	std::vector<dm::Listed> found;
+
+	for (const auto &[devno, device] : devices)
+		found.push_back({device.info.name, devno});
+	return found;
+}
+
+Result<dm::Info> Mapper::info(DevNo device)
+{
+	BLKCTL_TRY(auto *const found, find(device));
+	auto info = found->info;
+
+	info.live_table = !found->live.empty();
+	info.inactive_table = !found->inactive.empty();
+	info.open_count += is_held(device) ? 1 : 0;
+	return info;
+}
+
+Result<dm::Info> Mapper::find_name(std::string_view name)
+{
+	auto *const found = named(std::string(name));
+	if (!found)
+		return no_device(std::string(name));
+	return info(found->info.devno);
+}
+
+Result<dm::Table> Mapper::table(DevNo device, dm::Slot slot, bool secret)
+{
+	BLKCTL_TRY(auto *const found, find(device));
+	auto table = slot == dm::Slot::live ? found->live : found->inactive;
+
+	if (!secret)
+		for (auto &target : table)
+			target = dm::redacted(target);
+	return table;
+}
+
+Result<dm::Table> Mapper::status(DevNo device)
+{
+	BLKCTL_TRY(auto *const found, find(device));
+	auto table = found->live;
+
+	if (is_blkcopy(table))
+		table[0].params = table::print(found->status);
+	return table;
+}
+
+Result<std::vector<DevNo>> Mapper::deps(DevNo device)
+{
+	BLKCTL_TRY(auto *const found, find(device));
+	return devices_in(found->live);
+}
+
+Result<DevNo> Mapper::create(const std::string &name, const std::string &uuid)
+{
+	DevNo devno{253, 0};
+
+	while (devices.count(devno))
+		devno.minor++;
+	BLKCTL_CHECK(change("create", name, [&]() -> Result<void> {
+		if (named(name))
+			return Error{.status = Status::busy, .what = "create", .why = "exists"};
+		add(name, uuid, devno, {});
+		return {};
+	}));
+	return devno;
+}
+
+Result<void> Mapper::load(DevNo device, const dm::Table &table, const dm::LoadOptions &options)
+{
+	return change("load", device.str(), [&]() -> Result<void> {
+		BLKCTL_TRY(auto *const found, find(device));
+		for (auto &target : found->inactive)
+			target = {};
+		found->inactive = table;
+		found->inactive_read_only = options.read_only;
+		return {};
+	});
+}
+
+Result<dm::ResumeResult> Mapper::resume(DevNo device, const dm::ResumeOptions &)
+{
+	BLKCTL_CHECK(change("resume", device.str(), [&]() -> Result<void> {
+		BLKCTL_TRY(auto *const found, find(device));
+		if (!found->inactive.empty()) {
+			found->live = std::move(found->inactive);
+			found->inactive.clear();
+			// The one-shot word is never printed back.
+			found->info.read_only = found->inactive_read_only;
+			start_status(*found);
+			if (is_blkcopy(found->live)) {
+				auto table = *table::parse_blkcopy(found->live[0].params);
+				table.features.nosync = false;
+				found->live[0].params = table::print(table);
+			}
+			on_switch(*found);
+		}
+		return {};
+	}));
+	return dm::ResumeResult{std::chrono::milliseconds(5), false};
+}
+
+Result<void> Mapper::clear(DevNo device)
+{
+	return change("clear", device.str(), [&]() -> Result<void> {
+		BLKCTL_TRY(auto *const found, find(device));
+		found->inactive.clear();
+		return {};
+	});
+}
+
+Result<void> Mapper::remove(DevNo device, dm::Visibility)
+{
+	return change("remove", device.str(), [&]() -> Result<void> {
+		BLKCTL_TRY(const auto now, info(device));
+		if (now.open_count)
+			return Error{.status = Status::busy,
+				     .what = "remove",
+				     .device = now.name,
+				     .why = "open"};
+		devices.erase(device);
+		return {};
+	});
+}
+
+Result<std::string> Mapper::message(DevNo device, uint64_t, const std::string &text)
+{
+	BLKCTL_CHECK(change("message", device.str() + " " + text, [&]() -> Result<void> {
+		BLKCTL_TRY(auto *const found, find(device));
+		auto table = *table::parse_blkcopy(found->live[0].params);
+		auto &phase = found->status.phase;
+		if (text == "phase abort") {
+			phase = table::Phase::aborted;
+		} else if (text == "phase pivot") {
+			if (phase != table::Phase::synced)
+				return Error{.why = "busy", .sys_errno = EBUSY};
+			if (pivot_at_once)
+				phase = table::Phase::pivoted;
+		} else if (text == "copy pause" || text == "copy resume") {
+			table.features.paused = text == "copy pause";
+		} else if (text.starts_with("set copy_mode ")) {
+			table.params.copy_mode = table::copy_mode_from(text.substr(14));
+		} else if (text.starts_with("set rate_kib ")) {
+			table.params.rate_kib = static_cast<uint32_t>(std::stoul(text.substr(13)));
+		} else {
+			return Error{.why = "unknown message", .sys_errno = EINVAL};
+		}
+		found->live[0].params = table::print(table);
+		return {};
+	}));
+	return std::string();
+}
+
+Result<std::vector<dm::TargetVersion>> Mapper::targets()
+{
+	std::vector<dm::TargetVersion> found{{"linear", {1, 4, 0}}};
+
+	if (module)
+		found.push_back({BLKCOPY_TARGET, {1, 0, 0}});
+	return found;
+}
+
+Result<std::unique_ptr<dm::Events>> Mapper::events()
+{
+	return std::unique_ptr<dm::Events>(new Events([this] { on_wait(); }));
+}
+
+void Probe::add(DevNo devno, const std::string &path, uint64_t sectors)
+{
+	devices[devno] = {.devno = devno,
+			  .kernel_name = path.substr(path.rfind('/') + 1),
+			  .path = path,
+			  .sectors = sectors};
+}
+
+Result<DevNo> Probe::resolve(std::string_view text)
+{
+	for (const auto &[devno, device] : devices)
+		if (device.path == text || device.kernel_name == text || devno.str() == text)
+			return devno;
+	if (mapper)
+		for (const auto &[devno, device] : mapper->devices)
+			if ("/dev/mapper/" + device.info.name == text || devno.str() == text)
+				return devno;
+	return no_device(std::string(text));
+}
+
+Result<udev::BlockDevice> Probe::describe(DevNo device)
+{
+	if (const auto found = devices.find(device); found != devices.end())
+		return found->second;
+	if (mapper && mapper->devices.count(device)) {
+		const auto &dm = mapper->devices.at(device);
+		return udev::BlockDevice{.devno = device,
+					 .kernel_name = "dm-" + std::to_string(device.minor),
+					 .path = "/dev/mapper/" + dm.info.name,
+					 .sectors = dm::table_sectors(dm.live)};
+	}
+	return no_device(device.str());
+}
+
+Result<std::vector<udev::Use>> Probe::uses(DevNo device)
+{
+	std::vector<udev::Use> found;
+
+	if (const auto known = used.find(device); known != used.end())
+		found = known->second;
+	// What sysfs shows as holders.
+	if (mapper)
+		for (const auto &[devno, dm] : mapper->devices)
+			for (const auto *table : {&dm.live, &dm.inactive})
+				for (const auto lower : devices_in(*table))
+					if (lower == device)
+						found.push_back({udev::Use::Kind::held,
+								 "/dev/mapper/" + dm.info.name,
+								 devno, device});
+	return found;
+}
+
+Result<std::optional<udev::Signature>> Probe::signature(DevNo device)
+{
+	const auto found = signatures.find(device);
+	if (found == signatures.end())
+		return std::optional<udev::Signature>();
+	return std::optional(found->second);
+}
+
+Host::Host()
+	: run_dir(std::filesystem::temp_directory_path() / "blkctl-unit-XXXXXX"),
+	  context{.dm = mapper, .probe = probe, .knob = {}}
+{
+	if (!mkdtemp(run_dir.data()))
+		throw std::runtime_error("mkdtemp");
+	context.run_dir = run_dir;
+	probe.mapper = &mapper;
+	probe.add(disk_a, "/dev/sda", disk_sectors);
+	probe.add(disk_b, "/dev/sdb", disk_sectors);
+	probe.add(disk_small, "/dev/sdc", disk_sectors / 2);
+}
+
+Host::~Host()
+{
+	std::error_code ignored;
+	std::filesystem::remove_all(run_dir, ignored);
+}
+
+Device &Host::add_volume()
+{
+	return mapper.add("v0", "BLKCTL-00112233445566778899aabbccddeeff-vol", volume_number,
+			  {{0, disk_sectors, BLKCOPY_TARGET, "track 8:0 0 - 0 - 128"}});
+}
+
+Device &Host::add_copy(table::Phase phase)
+{
+	auto &device =
+		mapper.devices.count(volume_number) ? mapper.at(volume_number) : add_volume();
+	auto table = *table::parse_blkcopy(device.live[0].params);
+
+	table.mode = table::Mode::mirror;
+	table.top = table::Leg{disk_b, 0};
+	device.live[0].params = table::print(table);
+	device.status.mode = table::Mode::mirror;
+	device.status.phase = phase;
+	device.status.total = device.status.base_only + device.status.both;
+	if (phase != table::Phase::copying) {
+		device.status.both = device.status.total;
+		device.status.base_only = 0;
+	}
+	return device;
+}
+
+} // namespace blkctl::fake

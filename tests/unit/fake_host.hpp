@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A recorded host behind the library's seams. It stands in for decisions only: which table goes
+// where, what is refused, what is left after a kill. What a kernel does with a table is tested on a
+// real one.
+#ifndef BLKCTL_TESTS_FAKE_HOST_HPP
+#define BLKCTL_TESTS_FAKE_HOST_HPP
+
+#include "dm/mapper.hpp"
+#include "table/blkcopy.hpp"
+#include "udev/probe.hpp"
+#include "volume/context.hpp"
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <stdexcept>
+
+namespace blkctl::fake
+{
+
+// What a kill looks like to the code under test: it unwinds, and nothing more is done.
+struct Killed : std::runtime_error {
+	Killed() : std::runtime_error("killed") {}
+};
+
+struct Device {
+	dm::Info info = {};
+	dm::Table live = {};
+	dm::Table inactive = {};
+	bool inactive_read_only = false;
+	table::BlkcopyStatus status = {};
+};
+
+class Events final : public dm::Events
+{
+      public:
+	explicit Events(std::function<void()> on_wait) : on_wait_(std::move(on_wait)) {}
+	Result<void> arm() override { return {}; }
+	Result<bool> wait(std::chrono::milliseconds) override
+	{
+		on_wait_();
+		return true;
+	}
+
+      private:
+	std::function<void()> on_wait_;
+};
+
+class Mapper final : public dm::Mapper
+{
+      public:
+	std::map<DevNo, Device> devices;
+	bool module = true;
+	bool pivot_at_once = true;
+	std::function<void()> on_wait = [] { throw std::logic_error("nothing to wait for"); };
+	std::function<void(Device &)> on_switch = [](Device &) {};
+	std::vector<std::string> calls; // the ones that change something
+	std::string fail;               // a call that is refused: "load", "resume", ...
+	int kill_after = -1;  // dies in the n-th changing call (from 0): done, not answered
+	int kill_before = -1; // the same, not done
+
+	Device &add(const std::string &name, const std::string &uuid, DevNo devno,
+		    const dm::Table &table);
+	Device &at(DevNo devno) { return devices.at(devno); }
+	Device *named(const std::string &name);
+	bool is_held(DevNo devno) const;
+
+	Result<std::vector<dm::Listed>> list() override;
+	Result<dm::Info> info(DevNo device) override;
+	Result<dm::Info> find_name(std::string_view name) override;
+	Result<dm::Table> table(DevNo device, dm::Slot slot, bool secret) override;
+	Result<dm::Table> status(DevNo device) override;
+	Result<std::vector<DevNo>> deps(DevNo device) override;
+	Result<DevNo> create(const std::string &name, const std::string &uuid) override;
+	Result<void> load(DevNo device, const dm::Table &table,
+			  const dm::LoadOptions &options) override;
+	Result<dm::ResumeResult> resume(DevNo device, const dm::ResumeOptions &options) override;
+	Result<void> clear(DevNo device) override;
+	Result<void> remove(DevNo device, dm::Visibility visibility) override;
+	Result<std::string> message(DevNo device, uint64_t sector,
+				    const std::string &text) override;
+	Result<std::vector<dm::TargetVersion>> targets() override;
+	Result<std::unique_ptr<dm::Events>> events() override;
+
+      private:
+	// Runs a change unless it is to be refused or the process to die around it.
+	Result<void> change(const std::string &call, const std::string &what,
+			    const std::function<Result<void>()> &effect);
+	Result<Device *> find(DevNo device);
+	void start_status(Device &device);
+};
+
+class Probe final : public udev::Probe
+{
+      public:
+	std::map<DevNo, udev::BlockDevice> devices;
+	std::map<DevNo, std::vector<udev::Use>> used;
+	std::map<DevNo, udev::Signature> signatures;
+	Mapper *mapper = nullptr; // so that its devices resolve too
+
+	void add(DevNo devno, const std::string &path, uint64_t sectors);
+
+	Result<DevNo> resolve(std::string_view text) override;
+	Result<udev::BlockDevice> describe(DevNo device) override;
+	Result<std::vector<udev::Use>> uses(DevNo device) override;
+	Result<std::optional<udev::Signature>> signature(DevNo device) override;
+};
+
+// A host with three 64 MiB disks a, b (8:0, 8:16), small (8:32, 32 MiB), and a folder for locks.
+struct Host {
+	Mapper mapper;
+	Probe probe;
+	std::string run_dir;
+	volume::Context context;
+
+	Host();
+	~Host();
+	Host(const Host &) = delete;
+	Host &operator=(const Host &) = delete;
+
+	// A created volume v0 (253:0) over a.
+	Device &add_volume();
+	// Its table becomes a mirror to b, in this phase.
+	Device &add_copy(table::Phase phase);
+};
+
+inline constexpr DevNo disk_a{8, 0}, disk_b{8, 16}, disk_small{8, 32};
+inline constexpr uint64_t disk_sectors = 131072;
+inline constexpr DevNo volume_number{253, 0};
+
+} // namespace blkctl::fake
+
+#endif

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "fake_host.hpp"
+#include "job/job.hpp"
+#include "job/watcher.hpp"
+#include <gtest/gtest.h>
+
+using namespace blkctl;
+using namespace blkctl::job;
+using std::chrono::milliseconds, std::chrono::seconds;
+
+TEST(Job, CountsBytesAndNeverRoundsUpToDone)
+{
+	fake::Host host;
+	auto &device = host.add_copy(table::Phase::copying);
+	device.status.base_only = 1;
+	device.status.both = device.status.total - 1;
+	device.live[0].length = fake::disk_sectors - 1; // the last block is a part of one
+	const auto job = job_of(*volume::find(host.context, "v0"));
+	EXPECT_EQ(job.total_bytes, (fake::disk_sectors - 1) * 512);
+	EXPECT_EQ(job.done_bytes, job.total_bytes - 65536);
+	EXPECT_LT(job.percent(), 100.0);
+	EXPECT_EQ(job.target, fake::disk_b);
+	EXPECT_EQ((Job{.total_bytes = uint64_t(1) << 60, .done_bytes = (uint64_t(1) << 60) - 1}
+			   .percent()),
+		  99.99);
+}
+
+TEST(Job, StateIsWhatTableAndStatusSay)
+{
+	using table::Phase;
+	const struct {
+		Phase phase;
+		bool paused;
+		uint64_t errors;
+		State state;
+	} all[] = {
+		{Phase::copying, false, 0, State::copying},
+		{Phase::copying, false, 3, State::copying},
+		{Phase::copying, true, 0, State::paused},
+		{Phase::copying, true, 1, State::needs_attention},
+		{Phase::synced, false, 0, State::ready},
+		{Phase::pivoted, false, 0, State::pivoted},
+		{Phase::aborted, false, 0, State::aborted},
+		{Phase::aborted, false, 1, State::failed},
+	};
+	for (const auto &each : all) {
+		fake::Host host;
+		auto &device = host.add_copy(each.phase);
+		device.status.top_errors = each.errors;
+		if (each.paused)
+			device.live[0].params += " 1 paused";
+		EXPECT_EQ(volume::find(host.context, "v0")->state(), each.state);
+	}
+}
+
+TEST(Meter, TellsRateAndTimeLeft)
+{
+	Meter meter;
+	Job job{.total_bytes = 1000 << 20};
+	const Meter::Clock::time_point start{};
+
+	meter.sample(start, job);
+	EXPECT_FALSE(meter.left());
+	job.done_bytes = 100 << 20;
+	meter.sample(start + seconds(1), job);
+	EXPECT_NEAR(meter.bytes_per_second(), 100 << 20, 1);
+	EXPECT_EQ(meter.left(), seconds(9));
+	// Going back (background mode) is no negative rate.
+	job.done_bytes = 50 << 20;
+	meter.sample(start + seconds(2), job);
+	EXPECT_GT(meter.bytes_per_second(), 0);
+	job.done_bytes = job.total_bytes;
+	meter.sample(start + seconds(3), job);
+	EXPECT_FALSE(meter.left());
+}
+
+TEST(Wait, EndsAsTheJobDoes)
+{
+	using table::Phase;
+	fake::Host host;
+	std::vector<State> seen;
+	WaitOptions options;
+	options.on_progress = [&](const volume::Volume &, const Job &job, const Meter &) {
+		seen.push_back(job.state);
+	};
+	EXPECT_EQ(wait_ready(host.context, "v0", options).error().status, Status::not_found);
+	host.add_volume();
+	EXPECT_EQ(wait_ready(host.context, "v0", options).error().status, Status::not_found);
+
+	auto &device = host.add_copy(Phase::copying);
+	host.mapper.on_wait = [&] { device.status.phase = Phase::synced; };
+	EXPECT_EQ(wait_ready(host.context, "v0", options)->job.state, State::ready);
+	EXPECT_EQ(seen, (std::vector{State::copying, State::ready}));
+
+	device.status.phase = Phase::copying;
+	host.mapper.on_wait = [&] { device.status.phase = Phase::aborted; };
+	EXPECT_EQ(wait_ready(host.context, "v0", options).error().status, Status::aborted);
+	device.status.top_errors = 1;
+	EXPECT_EQ(wait_ready(host.context, "v0", options).error().status, Status::failed);
+
+	device.status.phase = Phase::copying;
+	const auto params = device.live[0].params;
+	host.mapper.on_wait = [&] { device.live[0].params = params + " 1 paused"; };
+	EXPECT_EQ(wait_ready(host.context, "v0", options).error().status, Status::needs_attention);
+
+	device.live[0].params = params;
+	host.mapper.on_wait = [] {};
+	options.timeout = milliseconds(5);
+	EXPECT_EQ(wait_ready(host.context, "v0", options).error().status, Status::timed_out);
+	options.cancelled = [] { return true; };
+	EXPECT_TRUE(wait_ready(host.context, "v0", options)->cancelled);
+	options.cancelled = {};
+	options.timeout.reset();
+
+	host.mapper.on_wait = [&] { device.live = {{0, 131072, "linear", "8:0 0"}}; };
+	const auto replaced = wait_ready(host.context, "v0", options);
+	EXPECT_EQ(replaced.error().status, Status::failed);
+	EXPECT_NE(replaced.error().why.find("replaced"), std::string::npos);
+}
+
+TEST(Watcher, TellsTheDifference)
+{
+	fake::Host host;
+	auto &device = host.add_volume();
+	auto watcher = Watcher::open(host.context);
+	ASSERT_TRUE(watcher);
+	const auto kinds = [&](const std::vector<Event> &events) {
+		std::string text;
+		for (const auto &event : events)
+			text += std::string(word(event.kind)) + ":" +
+				std::string(word(event.before)) + ">" +
+				std::string(word(event.after)) + " ";
+		return text;
+	};
+	const auto next = [&] { return kinds(*watcher->next(milliseconds(0))); };
+	EXPECT_EQ(next(), "appeared:none>none ");
+	EXPECT_EQ(next(), "");
+	host.add_copy(table::Phase::copying);
+	EXPECT_EQ(next(), "state:none>copying ");
+	device.info.name = "v1";
+	device.status.top_errors = 2;
+	device.status.phase = table::Phase::aborted;
+	EXPECT_EQ(next(), "renamed:failed>failed error:copying>failed state:copying>failed ");
+	device.live = {{0, 8, "zero", ""}};
+	const auto gone = *watcher->next(milliseconds(0));
+	EXPECT_EQ(kinds(gone), "gone:failed>none ");
+	EXPECT_EQ(gone[0].detail, "its table was replaced: zero");
+	EXPECT_FALSE(gone[0].time.empty());
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "fake_host.hpp"
+#include "report/json_event.hpp"
+#include "report/report.hpp"
+#include <boost/json.hpp>
+#include <gtest/gtest.h>
+
+using namespace blkctl;
+using namespace blkctl::report;
+
+namespace
+{
+
+class Reports : public testing::Test
+{
+      protected:
+	void SetUp() override
+	{
+		host.add_copy(table::Phase::synced);
+		host.mapper.add("big", "LVM-x", {253, 1},
+				{{0, uint64_t(1) << 31, "blkcopy", "track 8:32 0 - 0 - 2048"}});
+		for (const auto &volume : *volume::list(host.context))
+			rows.push_back(make_row(host.context, volume));
+	}
+
+	std::string text(const Options &options)
+	{
+		const auto result = render(rows, options);
+		return result ? *result : "error: " + result.error().message();
+	}
+
+	fake::Host host;
+	std::vector<Row> rows;
+};
+
+} // namespace
+
+TEST_F(Reports, DefaultFieldsLineUp)
+{
+	EXPECT_EQ(text({.output = "name,size,state,progress,source,target"}),
+		  "Name Size   State Done%  Source   Target  \n"
+		  "big   1.00t none         /dev/sdc         \n"
+		  "v0   64.00m ready 100.00 /dev/sda /dev/sdb\n");
+	EXPECT_TRUE(text({}).starts_with("Name Size   State Done%"));
+}
+
+TEST_F(Reports, SpeakLvmsGrammar)
+{
+	EXPECT_EQ(text({.output = "name,size", .headings = false, .units = "b", .separator = ":"}),
+		  "big:1099511627776B\nv0:67108864B\n");
+	EXPECT_EQ(text({.output = "name,size",
+			.headings = false,
+			.units = "m",
+			.suffix = false,
+			.separator = ":"}),
+		  "big:1048576.00\nv0:64.00\n");
+	EXPECT_EQ(text({.output = "name", .sort = "-name", .headings = false, .separator = ":"}),
+		  "v0\nbig\n");
+	EXPECT_EQ(text({.output = "name", .sort = "size", .headings = false, .separator = ":"}),
+		  "v0\nbig\n");
+	EXPECT_EQ(text({.output = "name",
+			.select = "state=ready",
+			.headings = false,
+			.separator = ":"}),
+		  "v0\n");
+	EXPECT_EQ(
+		text({.output = "name", .select = "size>1g", .headings = false, .separator = ":"}),
+		"big\n");
+	EXPECT_EQ(text({.output = "name",
+			.select = "progress>50",
+			.headings = false,
+			.separator = ":"}),
+		  "v0\n");
+	EXPECT_EQ(text({.output = "-size"}).find("Size"), std::string::npos);
+	EXPECT_NE(text({.output = "-size"}).find("Name"), std::string::npos);
+	EXPECT_NE(text({.output = "+uuid"}).find("UUID"), std::string::npos);
+}
+
+TEST_F(Reports, HelpListsEveryField)
+{
+	const auto help = text({.output = "help"});
+	for (const auto &field : fields())
+		EXPECT_NE(help.find(field.name), std::string::npos) << field.name;
+	EXPECT_EQ(help.find("row_index"), std::string::npos);
+}
+
+TEST_F(Reports, RefuseWhatTheyDoNotKnow)
+{
+	for (const Options &options : {Options{.output = "nonsense"}, Options{.sort = "nonsense"},
+				       Options{.select = "nonsense=1"}, Options{.units = "x"},
+				       Options{.units = ""}, Options{.output = "-nonsense"}}) {
+		const auto result = render(rows, options);
+		ASSERT_FALSE(result);
+		EXPECT_EQ(result.error().status, Status::usage);
+	}
+	EXPECT_FALSE(render_json(rows, {.select = "nonsense=1"}));
+}
+
+TEST_F(Reports, JsonHasNumbersAndASchema)
+{
+	const auto object = boost::json::parse(*render_json(rows, {.sort = "-name"})).as_object();
+	EXPECT_EQ(object.at("schema"), 1);
+	const auto &volumes = object.at("volumes").as_array();
+	ASSERT_EQ(volumes.size(), 2u);
+	const auto &v0 = volumes[0].as_object();
+	EXPECT_EQ(v0.at("name"), "v0");
+	EXPECT_EQ(v0.at("size_bytes"), 67108864);
+	EXPECT_EQ(v0.at("job").at("state"), "ready");
+	EXPECT_EQ(v0.at("job").at("target").at("path"), "/dev/sdb");
+	EXPECT_TRUE(v0.at("stall_ms").is_null());
+	EXPECT_TRUE(volumes[1].at("job").is_null());
+	EXPECT_EQ(boost::json::parse(*render_json(rows, {.select = "name=big"}))
+			  .at("volumes")
+			  .as_array()
+			  .size(),
+		  1u);
+	EXPECT_EQ(boost::json::parse(*render_json({}, {})).at("volumes").as_array().size(), 0u);
+}
+
+TEST_F(Reports, JsonLinesParse)
+{
+	namespace json = boost::json;
+	const auto outcome =
+		json::parse(json_outcome("copy", "v\"0", false, true, {"a", "b"}, 1.5)).as_object();
+	EXPECT_EQ(outcome.at("name"), "v\"0");
+	EXPECT_EQ(outcome.at("stall_ms"), 1.5);
+	EXPECT_EQ(outcome.at("steps").as_array().size(), 2u);
+	EXPECT_EQ(json::parse(json_error({.status = Status::busy, .why = "x"})).at("status"), 4);
+	EXPECT_EQ(
+		json::parse(json_event({.kind = job::Event::Kind::gone, .name = "n"})).at("event"),
+		"gone");
+	const auto &row = rows[1];
+	const auto progress = json::parse(json_progress(row.volume, row.job, {}));
+	EXPECT_EQ(progress.at("percent"), 100.0);
+	EXPECT_EQ(progress.at("ready"), true);
+	EXPECT_TRUE(progress.at("seconds_left").is_null());
+}

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the verbs do and refuse, on a recorded host.
+#include "fake_host.hpp"
+#include "volume/operations.hpp"
+#include "volume/volume.hpp"
+#include <gtest/gtest.h>
+
+using namespace blkctl;
+using namespace blkctl::volume;
+using fake::disk_a, fake::disk_b, fake::disk_sectors, fake::disk_small, fake::volume_number;
+
+namespace
+{
+
+class Verbs : public testing::Test
+{
+      protected:
+	std::string live(DevNo device = volume_number)
+	{
+		const auto &table = host.mapper.at(device).live;
+		return table.empty() ? "" : table[0].str();
+	}
+
+	void expect_refusal(const Result<Outcome> &result, Status status, const std::string &word)
+	{
+		ASSERT_FALSE(result);
+		EXPECT_EQ(result.error().status, status) << result.error().message();
+		EXPECT_NE(result.error().message().find(word), std::string::npos)
+			<< result.error().message();
+		EXPECT_TRUE(host.mapper.calls.empty()) << host.mapper.calls.front();
+	}
+
+	// A foreign device whose table is to be taken over.
+	fake::Device &add_foreign(const dm::Table &table, const std::string &uuid = "LVM-x")
+	{
+		return host.mapper.add("vg-lv", uuid, {253, 7}, table);
+	}
+
+	fake::Host host;
+};
+
+} // namespace
+
+TEST_F(Verbs, CreateMakesATrackVolume)
+{
+	const auto made = create(host.context, {.name = "v0", .device = "/dev/sda"}, Run::doit);
+	ASSERT_TRUE(made) << made.error().message();
+	EXPECT_EQ(live(made->device), "0 131072 blkcopy track 8:0 0 - 0 - 128");
+	const auto volume = find(host.context, "v0");
+	ASSERT_TRUE(volume);
+	EXPECT_EQ(volume->kind, Kind::created);
+	EXPECT_EQ(volume->state(), JobState::none);
+
+	host.mapper.calls.clear();
+	const auto again = create(host.context, {.name = "v0", .device = "/dev/sda"}, Run::doit);
+	ASSERT_TRUE(again);
+	EXPECT_TRUE(again->already);
+	EXPECT_TRUE(host.mapper.calls.empty());
+	expect_refusal(create(host.context, {.name = "v0", .device = "/dev/sdb"}, Run::doit),
+		       Status::busy, "name");
+}
+
+TEST_F(Verbs, CreateRefusesWhatIsInUse)
+{
+	host.probe.used[disk_a] = {{udev::Use::Kind::mounted, "/srv", {}, disk_a}};
+	expect_refusal(create(host.context, {.name = "v0", .device = "/dev/sda"}, Run::doit),
+		       Status::busy, "/dev/sda is mounted on /srv");
+	expect_refusal(create(host.context, {.name = "v0", .device = "/dev/nope"}, Run::doit),
+		       Status::not_found, "nope");
+	for (const char *name : {"", "a/b", "a b", "-a", ".", "..", "control"})
+		expect_refusal(
+			create(host.context, {.name = name, .device = "/dev/sdb"}, Run::doit),
+			Status::usage, "name");
+	for (const uint32_t block : {0u, 4u, 100u, 4096u})
+		expect_refusal(create(host.context,
+				      {.name = "v0", .device = "/dev/sdb", .block_sectors = block},
+				      Run::doit),
+			       Status::usage, "block size");
+}
+
+TEST_F(Verbs, ADryRunChangesNothing)
+{
+	const auto plan = create(host.context, {.name = "v0", .device = "/dev/sda"}, Run::dry);
+	ASSERT_TRUE(plan);
+	EXPECT_EQ(plan->steps.size(), 3u);
+	host.add_volume();
+	const auto copied = copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::dry);
+	ASSERT_TRUE(copied);
+	EXPECT_EQ(copied->steps[0],
+		  "load into v0 (253:0): 0 131072 blkcopy mirror 8:0 0 8:16 0 - 128");
+	EXPECT_TRUE(host.mapper.calls.empty());
+}
+
+TEST_F(Verbs, CopyLoadsAMirror)
+{
+	host.add_volume();
+	CopyRequest request{.name = "v0", .target = "/dev/sdb"};
+	request.params.rate_kib = 1024;
+	request.sync_none = true;
+	ASSERT_TRUE(copy(host.context, request, Run::doit));
+	EXPECT_EQ(live(), "0 131072 blkcopy mirror 8:0 0 8:16 0 - 128 0 2 rate_kib 1024");
+	EXPECT_EQ(find(host.context, "v0")->state(), JobState::ready);
+	EXPECT_EQ(last_switch(host.context, host.mapper.at(volume_number).info)->stall_ms, 5.0);
+
+	// The same again is the same copy; another target is another one.
+	host.mapper.calls.clear();
+	EXPECT_TRUE(copy(host.context, request, Run::doit)->already);
+	request.target = "/dev/sdc";
+	expect_refusal(copy(host.context, request, Run::doit), Status::busy, "already");
+}
+
+TEST_F(Verbs, CopyRefusesBadTargets)
+{
+	host.add_volume();
+	const auto try_copy = [&](const char *target, bool force = false) {
+		return copy(host.context, {.name = "v0", .target = target, .force = force},
+			    Run::doit);
+	};
+	expect_refusal(try_copy("/dev/sda", true), Status::usage, "is the source");
+	expect_refusal(try_copy("/dev/mapper/v0", true), Status::usage, "the volume itself");
+	expect_refusal(try_copy("/dev/sdc", true), Status::usage, "smaller");
+	expect_refusal(try_copy("/dev/nope", true), Status::not_found, "nope");
+	host.probe.signatures[disk_b] = {"ext4", "filesystem"};
+	expect_refusal(try_copy("/dev/sdb"), Status::busy, "ext4");
+	host.probe.used[disk_b] = {{udev::Use::Kind::swap, "", {}, disk_b}};
+	expect_refusal(try_copy("/dev/sdb", true), Status::busy, "swap");
+	host.probe.used[disk_b] = {{udev::Use::Kind::held, "md0", {9, 0}, disk_b}};
+	expect_refusal(try_copy("/dev/sdb", true), Status::busy, "held by md0");
+	host.probe.used.clear();
+	host.probe.devices[disk_b].read_only = true;
+	expect_refusal(try_copy("/dev/sdb", true), Status::failed, "read-only");
+	host.probe.devices[disk_b].read_only = false;
+	EXPECT_TRUE(try_copy("/dev/sdb", true));
+}
+
+TEST_F(Verbs, CopySeesTheSourceThroughAStackAndPartitions)
+{
+	host.mapper.add("x-blkreal", "BLKCTL-00112233445566778899aabbccddee00-real", {253, 3},
+			{{0, 1024, "striped", "2 128 8:0 0 8:1 0"}});
+	host.mapper.add("x", "", {253, 4}, {{0, 1024, "blkcopy", "track 253:3 0 - 0 - 8"}});
+	host.probe.add({8, 1}, "/dev/sda1", 4096);
+	host.probe.devices[{8, 1}].whole_disk = disk_a;
+	EXPECT_EQ(find(host.context, "x")->kind, Kind::stacked);
+	for (const char *target : {"/dev/sda", "/dev/sda1", "/dev/mapper/x-blkreal"})
+		expect_refusal(copy(host.context, {.name = "x", .target = target, .force = true},
+				    Run::doit),
+			       Status::usage, "is the source");
+	// And a target that lies on the volume.
+	host.mapper.add("y", "", {253, 5}, {{0, disk_sectors, "linear", "253:4 0"}});
+	expect_refusal(copy(host.context, {.name = "x", .target = "/dev/mapper/y"}, Run::doit),
+		       Status::usage, "on the volume itself");
+}
+
+TEST_F(Verbs, PivotNeedsAReadyCopy)
+{
+	expect_refusal(pivot(host.context, {.name = "v0"}, Run::doit), Status::not_found, "v0");
+	host.add_volume();
+	expect_refusal(pivot(host.context, {.name = "v0"}, Run::doit), Status::not_found,
+		       "no copy");
+	auto &device = host.add_copy(table::Phase::copying);
+	expect_refusal(pivot(host.context, {.name = "v0"}, Run::doit), Status::timed_out,
+		       "64.00 MiB");
+	device.live[0].params += " 1 paused";
+	expect_refusal(pivot(host.context, {.name = "v0"}, Run::doit), Status::timed_out, "paused");
+	device.status.top_errors = 1;
+	expect_refusal(pivot(host.context, {.name = "v0"}, Run::doit), Status::needs_attention,
+		       "1 of");
+	device.status.phase = table::Phase::aborted;
+	expect_refusal(pivot(host.context, {.name = "v0"}, Run::doit), Status::failed, "failed");
+	device.status.top_errors = 0;
+	expect_refusal(pivot(host.context, {.name = "v0"}, Run::doit), Status::aborted, "aborted");
+}
+
+TEST_F(Verbs, PivotWaitsForTheKernel)
+{
+	auto &device = host.add_copy(table::Phase::synced);
+	int waits = 0;
+	host.mapper.pivot_at_once = false;
+	host.mapper.on_wait = [&] {
+		if (++waits == 1)
+			device.status.phase = table::Phase::copying; // a leg failed: again
+		else if (waits == 2)
+			device.status.phase = table::Phase::synced;
+		else
+			device.status.phase = table::Phase::pivoted;
+	};
+	const auto done = pivot(host.context, {.name = "v0"}, Run::doit);
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_EQ(waits, 3);
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:16 0 - 0 - 128");
+	EXPECT_EQ(last_switch(host.context, device.info)->target, disk_b);
+	// To be told of the same copy again is no error: it is done.
+	EXPECT_TRUE(copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::doit)->already);
+}
+
+TEST_F(Verbs, PivotGivesUpInTime)
+{
+	host.add_copy(table::Phase::synced);
+	host.mapper.pivot_at_once = false;
+	host.mapper.on_wait = [] {};
+	PivotRequest request{.name = "v0"};
+	request.timeout = std::chrono::milliseconds(20);
+	const auto result = pivot(host.context, request, Run::doit);
+	ASSERT_FALSE(result);
+	EXPECT_EQ(result.error().status, Status::timed_out);
+	EXPECT_EQ(live(), "0 131072 blkcopy mirror 8:0 0 8:16 0 - 128");
+}
+
+TEST_F(Verbs, PivotOfAnLvMustBeAskedForTwice)
+{
+	host.add_copy(table::Phase::synced).info.uuid = "LVM-abc";
+	expect_refusal(pivot(host.context, {.name = "v0"}, Run::doit), Status::usage,
+		       "until-reboot");
+	EXPECT_TRUE(pivot(host.context, {.name = "v0", .until_reboot = true}, Run::doit));
+}
+
+TEST_F(Verbs, AbortGoesBackToTheSource)
+{
+	host.add_volume();
+	expect_refusal(volume::abort(host.context, "v0", Run::doit), Status::not_found, "no copy");
+	host.add_copy(table::Phase::pivoted);
+	expect_refusal(volume::abort(host.context, "v0", Run::doit), Status::failed, "pivoted");
+	host.add_copy(table::Phase::copying);
+	ASSERT_TRUE(volume::abort(host.context, "v0", Run::doit));
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
+}
+
+TEST_F(Verbs, PauseResumeAndSet)
+{
+	host.add_volume();
+	expect_refusal(pause(host.context, "v0", Run::doit), Status::not_found, "no copy");
+	expect_refusal(set(host.context, "v0", {{"rate", "1M"}}, Run::doit), Status::not_found,
+		       "no copy");
+	auto &device = host.add_copy(table::Phase::copying);
+	for (const auto &[key, value] : Settings{{"rate", "fast"},
+						 {"rate_kib", "-1"},
+						 {"run_kib", "2"},
+						 {"inflight_kib", "1e3"},
+						 {"copy_mode", "x"},
+						 {"on_top_error", "x"},
+						 {"segment_mib", "1"},
+						 {"", ""}})
+		expect_refusal(set(host.context, "v0", {{"rate", "1M"}, {key, value}}, Run::doit),
+			       Status::usage, key + "");
+	expect_refusal(set(host.context, "v0", {}, Run::doit), Status::usage, "nothing");
+	EXPECT_TRUE(resume(host.context, "v0", Run::doit)->already);
+	EXPECT_FALSE(pause(host.context, "v0", Run::doit)->already);
+	EXPECT_TRUE(pause(host.context, "v0", Run::doit)->already);
+	EXPECT_EQ(find(host.context, "v0")->state(), JobState::paused);
+	EXPECT_FALSE(resume(host.context, "v0", Run::doit)->already);
+	EXPECT_TRUE(
+		set(host.context, "v0", {{"rate", "1M"}, {"copy_mode", "background"}}, Run::doit));
+	EXPECT_NE(device.live[0].params.find("rate_kib 1024 copy_mode background"),
+		  std::string::npos);
+	// What is refused half-way is taken back.
+	const auto half = set(host.context, "v0", {{"rate", "2M"}, {"run_kib", "64"}}, Run::doit);
+	EXPECT_FALSE(half);
+	EXPECT_NE(device.live[0].params.find("rate_kib 1024"), std::string::npos);
+}
+
+TEST_F(Verbs, AttachAbsorbsOneLinearLine)
+{
+	auto &device = add_foreign({{0, 4096, "linear", "8:0 2048"}});
+	device.info.read_only = true;
+	device.info.open_count = 1;
+	ASSERT_TRUE(attach(host.context, {.device = "vg-lv"}, Run::doit));
+	EXPECT_EQ(live({253, 7}), "0 4096 blkcopy track 8:0 2048 - 0 - 128");
+	EXPECT_TRUE(device.info.read_only);
+	EXPECT_EQ(find(host.context, "vg-lv")->kind, Kind::absorbed);
+	host.mapper.calls.clear();
+	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::busy,
+		       "already");
+	ASSERT_TRUE(detach(host.context, "vg-lv", Run::doit));
+	EXPECT_EQ(live({253, 7}), "0 4096 linear 8:0 2048");
+	EXPECT_TRUE(device.info.read_only);
+}
+
+TEST_F(Verbs, AttachStacksTheRest)
+{
+	const dm::Table tables[] = {
+		{{0, 4096, "linear", "8:0 0"}, {4096, 4096, "linear", "8:16 0"}},
+		{{0, 4096, "striped", "2 128 8:0 0 8:16 0"}},
+		{{0, 4096, "crypt", "aes-xts-plain64 00ffee 0 8:0 0"}},
+		{{0, 4096, "thin", "253:99 1"}},
+	};
+	for (const auto &table : tables) {
+		auto &device = add_foreign(table);
+		const auto plan = attach(host.context, {.device = "vg-lv"}, Run::dry);
+		ASSERT_TRUE(plan) << plan.error().message();
+		for (const auto &step : plan->steps)
+			EXPECT_EQ(step.find("00ffee"), std::string::npos) << step;
+		ASSERT_TRUE(attach(host.context, {.device = "vg-lv"}, Run::doit));
+		auto *const hidden = host.mapper.named("vg-lv-blkreal");
+		ASSERT_TRUE(hidden);
+		EXPECT_EQ(hidden->live, table);
+		EXPECT_EQ(find(host.context, "vg-lv")->kind, Kind::stacked);
+		ASSERT_TRUE(detach(host.context, "vg-lv", Run::doit));
+		EXPECT_EQ(device.live, table);
+		EXPECT_FALSE(host.mapper.named("vg-lv-blkreal"));
+	}
+}
+
+TEST_F(Verbs, AttachRefusesTheOthersWithReason)
+{
+	for (const char *type :
+	     {"snapshot", "snapshot-origin", "thin-pool", "cache", "writecache", "era", "raid",
+	      "mirror", "integrity", "verity", "multipath", "flakey"}) {
+		add_foreign({{0, 4096, type, "8:0 0"}});
+		expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::failed,
+			       type);
+	}
+	auto &device = add_foreign({{0, 4096, "linear", "8:0 0"}});
+	host.probe.signatures[{253, 7}] = {"LVM2_member", "raid"};
+	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::busy, "LVM");
+	host.probe.signatures.clear();
+	device.info.suspended = true;
+	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::busy,
+		       "suspended");
+	device.info.suspended = false;
+	device.info.uuid = "LVM-" + std::string(64, 'x') + "-tdata";
+	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::failed, "LVM");
+	device.info.uuid = "";
+	device.inactive = {{0, 8, "zero", ""}};
+	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::busy,
+		       "another tool");
+	expect_refusal(attach(host.context, {.device = "/dev/sdb"}, Run::doit), Status::usage,
+		       "blkctl create");
+	host.probe.used[disk_a] = {{udev::Use::Kind::mounted, "/", {}, disk_a}};
+	expect_refusal(attach(host.context, {.device = "/dev/sda"}, Run::doit), Status::busy,
+		       "wrapped");
+}
+
+TEST_F(Verbs, DetachAndRemoveKnowWhoseVolumeItIs)
+{
+	auto &device = host.add_volume();
+	expect_refusal(detach(host.context, "v0", Run::doit), Status::usage, "remove");
+	device.info.open_count = 1;
+	expect_refusal(remove(host.context, "v0", Run::doit), Status::busy, "open");
+	device.info.open_count = 0;
+	host.add_copy(table::Phase::copying);
+	expect_refusal(remove(host.context, "v0", Run::doit), Status::busy, "copy");
+	device.info.uuid = "other";
+	expect_refusal(detach(host.context, "v0", Run::doit), Status::busy, "copy");
+	expect_refusal(remove(host.context, "v0", Run::doit), Status::usage, "detach");
+}
+
+TEST_F(Verbs, AFailedSwitchIsUndone)
+{
+	host.add_volume();
+	host.mapper.fail = "resume";
+	ASSERT_FALSE(copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::doit));
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
+	EXPECT_TRUE(host.mapper.at(volume_number).inactive.empty());
+
+	const dm::Table striped{{0, 4096, "striped", "2 128 8:0 0 8:16 0"}};
+	add_foreign(striped);
+	host.mapper.fail = "load";
+	ASSERT_FALSE(attach(host.context, {.device = "vg-lv"}, Run::doit));
+	EXPECT_FALSE(host.mapper.named("vg-lv-blkreal"));
+	EXPECT_EQ(host.mapper.at({253, 7}).live, striped);
+}
+
+TEST_F(Verbs, WithoutTheModuleThePlanLoadsIt)
+{
+	host.mapper.module = false;
+	const auto plan = create(host.context, {.name = "v0", .device = "/dev/sda"}, Run::dry);
+	ASSERT_TRUE(plan);
+	EXPECT_EQ(plan->steps[0], "load the module dm-blkcopy");
+}
