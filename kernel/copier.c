@@ -150,6 +150,7 @@ static void synced(struct bkc_state *s)
 
 	s->cursor = 0;
 	s->pass = 0;
+	s->yield = false;
 	s->fruitless = 0;
 	if (READ_ONCE(s->phase) == BKC_PHASE_SYNCED)
 		return;
@@ -217,6 +218,9 @@ static unsigned int run_wanted(struct bkc_state *s, u64 rate, u64 room)
 	unsigned int sectors = s->params.value[BKC_PARAM_RUN] << 1;
 
 	sectors = min_t(u64, sectors, room >> SECTOR_SHIFT);
+	/* One by one, so that a bad block keeps no good one from being copied. */
+	if (s->yield)
+		return block;
 	if (s->pass)
 		sectors = min(sectors, EXCL_RUN_SECTORS);
 	if (rate)
