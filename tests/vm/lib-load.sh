@@ -62,6 +62,16 @@ fill() {
 	"$HAMMER" --seed "${SEED:-7}" --seconds 0 --threads 1 --dump-model "$WORK/model" "$1" >/dev/null
 }
 
+# fio_stop PID: ends the fio whose log is $WORK/fio; it must have been at work
+# until now and have found nothing wrong.
+fio_stop() {
+	kill -0 "$1" 2>/dev/null || fail "fio ended early: $(cat "$WORK/fio")"
+	kill -INT "$1"
+	wait "$1" || true
+	grep -q 'err= 0' "$WORK/fio" && ! grep -qi 'verify failed\|bad header\|bad magic\|io_u error' "$WORK/fio" ||
+		fail "fio: $(cat "$WORK/fio")"
+}
+
 # A mounted file system at DIR under change: fio verifies one file of it for
 # ever, some others stay as they are and are summed.
 fs_load_start() {
@@ -77,10 +87,7 @@ fs_load_start() {
 
 fs_load_stop() {
 	local dir=$1
-	kill -0 "$FIO_PID" 2>/dev/null || fail "fio ended early: $(cat "$WORK/fio")"
-	kill -INT "$FIO_PID"
-	wait "$FIO_PID" || fail "fio: $(cat "$WORK/fio")"
-	! grep -qi 'verify:\|error=' "$WORK/fio" || fail "fio: $(cat "$WORK/fio")"
+	fio_stop "$FIO_PID"
 	sync -f "$dir"
 	echo 3 >/proc/sys/vm/drop_caches
 	(cd "$dir" && sha256sum --quiet -c "$WORK/sums") || fail "files differ"

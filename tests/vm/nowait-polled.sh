@@ -20,9 +20,7 @@ wait_phase vol 30 synced
 sleep 2
 is "$(st vol base_errors top_errors)" "0 0" "errors counted"
 has "$(st vol phase)" 'copying|synced' "the phase under NOWAIT"
-kill -0 "$fio" || fail "fio ended early: $(cat "$WORK/fio")"
-kill -INT "$fio"
-wait "$fio" || fail "fio: $(cat "$WORK/fio")"
+fio_stop "$fio"
 wait_equal vol
 same /dev/ram0 "$nb"
 hammer_start /dev/mapper/vol --threads 8 --max 64k --nowait 70 --hot 1m:64k
@@ -46,9 +44,7 @@ sleep 1
 start_copy vol "$p0" "$p1"
 wait_phase vol 30 synced
 sleep 2
-kill -0 "$fio" || fail "fio ended early: $(cat "$WORK/fio")"
-kill -INT "$fio"
-wait "$fio" || fail "fio: $(cat "$WORK/fio")"
+fio_stop "$fio"
 wait_equal vol
 same "$p0" "$p1"
 is "$(st vol base_errors top_errors)" "0 0" "errors counted"
