@@ -109,7 +109,13 @@ error_range() {
 
 # bad_reads DEV | bad_writes DEV: lines with which only that direction fails.
 # They need mk_error_dev once.
-mk_error_dev() { mk_dm error-dev "0 8388608 error"; }
+# On flakey over a loop device, which has a write cache: on its way to a device
+# without one a flush ends well before any target sees it.
+mk_error_dev() {
+	modprobe -a dm-flakey dm-delay
+	mk_loop 1024
+	mk_dm error-dev "0 2097152 flakey $REPLY 0 0 100000"
+}
 bad_reads() { echo "0 $(sectors "$1") delay /dev/mapper/error-dev 0 0 $1 0 0"; }
 bad_writes() { echo "0 $(sectors "$1") delay $1 0 0 /dev/mapper/error-dev 0 0"; }
 
