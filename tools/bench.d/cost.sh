@@ -1,23 +1,32 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Instructions per 4 KiB I/O of each target over RAM disks, in a guest where an
-# instruction is a nanosecond: fio's run time over its I/O count.
+# instruction is a nanosecond: fio's run time over its I/O count. The smaller of
+# two runs: the kernel's housekeeping falls into one now and then.
 # shellcheck source=tools/bench.d/guest.sh
 source "$(dirname "$0")/guest.sh"
 
 IOS=16000
 
+# one_run DEVICE PATTERN DEPTH FIELD: milliseconds.
+one_run() {
+	fio --name=cost --filename="$1" --direct=1 --ioengine=libaio --bs=4k --rw="$2" \
+		--iodepth="$3" --number_ios=$IOS --size=64M --output-format=terse --terse-version=3 |
+		cut -d';' -f"$4"
+}
+
 # measure ROW DEVICE PATTERN DEPTH
 measure() {
-	local ms field=9
+	local ms least=0 field=9 run
 	[[ -b $2 ]]
 	[[ $3 == randread ]] || field=50
-	settle
-	ms=$(fio --name=cost --filename="$2" --direct=1 --ioengine=libaio --bs=4k --rw="$3" \
-		--iodepth="$4" --number_ios=$IOS --size=64M --output-format=terse --terse-version=3 |
-		cut -d';' -f$field)
-	((ms > 0))
-	row cost "$1" pattern "\"$3 qd$4\"" instructions $((ms * 1000000 / IOS))
+	for run in 1 2; do
+		settle
+		ms=$(one_run "$2" "$3" "$4" $field)
+		((ms > 0))
+		((run > 1 && ms > least)) || least=$ms
+	done
+	row cost "$1" pattern "\"$3 qd$4\"" instructions $((least * 1000000 / IOS))
 }
 
 all_patterns() {
