@@ -33,7 +33,7 @@ is "$(st vol phase)" aborted "the phase when the event came"
 remove_dm vol
 
 # Errors that end in interrupt context.
-mk_scsi_debug dev_size_mb=8 ndelay=200000 medium_error_start=4096 medium_error_count=10
+mk_scsi_debug dev_size_mb=8 opts=2 ndelay=200000 medium_error_start=4096 medium_error_count=10
 sd=$REPLY
 mk_volume vol "$sd"
 waiter

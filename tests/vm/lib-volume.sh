@@ -104,7 +104,7 @@ watch_counts() {
 		trap - ERR EXIT
 		set +e
 		while sleep 0.2; do
-			out=$(check_counts "$name" 2>/dev/null) || [[ -z $out ]] || echo "$out" >>"$WORK/counts-$name"
+			line=$(check_counts "$name" 2>/dev/null) || [[ -z $line ]] || echo "$line" >>"$WORK/counts-$name"
 		done
 	) &
 	JOBS+=($!)
