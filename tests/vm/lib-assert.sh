@@ -101,12 +101,16 @@ log_since() { dmesg | sed -n "$((LOG_MARK + 1)),\$p"; }
 
 suspended_devices() { dmsetup info -c --noheadings --separator ' ' -o name,attr 2>/dev/null | awk 'NF == 2 && $2 ~ /s/ { print $1 }'; }
 
+# Those of a scenario that was killed in this guest before are not ours.
+cookies() { dmsetup udevcookies 2>/dev/null | awk '/^0x/ { print $1 }' | sort; }
+new_cookies() { comm -13 <(echo "$COOKIES_BEFORE") <(cookies) | grep . || true; }
+
 # What must hold whenever a command has ended, however it ended.
 nothing_stuck() {
 	local left
 	left=$(suspended_devices)
 	[[ -z $left ]] || fail "$1: left suspended: $left"
-	left=$(dmsetup udevcookies 2>/dev/null | sed -n '2,$p')
+	left=$(new_cookies)
 	[[ -z $left ]] || fail "$1: udev cookies are left: $left"
 }
 

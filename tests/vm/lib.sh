@@ -33,6 +33,7 @@ note() { echo "$ME: ($SECONDS s) $*"; }
 
 # shellcheck source=tests/vm/lib-assert.sh
 source "$VM_DIR/lib-assert.sh"
+COOKIES_BEFORE=$(cookies)
 # shellcheck source=tests/vm/lib-devices.sh
 source "$VM_DIR/lib-devices.sh"
 # shellcheck source=tests/vm/lib-volume.sh
@@ -112,7 +113,7 @@ pass() {
 	local left
 	left=$(dmsetup ls 2>/dev/null | grep -v '^No devices' || true)
 	[[ -z $left ]] || fail "dm devices are left: $left"
-	left=$(dmsetup udevcookies 2>/dev/null | sed -n '2,$p')
+	left=$(new_cookies)
 	[[ -z $left ]] || fail "udev cookies are left: $left"
 	FINISHED=1
 	echo "PASS $ME${1:+: $1}"
