@@ -48,7 +48,9 @@ std::string progress_line(std::string_view name, const job::Job &job, const job:
 				       format_size(job.total_bytes));
 	if (job.state != job::State::copying)
 		return line;
-	line += ", " + format_rate(meter.bytes_per_second());
+	// Before there are two samples the kernel's own figure is the better one.
+	double rate = meter.bytes_per_second();
+	line += ", " + format_rate(rate > 0 ? rate : static_cast<double>(job.rate_bytes));
 	if (auto left = meter.left())
 		return line + ", ETA " + clock_text(*left);
 	return line + ", ETA unknown";

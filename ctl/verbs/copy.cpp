@@ -7,6 +7,7 @@
 #include "cli/refusal.hpp"
 #include "cli/terminal.hpp"
 #include "cli/waiting.hpp"
+#include "uapi/blkcopy.h"
 #include <charconv>
 #include <fmt/format.h>
 
@@ -76,6 +77,29 @@ Progress catch_up(volume::Context &context, milliseconds most)
 	};
 }
 
+// The copy ran already: what was asked for now holds for the rest of it.
+void apply_to_running(volume::Context &context, const std::string &name,
+		      const table::Params &params)
+{
+	volume::Settings settings;
+	auto number = [&](const char *key, const std::optional<uint32_t> &value) {
+		if (value)
+			settings.emplace_back(key, std::to_string(*value));
+	};
+	auto word = [&](const char *key, const auto &value) {
+		if (value)
+			settings.emplace_back(key, std::string(table::word(*value)));
+	};
+	number(BLKCOPY_PARAM_RATE_KIB, params.rate_kib);
+	number(BLKCOPY_PARAM_INFLIGHT_KIB, params.inflight_kib);
+	number(BLKCOPY_PARAM_RUN_KIB, params.run_kib);
+	word(BLKCOPY_PARAM_COPY_MODE, params.copy_mode);
+	word(BLKCOPY_PARAM_ON_BASE_ERROR, params.on_base_error);
+	word(BLKCOPY_PARAM_ON_TOP_ERROR, params.on_top_error);
+	if (!settings.empty())
+		take(volume::set(context, name, settings, volume::Run::doit));
+}
+
 std::string come_back(const Arguments &args, const std::string &name)
 {
 	std::string command = "blkctl wait " + name;
@@ -112,6 +136,19 @@ Status dry_run(const Arguments &args, volume::Outcome outcome)
 	return Status::ok;
 }
 
+void report_start(const Arguments &args, const volume::Outcome &outcome, bool over,
+		  const Waiting &waiting)
+{
+	std::string said = fmt::format("the copy to {} runs{}; follow it with: blkctl wait {}",
+				       args.at(1), outcome.already ? " already" : "", outcome.name);
+	if (over || waiting.json)
+		report_outcome(args, outcome, said);
+	else if (!waiting.wait)
+		say(outcome.name + ": " + said);
+	if (!over && !waiting.json && !outcome.note.empty())
+		complain("blkctl: " + outcome.note);
+}
+
 Status run(const Arguments &args)
 {
 	volume::CopyRequest request = request_of(args);
@@ -131,10 +168,9 @@ Status run(const Arguments &args)
 	const std::string name = outcome.name;
 	auto volume = take(volume::find(context, outcome.device));
 	bool over = outcome.already && job::job_of(volume).state == job::State::none;
-	if (over || !waiting.wait || waiting.json)
-		report_outcome(args, outcome,
-			       fmt::format("the copy to {} runs; follow it with: blkctl wait {}",
-					   request.target, name));
+	if (outcome.already && !over)
+		apply_to_running(context, name, request.params);
+	report_start(args, outcome, over, waiting);
 	if (over || !waiting.wait)
 		return Status::ok;
 
@@ -172,7 +208,7 @@ const Register entry{Verb{
 		 "left "
 		 "that way is finished by \"blkctl wait NAME --pivot\" or blkctl-pivot(8). The "
 		 "same "
-		 "command run again goes on where it was.",
+		 "command run again goes on where it was, with the options that are given now.",
 		 "An error on TARGET never reaches the users of the volume. If the copy fails, the "
 		 "volume stays on its source, and the status is 5; if a policy stopped it, 8."},
 	.positionals = {volume_positional(),
