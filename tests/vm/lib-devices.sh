@@ -138,9 +138,12 @@ mk_scsi_debug() {
 # mk_null_blk NAME SIZE_MIB ATTRIBUTE=VALUE...: by configfs.
 mk_null_blk() {
 	local dir=/sys/kernel/config/nullb/$1 size=$2 pair
-	modprobe null_blk nr_devices=0
+	if ! grep -q '^null_blk ' /proc/modules; then
+		modprobe null_blk nr_devices=0
+		undo unload null_blk
+	fi
 	mkdir "$dir"
-	undo bash -c "echo 0 >$dir/power; rmdir $dir; unload null_blk"
+	undo bash -c "echo 0 >$dir/power; rmdir $dir"
 	shift 2
 	echo "$size" >"$dir/size"
 	for pair; do
