@@ -43,6 +43,8 @@ std::string stall_text(double ms)
 
 std::string progress_line(std::string_view name, const job::Job &job, const job::Meter &meter)
 {
+	if (job.state == job::State::none)
+		return fmt::format("{}: no job", name);
 	std::string line = fmt::format("{}: {} {}, {} of {}", name, job::word(job.state),
 				       percent_text(job.percent()), format_size(job.done_bytes),
 				       format_size(job.total_bytes));

@@ -97,6 +97,14 @@ TEST(Progress, APausedJobHasNoRate)
 	EXPECT_EQ(progress_line("data", job, meter), "data: paused 0.7%, 1.00 MiB of 128.00 MiB");
 }
 
+TEST(Progress, NoJobHasNoProgress)
+{
+	job::Meter meter;
+	job::Job job;
+	job.state = job::State::none;
+	EXPECT_EQ(progress_line("data", job, meter), "data: no job");
+}
+
 TEST(Terminal, CutsALineToItsWidth)
 {
 	EXPECT_EQ(fit("abcdef", 6), "abcdef");
