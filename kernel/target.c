@@ -294,6 +294,13 @@ static void bkc_io_hints(struct dm_target *ti, struct queue_limits *limits)
 {
 	struct bkc_table *t = ti->private;
 
+	/*
+	 * A user of base's smaller sectors goes on with them: what is too
+	 * small for top goes to base alone, and its block is copied again.
+	 */
+	if (t->mode->has_top)
+		limits->logical_block_size =
+			bdev_logical_block_size(t->dev[BKC_BASE]->bdev);
 	bkc_limits_stable_writes(limits);
 	if (t->params.no_discard_passdown)
 		bkc_limits_own_discard(limits, limits->logical_block_size);
