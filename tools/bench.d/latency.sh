@@ -11,6 +11,10 @@ A=/dev/mapper/slow0 B=/dev/mapper/slow1
 
 now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 
+writes() { awk '{ print $5 }' "/sys/class/block/$(basename "$(readlink -f "$1")")/stat"; }
+
+writes_at_least() { (($(writes "$1") >= $2)); }
+
 start_writer() {
 	[[ -b $1 ]]
 	rm -f /run/lat*
@@ -19,7 +23,8 @@ start_writer() {
 		--norandommap --write_lat_log=/run/lat --log_unix_epoch=1 \
 		--output=/run/fio.out >/dev/null 2>&1 &
 	WRITER=$!
-	sleep 3
+	wait_until 60 writes_at_least "$(readlink -f "$1")" $(($(writes "$1") + 400))
+	sleep 1
 }
 
 stop_writer() {
@@ -47,14 +52,15 @@ PY
 
 # move ROW DEVICE COMMAND...: the command returns when the device has moved.
 move() {
-	local name=$1 device=$2 begin end ios p50 p99 max
+	local name=$1 device=$2 begin end result ios p50 p99 max
 	shift 2
 	start_writer "$device"
 	begin=$(now_ms)
 	"$@"
 	end=$(now_ms)
 	stop_writer
-	read -r ios p50 p99 max < <(felt "$begin" "$end")
+	result=$(felt "$begin" "$end")
+	read -r ios p50 p99 max <<<"$result"
 	row latency "$name" seconds "$(printf '%d.%03d' $(((end - begin) / 1000)) $(((end - begin) % 1000)))" \
 		ios "$ios" p50 "$p50" p99 "$p99" max "$max"
 	say "$name: $((end - begin)) ms, p50 $p50 p99 $p99 max $max"
