@@ -7,11 +7,14 @@
 # guards: rate accounting; the in-flight limit; pause stops new copies.
 source "$(dirname "$0")/lib.sh"
 load_module
-mk_brd 2 48
-mk_volume vol /dev/ram0
+mk_brd 2 8
+# 8 MiB of data and 200 MiB of nothing, so that the copy outlasts a slow guest.
+mk_dm base "0 16384 linear /dev/ram0 0" "16384 409600 zero"
+mk_dm top "0 16384 linear /dev/ram1 0" "16384 409600 zero"
+mk_volume vol /dev/mapper/base
 hammer_start /dev/mapper/vol --threads 2 --max 16k --think-us 5000 --range 0:8m
 watch_counts vol
-start_copy vol /dev/ram0 /dev/ram1 1 paused 2 rate_kib 2048
+start_copy vol /dev/mapper/base /dev/mapper/top 1 paused 2 rate_kib 2048
 sleep 0.5
 is "$(st vol copied inflight)" "0 0" "copied while paused from the start"
 
@@ -58,14 +61,14 @@ for i in {1..20}; do
 	le "$(st vol inflight)" 256 "KiB in flight at a limit of 256"
 	phase_is vol synced && break
 done
-wait_phase vol 30 synced
+wait_phase vol 60 synced
 
 # A rate that would take hours, raised: it must not sleep out the old one.
-abort_copy vol /dev/ram0
-start_copy vol /dev/ram0 /dev/ram1 0 2 rate_kib 1
+abort_copy vol /dev/mapper/base
+start_copy vol /dev/mapper/base /dev/mapper/top 0 2 rate_kib 1
 sleep 1
 msg vol set rate_kib 0
-wait_phase vol 20 synced
+wait_phase vol 60 synced
 msg_refused vol "$EINVAL" set rate_kib -1
 msg_refused vol "$EINVAL" set rate_kib 4294967296
 msg_refused vol "$EINVAL" set inflight_kib 63

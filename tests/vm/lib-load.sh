@@ -23,7 +23,7 @@ hammer_start() {
 	HAMMER=$(tool hammer)
 	HAMMER_LOG=$WORK/hammer.$(basename "$device")
 	# Nice: commands and kernel workers come first, or a slow machine gets nowhere.
-	run_bg "$HAMMER_LOG" nice -n 10 "$HAMMER" --seed "$seed" --seconds 600 --stuck 40 --dump-model "$WORK/model" "$@" "$device"
+	run_bg "$HAMMER_LOG" nice -n 10 "$HAMMER" --seed "$seed" --seconds 600 --stuck 60 --dump-model "$WORK/model" "$@" "$device"
 	HAMMER_PID=$BG
 	until grep -q filled "$HAMMER_LOG"; do
 		kill -0 "$HAMMER_PID" 2>/dev/null || fail "hammer ended at once: $(cat "$HAMMER_LOG")"
