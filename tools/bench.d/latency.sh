@@ -70,21 +70,21 @@ by_blkctl() { "$BLKCTL_BIN" copy vol $B --force --pivot >/dev/null; }
 
 by_messages() {
 	switch_to vol "0 $LEN blkcopy mirror $A 0 $B 0 - 128"
-	wait_until 60 phase_is vol synced
+	wait_until 300 phase_is vol synced
 	dmsetup message vol 0 phase pivot
-	wait_until 60 phase_is vol pivoted
+	wait_until 300 phase_is vol pivoted
 	switch_to vol "0 $LEN blkcopy track $B 0 - 0 - 128"
 }
 
 by_dm_mirror() {
-	switch_to vol "0 $LEN mirror core 1 128 2 $A 0 $B 0"
-	wait_until 60 mirror_in_sync vol
+	switch_to vol "0 $LEN mirror core 1 1024 2 $A 0 $B 0"
+	wait_until 300 mirror_in_sync vol
 	switch_to vol "0 $LEN linear $B 0"
 }
 
 by_dm_clone() {
 	switch_to vol "0 $LEN clone /dev/ram2 $B $A 128"
-	wait_until 120 clone_hydrated vol
+	wait_until 300 clone_hydrated vol
 	switch_to vol "0 $LEN linear $B 0"
 }
 
