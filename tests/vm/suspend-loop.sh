@@ -8,13 +8,13 @@
 # behind a copier that sleeps; nothing runs under a suspended device.
 source "$(dirname "$0")/lib.sh"
 load_module
-mk_brd 2 16
+mk_brd 2 8
 mk_delay base /dev/ram0 3 3
 mk_delay top /dev/ram1 0 12
 mk_volume vol /dev/mapper/base
-hammer_start /dev/mapper/vol --threads 8 --max 128k --hot 1m:64k --hot-pct 50
-start_copy vol /dev/mapper/base /dev/mapper/top 0 2 rate_kib 4096
-for i in {1..30}; do
+hammer_start /dev/mapper/vol --threads 4 --max 64k --think-us 2000 --hot 1m:64k --hot-pct 50
+start_copy vol /dev/mapper/base /dev/mapper/top 0 2 rate_kib 512
+for i in {1..20}; do
 	sleep "0.0$((RANDOM % 10))"
 	if ((i % 3)); then dmsetup suspend vol; else dmsetup suspend --noflush vol; fi
 	if ((i % 5 == 0)); then
