@@ -59,6 +59,26 @@ std::optional<Error> why_not_pivot(const Volume &volume)
 }
 
 /*
+ * While it is a mirror the volume keeps the source's sector size. Alone on a target with larger
+ * sectors it takes the target's, and whoever has it open goes on writing in the smaller ones.
+ */
+Result<void> check_sectors(Context &context, const Volume &volume)
+{
+	const auto source = context.probe.describe(volume.devno());
+	const auto target = context.probe.describe(volume.table.top->device);
+
+	if (!source || !target || target->logical_block <= source->logical_block ||
+	    volume.info.open_count == 0)
+		return {};
+	return refusal(Status::failed, "pivot", volume.name(),
+		       "the target has sectors of " + std::to_string(target->logical_block) +
+			       " bytes, and who has the volume open counts on " +
+			       std::to_string(source->logical_block),
+		       "blkctl pivot " + volume.name() + " while it is not open, or blkctl abort " +
+			       volume.name());
+}
+
+/*
  * Asks for the pivot until the kernel is there. The message answers at once; when a leg fails in
  * that instant the phase goes back to copying and the copier repairs it: then we ask again.
  * Asking while one is under way is refused and does no harm.
@@ -127,6 +147,7 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 
 	BLKCTL_CHECK(clear_stale(change, device));
 	if (volume.state() != JobState::pivoted) {
+		BLKCTL_CHECK(check_sectors(context, volume));
 		change.add(
 			{"send to " + label(device) + ": phase pivot, and wait until it is pivoted",
 			 [&context, device, timeout = request.timeout] {

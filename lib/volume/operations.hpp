@@ -88,7 +88,8 @@ struct PivotRequest {
 /*
  * Finishes a copy that is ready on its target: `phase pivot`, waits until the kernel is there,
  * loads a track table on the target, removes the hidden device of a stack.
- * Errors: timed_out (not ready), failed (copy failed), aborted, usage (LV without until_reboot).
+ * Errors: timed_out (not ready), failed (copy failed; a target with larger sectors under a volume
+ * that is open), aborted, usage (LV without until_reboot).
  */
 Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run);
 

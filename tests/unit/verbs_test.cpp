@@ -214,6 +214,16 @@ TEST_F(Verbs, PivotOfAnLvMustBeAskedForTwice)
 	EXPECT_TRUE(pivot(host.context, {.name = "v0", .until_reboot = true}, Run::doit));
 }
 
+TEST_F(Verbs, PivotDoesNotRaiseTheSectorSizeUnderUsers)
+{
+	auto &device = host.add_copy(table::Phase::synced);
+	host.probe.devices[disk_b].logical_block = 4096;
+	device.info.open_count = 1;
+	expect_refusal(pivot(host.context, {.name = "v0"}, Run::doit), Status::failed, "4096");
+	device.info.open_count = 0;
+	EXPECT_TRUE(pivot(host.context, {.name = "v0"}, Run::doit));
+}
+
 TEST_F(Verbs, AbortGoesBackToTheSource)
 {
 	host.add_volume();
