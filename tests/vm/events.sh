@@ -37,7 +37,7 @@ mk_scsi_debug dev_size_mb=8 opts=2 ndelay=200000 medium_error_start=4096 medium_
 sd=$REPLY
 mk_volume vol "$sd"
 waiter
-refused 'Input/output error' dd if=/dev/mapper/vol of=/dev/null bs=512 skip=4096 count=8 iflag=direct
+refused 'Input/output error|No data available' dd if=/dev/mapper/vol of=/dev/null bs=512 skip=4096 count=8 iflag=direct
 woken "a read error of base"
 ge "$(st vol base_errors)" 1 "base errors"
 start_copy vol "$sd" /dev/ram1 0 2 on_base_error stop

@@ -103,7 +103,7 @@ watch_counts() {
 	(
 		trap - ERR EXIT
 		set +e
-		while sleep 0.2; do
+		while sleep 0.7; do
 			line=$(check_counts "$name" 2>/dev/null) || [[ -z $line ]] || echo "$line" >>"$WORK/counts-$name"
 		done
 	) &
