@@ -14,12 +14,15 @@ hammer_start /dev/mapper/vol --threads 4 --max 64k --think-us 5000 --hot 1m:64k 
 watch_counts vol
 start_copy vol /dev/ram0 /dev/mapper/top 0 2 rate_kib 512
 last=0
+plain=$(mirror_line /dev/ram0 /dev/mapper/top 0 2 rate_kib 512)
+short=$(mirror_line /dev/ram0 /dev/mapper/top 0 4 rate_kib 512 run_kib 64)
+zeroes=$(mirror_line /dev/ram0 /dev/mapper/top 1 detect_zeroes 2 rate_kib 512)
 for i in {1..200}; do
 	case $((i % 4)) in
-	0) line=$(mirror_line /dev/ram0 /dev/mapper/top 0 2 rate_kib 512) ;;
+	0) line=$plain ;;
 	1) line=$(dmsetup table vol) ;;
-	2) line=$(mirror_line /dev/ram0 /dev/mapper/top 0 4 rate_kib 512 run_kib 64) ;;
-	3) line=$(mirror_line /dev/ram0 /dev/mapper/top 1 detect_zeroes 2 rate_kib 512) ;;
+	2) line=$short ;;
+	3) line=$zeroes ;;
 	esac
 	reload vol "$line"
 	((i % 20)) || {
