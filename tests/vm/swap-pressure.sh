@@ -14,7 +14,7 @@ mkswap -q /dev/mapper/vol
 swapon /dev/mapper/vol
 undo bash -c "! grep -q . <(swapon --show --noheadings) || swapoff -a"
 start_copy vol /dev/vda /dev/vdb 0 2 rate_kib 30000
-run_bg "$WORK/hog" "$(tool hog)" $((ram + 60)) 12
+run_bg "$WORK/hog" "$(tool hog)" $((ram + 40)) 8
 hog=$BG
 pivot vol 100
 finish_pivot vol /dev/vdb
