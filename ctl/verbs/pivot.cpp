@@ -16,7 +16,7 @@ Status run(const Arguments &args)
 	Waiting waiting = waiting_of(args, wait);
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
-	std::string name = args.at(0);
+	const std::string &name = args.at(0);
 	std::optional<Start> since;
 	if (wait && !args.flag("dry-run")) {
 		check_pivot(context, name, args.flag("until-reboot"));
