@@ -149,9 +149,9 @@ Result<uint32_t> parse_rate_kib(std::string_view text)
 
 static const char *block_fault(uint64_t bytes)
 {
-	if (bytes < BLKCOPY_BLOCK_SECTORS_MIN * 512u)
+	if (bytes < uint64_t(BLKCOPY_BLOCK_SECTORS_MIN) * 512)
 		return "too small: at least 4k";
-	if (bytes > BLKCOPY_BLOCK_SECTORS_MAX * 512u)
+	if (bytes > uint64_t(BLKCOPY_BLOCK_SECTORS_MAX) * 512)
 		return "too large: at most 1M";
 	if ((bytes & (bytes - 1)) != 0)
 		return "not a power of two";
@@ -188,9 +188,9 @@ Result<uint64_t> parse_duration_ms(std::string_view text)
 		else if (number->rest == "ms")
 			factor = 1;
 		else if (number->rest == "m")
-			factor = 60 * 1000;
+			factor = 60'000;
 		else if (number->rest == "h")
-			factor = 3600 * 1000;
+			factor = 3'600'000;
 		if (factor)
 			ms = scaled(*number, factor);
 	}

@@ -150,9 +150,12 @@ Result<Outcome> set(Context &context, const std::string &name, const Settings &s
 		return refusal(Status::usage, "set", name, "nothing to set",
 			       "blkctl set NAME KEY=VALUE");
 	BLKCTL_TRY(const auto volume, find_running(change, name));
+	const auto text = [](const std::string &key, const std::string &value) {
+		return std::string("set ").append(key).append(" ").append(value);
+	};
 	for (const auto &[key, value] : parsed)
-		change.message(volume.info, "set " + key + " " + value,
-			       "set " + key + " " + value_before(volume.table.params, key));
+		change.message(volume.info, text(key, value),
+			       text(key, value_before(volume.table.params, key)));
 	return change.finish(volume.info);
 }
 

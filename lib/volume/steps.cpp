@@ -77,19 +77,16 @@ void Change::load(const dm::Info &device, dm::Table table, bool secret)
  * stays live; but if a target's preresume refuses, the device stays suspended. Then the old table
  * goes back at once: users wait.
  */
-Result<void> Change::do_switch(const dm::Info &device, const std::optional<dm::Table> &before,
-			       const std::optional<DevNo> &target)
+Result<void> Change::do_switch(const dm::Info &device, const std::optional<DevNo> &target)
 {
+	BLKCTL_TRY(const auto live, context_.dm.table(device.devno, dm::Slot::live, true));
 	const auto done = context_.dm.resume(device.devno, {});
 
 	if (!done) {
 		auto error = done.error();
 		const auto now = context_.dm.info(device.devno);
-		if (now && now->suspended && before) {
-			const dm::LoadOptions options{.read_only = device.read_only,
-						      .secure_data = true};
-			const bool back = context_.dm.load(device.devno, *before, options) &&
-					  context_.dm.resume(device.devno, {});
+		if (now && now->suspended) {
+			const bool back = go_back(device, live).has_value();
 			error.why += back ? "; the old table is back"
 					  : "; the device is suspended, see dmsetup resume";
 		}
@@ -103,21 +100,23 @@ Result<void> Change::do_switch(const dm::Info &device, const std::optional<dm::T
 	return {};
 }
 
-void Change::switch_table(const dm::Info &device, std::optional<dm::Table> before,
+Result<void> Change::go_back(const dm::Info &device, const dm::Table &table)
+{
+	BLKCTL_CHECK(context_.dm.load(device.devno, table,
+				      {.read_only = device.read_only, .secure_data = true}));
+	BLKCTL_CHECK(context_.dm.resume(device.devno, {}));
+	return {};
+}
+
+void Change::switch_table(const dm::Info &device, const std::optional<dm::Table> &before,
 			  std::optional<DevNo> target)
 {
 	Step step;
 
 	step.text = "switch " + label(device) + " to the loaded table, in one RESUME";
-	step.apply = [this, device, before, target] { return do_switch(device, before, target); };
+	step.apply = [this, device, target] { return do_switch(device, target); };
 	if (before)
-		step.undo = [this, device, before]() -> Result<void> {
-			BLKCTL_CHECK(context_.dm.load(
-				device.devno, *before,
-				{.read_only = device.read_only, .secure_data = true}));
-			BLKCTL_CHECK(context_.dm.resume(device.devno, {}));
-			return {};
-		};
+		step.undo = [this, device, table = *before] { return go_back(device, table); };
 	add(std::move(step));
 }
 

@@ -34,7 +34,7 @@ class Change
 	void load(const dm::Info &device, dm::Table table, bool secret = false);
 
 	// The switch to the loaded table. With `before`, undone by switching back to it.
-	void switch_table(const dm::Info &device, std::optional<dm::Table> before = {},
+	void switch_table(const dm::Info &device, const std::optional<dm::Table> &before = {},
 			  std::optional<DevNo> target = {});
 
 	void clear(const dm::Info &device);
@@ -51,8 +51,8 @@ class Change
 	Outcome &outcome() { return outcome_; }
 
       private:
-	Result<void> do_switch(const dm::Info &device, const std::optional<dm::Table> &before,
-			       const std::optional<DevNo> &target);
+	Result<void> do_switch(const dm::Info &device, const std::optional<DevNo> &target);
+	Result<void> go_back(const dm::Info &device, const dm::Table &table);
 
 	Context &context_;
 	std::string verb_;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <sstream>
+#include <utility>
 
 namespace blkctl::fake
 {
@@ -217,6 +218,9 @@ Result<dm::ResumeResult> Mapper::resume(DevNo device, const dm::ResumeOptions &)
 			}
 			on_switch(*found);
 		}
+		found->info.suspended = std::exchange(suspend_in_resume, false);
+		if (found->info.suspended)
+			return Error{.what = "resume", .why = "refused by the target"};
 		return {};
 	}));
 	return dm::ResumeResult{std::chrono::milliseconds(5), false};

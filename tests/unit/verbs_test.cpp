@@ -370,6 +370,19 @@ TEST_F(Verbs, AFailedSwitchIsUndone)
 	EXPECT_EQ(host.mapper.at({253, 7}).live, striped);
 }
 
+TEST_F(Verbs, ASwitchThatLeavesTheDeviceSuspendedGoesBackAtOnce)
+{
+	auto &device = host.add_volume();
+	const auto before = live();
+	host.mapper.suspend_in_resume = true;
+	const auto result = copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::doit);
+	ASSERT_FALSE(result);
+	EXPECT_NE(result.error().why.find("the old table is back"), std::string::npos);
+	EXPECT_FALSE(device.info.suspended);
+	EXPECT_EQ(live(), before);
+	EXPECT_TRUE(device.inactive.empty());
+}
+
 TEST_F(Verbs, WithoutTheModuleThePlanLoadsIt)
 {
 	host.mapper.module = false;
