@@ -108,6 +108,7 @@ while IFS= read -r -d '' pair; do
 done <"$VM/set/env"
 start_udev
 arm_watchdog
+: >"$VM/started"
 echo "vm: command starts" >/dev/kmsg
 run_command
 STATUS=$?
