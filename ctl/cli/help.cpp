@@ -32,9 +32,9 @@ std::string two_columns(const std::vector<Row> &rows)
 		std::string text = wrap(row.text, indent);
 		std::string head = "  " + row.name;
 		if (row.name.size() > width)
-			out += head + "\n" + text;
+			out.append(head).append("\n").append(text);
 		else
-			out += head + text.substr(head.size());
+			out.append(head).append(text, head.size());
 	}
 	return out;
 }

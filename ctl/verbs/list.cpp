@@ -24,6 +24,7 @@ Status run(const Arguments &args)
 	for (const std::string &name : args.rest(0))
 		volumes.push_back(take(volume::find(context, name)));
 	std::vector<report::Row> rows;
+	rows.reserve(volumes.size());
 	for (const auto &volume : volumes)
 		rows.push_back(report::make_row(context, volume));
 	print_all(render_report(args, rows));

@@ -28,14 +28,12 @@ const Register entry{Verb{
 	.rank = 6,
 	.summary = "change a copy while it runs",
 	.description =
-		{"Takes one or more of these, and changes all of them or, if one is wrong, "
-		 "none:",
+		{"Takes one or more of these; if one of them is wrong, none is changed:",
 		 "rate=RATE: data copied a second at most, as for copy --rate; none: no limit.",
 		 "mode=dual or mode=background: where writes go; see blkctl-copy(8).",
 		 "inflight=SIZE: data being copied at once at most.",
 		 "run=SIZE: data copied in one piece at most.",
-		 "on-base-error=POLICY and on-top-error=POLICY: report, ignore, stop or enospc; "
-		 "see blkctl-copy(8)."},
+		 "on-base-error=POLICY and on-top-error=POLICY, of: report ignore stop enospc."},
 	.positionals = {volume_positional(),
 			{.name = "KEY=VALUE",
 			 .help = "what to change",

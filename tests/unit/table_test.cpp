@@ -11,6 +11,11 @@ using namespace blkctl::table;
 namespace
 {
 
+constexpr const char *everything =
+	"mirror 8:0 0 8:16 0 - 128 3 no_discard_passdown detect_zeroes paused 14 rate_kib 0 "
+	"inflight_kib 64 run_kib 4 segment_mib 1 copy_mode background on_base_error ignore "
+	"on_top_error enospc";
+
 constexpr const char *tables[] = {
 	"track 8:0 0 - 0 - 128",
 	"track 253:12 2048 - 0 - 8",
@@ -18,9 +23,7 @@ constexpr const char *tables[] = {
 	"mirror 8:0 0 8:16 0 - 128",
 	"mirror 8:0 0 8:16 0 259:1048575 128 1 paused",
 	"mirror 8:0 2048 8:16 4096 - 128 0 2 rate_kib 1024",
-	"mirror 8:0 0 8:16 0 - 128 3 no_discard_passdown detect_zeroes paused 14 rate_kib 0 "
-	"inflight_kib 64 run_kib 4 segment_mib 1 copy_mode background on_base_error ignore "
-	"on_top_error enospc",
+	everything,
 };
 
 constexpr const char *statuses[] = {
