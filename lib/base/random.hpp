@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// Random identifiers. Internal to the library.
 #ifndef BLKCTL_BASE_RANDOM_HPP
 #define BLKCTL_BASE_RANDOM_HPP
 
