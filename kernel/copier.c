@@ -165,9 +165,9 @@ static void synced(struct bkc_state *s)
 }
 
 /* Too many passes brought nothing: pause, and let somebody look. */
-static void stalled(struct bkc_state *s)
+static void stall(struct bkc_state *s)
 {
-	DMERR_LIMIT("copy paused: %u passes copied nothing",
+	DMERR_LIMIT("copy stalled and paused: %u passes copied nothing",
 		    BLKCOPY_RETRY_PASSES);
 	s->fruitless = 0;
 	bkc_policy_pause(s);
@@ -281,7 +281,7 @@ static bool end_of_pass(struct bkc_state *s)
 	}
 	delay = next_pass(s);
 	if (s->fruitless >= BLKCOPY_RETRY_PASSES) {
-		stalled(s);
+		stall(s);
 		return false;
 	}
 	/* Kept apart from the work's own delay, which any kick cuts short. */
