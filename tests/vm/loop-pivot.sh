@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=300
+# vm: slow=1 timeout=300
 # One writer that verifies never stops while its volume is copied fifty times,
 # back and forth, stopped at random points: pivoted (the old leg is overwritten
 # with garbage) or aborted (the new one is).

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=180 alone=1
+# vm: slow=1 timeout=180 alone=1
 # The module loads and unloads a hundred times, every other time with a volume
 # that copied, and may have been pivoted, and leaves no memory behind; while a volume exists
 # it cannot be unloaded.

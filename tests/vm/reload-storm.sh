@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=200
+# vm: slow=1 timeout=200
 # Two hundred reloads of the table under load while it copies: each finds the
 # state it left, so the copy ends, and no write is lost.
 # guards: state kept across tables, not rebuilt; per-bio data of bios mapped by

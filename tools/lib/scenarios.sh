@@ -34,6 +34,14 @@ scenario_header() {
 	[[ -z ${3:-} ]] || echo "$3"
 }
 
+# scenarios_of_speed SLOW: of the names on standard input, all or the quick ones.
+scenarios_of_speed() {
+	local name
+	while IFS= read -r name; do
+		[[ -z $1 && -n $(scenario_header "$name" slow) ]] || echo "$name"
+	done
+}
+
 scenario_wants_kernel() {
 	[[ ,$(scenario_header "$1" kernels "6.1,6.12,debug"), == *,$2,* ]]
 }
