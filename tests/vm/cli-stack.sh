@@ -63,9 +63,11 @@ mk_dm two "0 8192 linear /dev/ram0 128" "8192 9000 linear /dev/ram1 64"
 round two pivot
 remove_dm two
 wipefs -qa /dev/ram0
-echo -n secret | cryptsetup -q luksFormat --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --luks2-metadata-size 16k --luks2-keyslots-size 128k /dev/ram0 -
-echo -n secret | cryptsetup open --key-file - /dev/ram0 crypt
+echo -n secret | cryptsetup -q luksFormat --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --luks2-metadata-size 16k --luks2-keyslots-size 512k /dev/ram0 -
+echo -n secret | cryptsetup open --disable-keyring --key-file - /dev/ram0 crypt
 undo bash -c '! dmsetup info crypt >/dev/null 2>&1 || remove_dm crypt'
+# --disable-keyring: a key that lives in the keyring of a process that has ended
+# cannot be loaded a second time.
 round crypt detach
 remove_dm crypt
 mk_loop 4 && meta=$REPLY
