@@ -1,1 +1,0 @@
-/work/main/kernel/uapi/blkcopy.h
