@@ -204,7 +204,7 @@ struct bkc_bucket {
 	struct bio_list parked;	/* in order of arrival */
 } ____cacheline_aligned_in_smp;
 
-/* Per-bio data of tables with a top. */
+/* Per-bio data; used by tables with a top. */
 struct bkc_io {
 	struct bkc_range range;
 	struct bkc_table *table;

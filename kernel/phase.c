@@ -336,7 +336,8 @@ static void end_pivot(struct bkc_state *s, int r)
 		s->phase = BKC_PHASE_COPYING;
 	}
 	s->pivoting = false;
-	WRITE_ONCE(s->hold, false);
+	/* Pairs with the acquire in __admit(): the route first. */
+	smp_store_release(&s->hold, false);
 	spin_unlock_irq(&s->lock);
 	bkc_range_retry_all(s);
 

@@ -155,10 +155,15 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 	struct bio *before;
 	u64 first, nr;
 
+	/*
+	 * hold before route. Pairs with the release in end_pivot(): a hold that
+	 * is over shows the route it has led to. One that has not begun cannot
+	 * end before this lock is dropped, see bkc_range_quiet().
+	 */
+	if (smp_load_acquire(&s->hold))
+		return BKC_WAIT;
 	if (READ_ONCE(s->route) != BKC_ROUTE_MAP)
 		return BKC_ROUTE_CHANGED;
-	if (READ_ONCE(s->hold))
-		return BKC_WAIT;
 	bio_list_for_each(before, older)
 		if (overlap(&bkc_io_of(before)->range, start, end))
 			return BKC_WAIT;

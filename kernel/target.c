@@ -197,8 +197,13 @@ static void set_limits_of_target(struct dm_target *ti, struct bkc_table *t)
 	 * begins later: so not only while there are two legs.
 	 */
 	bkc_ctr_stable_writes(ti);
+	/*
+	 * The same in every mode, used or not: dm makes its bio slabs by this
+	 * size, and destroys those of the old table inside the switch, with all
+	 * I/O held, unless the new table's are the same. That takes 30 ms.
+	 */
+	ti->per_io_data_size = sizeof(struct bkc_io);
 	if (t->mode->has_top) {
-		ti->per_io_data_size = sizeof(struct bkc_io);
 		ti->accounts_remapped_io = true;
 	} else {
 		bkc_ctr_flush_bypass(ti);
