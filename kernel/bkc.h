@@ -106,6 +106,13 @@ enum bkc_policy {
 	BKC_POLICY_ENOSPC,
 };
 
+/* Who paused or aborted a copy. */
+enum bkc_stopper {
+	BKC_BY_NOBODY,
+	BKC_BY_USER,
+	BKC_BY_POLICY,
+};
+
 /* What a mode does, one row each; see bkc_modes[] in target.c. */
 struct bkc_mode {
 	const char *name;
@@ -207,6 +214,8 @@ struct bkc_bucket {
 /* Per-bio data; used by tables with a top. */
 struct bkc_io {
 	struct bkc_range range;
+	u8 leg;			/* enum bkc_leg it went to, if to one alone */
+	u8 flush_gen;		/* BKC_RANGE_FLUSH_TOP: from bkc_flush_begin() */
 	struct bkc_table *table;
 	atomic_t pending;	/* legs of a dual write still out */
 	blk_status_t status[BKC_LEGS];
@@ -254,8 +263,10 @@ struct bkc_state {
 	enum bkc_phase phase;
 	unsigned int live;	/* tables between resume and presuspend */
 	bool pivoting;
+	bool pivot_out;		/* one gave up, its flush of top is still out */
 	bool erroring;		/* a policy is being applied: no pivot */
 	u32 policy_pauses;	/* how often a policy has paused, ever */
+	enum bkc_stopper stopped_by;
 	bool sealed;
 	const void *left_md;	/* of the table that was live last */
 	/*
@@ -267,7 +278,9 @@ struct bkc_state {
 	u32 top_epoch;		/* a copy begun before a change is void */
 	unsigned long error_flags;	/* bkc_error_flag, for error_work */
 
-	atomic_t top_flushes;	/* the users', in flight */
+	/* Flushes of top in flight, by the value of flush_gen they began in. */
+	atomic_t top_flushes[2];
+	unsigned int flush_gen;	/* 0 or 1; a pivot turns it */
 
 	atomic_t errors[BKC_LEGS];
 	atomic64_t copied;	/* bytes, ever */
@@ -304,7 +317,7 @@ struct bkc_state {
 	DECLARE_BITMAP(retry, BKC_BUCKETS);
 	struct delayed_work copier_work;
 	struct work_struct pivot_work;
-	struct work_struct error_work;
+	struct delayed_work error_work;
 	struct work_struct event_work;
 };
 
@@ -421,16 +434,18 @@ void bkc_leg_error(struct bkc_state *s, enum bkc_leg leg, blk_status_t status,
 		   bool by_copy);
 bool bkc_top_suspect(struct bkc_state *s);
 bool bkc_top_is_suspect(struct bkc_state *s);
+unsigned int bkc_flush_begin(struct bkc_state *s);
+void bkc_flush_end(struct bkc_state *s, unsigned int gen);
 bool bkc_error_counts(blk_status_t status, struct bio *bio);
 int bkc_pivot(struct bkc_state *s);
-int bkc_abort(struct bkc_state *s);
-int bkc_set_paused(struct bkc_state *s, bool paused);
-int bkc_policy_pause(struct bkc_state *s);
+int bkc_abort(struct bkc_state *s, enum bkc_stopper by);
+int bkc_pause(struct bkc_state *s, enum bkc_stopper by);
+int bkc_unpause(struct bkc_state *s);
 void bkc_pivot_work(struct work_struct *work);
 void bkc_error_work(struct work_struct *work);
 void bkc_event_work(struct work_struct *work);
 void bkc_event(struct bkc_state *s);
-void bkc_drop_top(struct bkc_state *s);
+bool bkc_drop_top(struct bkc_state *s);
 bool bkc_phase_copies(enum bkc_phase phase);
 
 /* status.c, message.c */

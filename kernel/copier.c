@@ -122,21 +122,20 @@ u64 bkc_copier_rate_kib(struct bkc_state *s)
  * ---- The end of the copy
  */
 
-static bool set_phase(struct bkc_state *s, enum bkc_phase from,
-		      enum bkc_phase to)
+/* Synced no more. */
+static void unsynced(struct bkc_state *s)
 {
 	bool changed;
 
-	if (READ_ONCE(s->phase) != from)
-		return false;
+	if (READ_ONCE(s->phase) != BKC_PHASE_SYNCED)
+		return;
 	spin_lock_irq(&s->lock);
-	changed = s->phase == from;
+	changed = s->phase == BKC_PHASE_SYNCED;
 	if (changed)
-		s->phase = to;
+		s->phase = BKC_PHASE_COPYING;
 	spin_unlock_irq(&s->lock);
 	if (changed)
 		bkc_event(s);
-	return changed;
 }
 
 /*
@@ -146,6 +145,9 @@ static bool set_phase(struct bkc_state *s, enum bkc_phase from,
  */
 static void synced(struct bkc_state *s)
 {
+	bool changed, pivoting;
+	unsigned int gen;
+	u32 epoch;
 	int r;
 
 	s->cursor = 0;
@@ -155,13 +157,34 @@ static void synced(struct bkc_state *s)
 	if (READ_ONCE(s->phase) == BKC_PHASE_SYNCED)
 		return;
 	bkc_copies_trim(s);
+
+	/* A pivot flushes itself, and kicks us if it fails. */
+	spin_lock_irq(&s->lock);
+	pivoting = s->pivoting;
+	epoch = s->top_epoch;
+	if (!pivoting)
+		gen = bkc_flush_begin(s);
+	spin_unlock_irq(&s->lock);
+	if (pivoting)
+		return;
 	r = blkdev_issue_flush(s->bdev[BKC_TOP]);
-	if (r) {
+	if (r)
 		bkc_top_suspect(s);
+	bkc_flush_end(s, gen);
+	if (r) {
 		bkc_leg_error(s, BKC_TOP, errno_to_blk_status(r), true);
 		return;
 	}
-	set_phase(s, BKC_PHASE_COPYING, BKC_PHASE_SYNCED);
+
+	spin_lock_irq(&s->lock);
+	changed = s->phase == BKC_PHASE_COPYING && epoch == s->top_epoch &&
+		  s->suspected == s->suspected_done &&
+		  !bkc_map_base_only(&s->map);
+	if (changed)
+		s->phase = BKC_PHASE_SYNCED;
+	spin_unlock_irq(&s->lock);
+	if (changed)
+		bkc_event(s);
 }
 
 /* Too many passes brought nothing: pause, and let somebody look. */
@@ -170,7 +193,7 @@ static void stall(struct bkc_state *s)
 	DMERR_LIMIT("copy stalled and paused: %u passes copied nothing",
 		    BLKCOPY_RETRY_PASSES);
 	s->fruitless = 0;
-	bkc_policy_pause(s);
+	bkc_pause(s, BKC_BY_POLICY);
 }
 
 /*
@@ -236,6 +259,8 @@ static unsigned int run_wanted(struct bkc_state *s, u64 rate, u64 room)
 static bool start_one(struct bkc_state *s, u64 rate, u64 room)
 {
 	unsigned int sectors = run_wanted(s, rate, room), nr, left;
+	unsigned int shift = s->map.block_shift;
+	enum bkc_valid valid;
 	struct bkc_copy *copy;
 	u64 block;
 
@@ -243,19 +268,25 @@ static bool start_one(struct bkc_state *s, u64 rate, u64 room)
 	s->cursor = block;
 	if (block == s->map.nr_blocks)
 		return true;
-	set_phase(s, BKC_PHASE_SYNCED, BKC_PHASE_COPYING);
+	unsynced(s);
+	/*
+	 * Up to the end of its region, of the map and of what is base-only now,
+	 * so that the buffer is no larger than the run: many short ones count
+	 * little in flight, and would take all memory.
+	 */
+	left = BKC_REGION_SECTORS -
+	       (((sector_t)block << shift) & (BKC_REGION_SECTORS - 1));
+	nr = min(sectors, left) >> shift;
+	nr = min_t(u64, nr, s->map.nr_blocks - block);
+	nr = bkc_map_run(&s->map, block, nr, &valid);
+	sectors = nr << shift;
 	copy = bkc_copy_get(s, &sectors);
 	if (!copy) {
 		later(s, RETRY_DELAY);
 		return false;
 	}
-	/* Up to the end of its region, and of the map. */
-	left = BKC_REGION_SECTORS -
-	       (((sector_t)block << s->map.block_shift) &
-		(BKC_REGION_SECTORS - 1));
-	nr = min(sectors, left) >> s->map.block_shift;
-	nr = min_t(u64, nr, s->map.nr_blocks - block);
-	nr = bkc_range_begin_copy(s, copy, block, nr, exclusive(s));
+	nr = bkc_range_begin_copy(s, copy, block, sectors >> shift,
+				  exclusive(s));
 	if (!nr) {
 		/* Written just now, or still being copied: the next pass. */
 		bkc_copy_put(copy);
@@ -263,7 +294,7 @@ static bool start_one(struct bkc_state *s, u64 rate, u64 room)
 		return true;
 	}
 	s->cursor += nr;
-	s->tokens -= (u64)nr << (s->map.block_shift + SECTOR_SHIFT);
+	s->tokens -= (u64)nr << (shift + SECTOR_SHIFT);
 	bkc_copy_start(copy);
 	return true;
 }

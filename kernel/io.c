@@ -8,6 +8,7 @@
 static void remap(struct bkc_table *t, struct bio *bio, enum bkc_leg leg,
 		  sector_t offset)
 {
+	bkc_io_of(bio)->leg = leg;
 	bio_set_dev(bio, t->dev[leg]->bdev);
 	bio->bi_iter.bi_sector = t->start[leg] + offset;
 }
@@ -45,7 +46,7 @@ static int map_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 
 	io->range.kind = top ? BKC_RANGE_FLUSH_TOP : BKC_RANGE_ONE_LEG;
 	if (top)
-		atomic_inc(&t->s->top_flushes);
+		io->flush_gen = bkc_flush_begin(t->s);
 	remap(t, bio, top ? BKC_TOP : BKC_BASE, 0);
 	return DM_MAPIO_REMAPPED;
 }
@@ -200,21 +201,21 @@ void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict)
 
 /*
  * An error of a bio that went to one leg alone. Not bi_bdev tells which: what
- * is below may have re-aimed the bio.
+ * is below may have re-aimed the bio. Nor the route: it may have changed.
  */
 static void note_error(struct bkc_table *t, struct bio *bio,
 		       blk_status_t status)
 {
 	if (bkc_error_counts(status, bio))
-		bkc_leg_error(t->s, route_leg(READ_ONCE(t->s->route)), status,
-			      false);
+		bkc_leg_error(t->s, bkc_io_of(bio)->leg, status, false);
 }
 
 /*
  * A flush of top has ended. Its failure is not the user's while base holds
  * everything as well.
  */
-static void flush_top_done(struct bkc_state *s, blk_status_t *error)
+static void flush_top_done(struct bkc_state *s, unsigned int gen,
+			   blk_status_t *error)
 {
 	if (unlikely(*error)) {
 		bool swallow = bkc_top_suspect(s);
@@ -223,9 +224,7 @@ static void flush_top_done(struct bkc_state *s, blk_status_t *error)
 		if (swallow)
 			*error = BLK_STS_OK;
 	}
-	if (atomic_dec_and_test(&s->top_flushes) &&
-	    unlikely(READ_ONCE(s->hold)))
-		wake_up(&s->drain_wait);
+	bkc_flush_end(s, gen);
 }
 
 /* target_type.end_io; any context. */
@@ -252,7 +251,7 @@ int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 			note_error(t, bio, *error);
 		return DM_ENDIO_DONE;
 	case BKC_RANGE_FLUSH_TOP:
-		flush_top_done(t->s, error);
+		flush_top_done(t->s, io->flush_gen, error);
 		return DM_ENDIO_DONE;
 	case BKC_RANGE_DONE:
 		return DM_ENDIO_DONE;

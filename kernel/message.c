@@ -40,6 +40,7 @@ static int refuse(struct bkc_table *t, int r, const char *what)
 static int message_copy(struct bkc_table *t, const char *verb)
 {
 	bool paused;
+	int r;
 
 	if (!strcmp(verb, "start") || !strcmp(verb, "resume"))
 		paused = false;
@@ -47,7 +48,8 @@ static int message_copy(struct bkc_table *t, const char *verb)
 		paused = true;
 	else
 		return refuse(t, -EINVAL, "copy");
-	return refuse(t, bkc_set_paused(t->s, paused), "copy");
+	r = paused ? bkc_pause(t->s, BKC_BY_USER) : bkc_unpause(t->s);
+	return refuse(t, r, "copy");
 }
 
 /* set <param> <value> */
@@ -80,7 +82,7 @@ static int message_phase(struct bkc_table *t, const char *phase)
 	if (!strcmp(phase, "pivot"))
 		return refuse(t, bkc_pivot(t->s), "pivot");
 	if (!strcmp(phase, "abort"))
-		return refuse(t, bkc_abort(t->s), "abort");
+		return refuse(t, bkc_abort(t->s, BKC_BY_USER), "abort");
 	/* "finish" ends modes that merge or stream; there is none here. */
 	return refuse(t, -EINVAL, "phase");
 }

@@ -9,6 +9,7 @@
 #include "bkc.h"
 
 #define PIVOT_HOLD_MAX	(5 * HZ)	/* drain, and again flush */
+#define AGAIN_DELAY	(HZ / 10)
 
 bool bkc_phase_copies(enum bkc_phase phase)
 {
@@ -79,7 +80,7 @@ void bkc_leg_error(struct bkc_state *s, enum bkc_leg leg, blk_status_t status,
 			BKC_ERR_TOP, &s->error_flags);
 	else if (by_copy)
 		set_bit(BKC_ERR_BASE_COPY, &s->error_flags);
-	queue_work(s->copy_wq, &s->error_work);
+	queue_delayed_work(s->copy_wq, &s->error_work, 0);
 }
 
 /*
@@ -106,32 +107,65 @@ bool bkc_top_is_suspect(struct bkc_state *s)
 	return READ_ONCE(s->suspected) != READ_ONCE(s->suspected_done);
 }
 
-/* Every block is base-only again. Process context. */
-void bkc_drop_top(struct bkc_state *s)
+/**
+ * bkc_flush_begin - a flush is about to go to top
+ * @s: state
+ *
+ * Any context. A pivot waits for all that began before its own flush ended: a
+ * device may tell of a loss but once, and to whoever asks first. Returns what
+ * bkc_flush_end() wants, after bkc_top_suspect() if it failed.
+ */
+unsigned int bkc_flush_begin(struct bkc_state *s)
 {
-	bool again;
+	/*
+	 * One that reads the old value late, when the pivot has counted, goes
+	 * to top after the pivot's flush and cannot have taken its answer.
+	 */
+	unsigned int gen = READ_ONCE(s->flush_gen);
+
+	atomic_inc(&s->top_flushes[gen]);
+	return gen;
+}
+
+/* Any context. */
+void bkc_flush_end(struct bkc_state *s, unsigned int gen)
+{
+	if (atomic_dec_and_test(&s->top_flushes[gen]) &&
+	    unlikely(READ_ONCE(s->hold)))
+		wake_up(&s->drain_wait);
+}
+
+/*
+ * Every block is base-only again. Process context. False when another flush of
+ * top has failed meanwhile: to be done again.
+ */
+bool bkc_drop_top(struct bkc_state *s)
+{
+	bool done, told;
 	u32 seen;
 
-	do {
-		spin_lock_irq(&s->lock);
-		seen = s->suspected;
-		WRITE_ONCE(s->top_epoch, s->top_epoch + 1);
-		if (s->phase == BKC_PHASE_SYNCED)
-			s->phase = BKC_PHASE_COPYING;
-		spin_unlock_irq(&s->lock);
-		/*
-		 * A copy that saw the old epoch publishes under its bucket's
-		 * lock: after this it has, and the reset takes it back.
-		 */
-		bkc_range_sync(s);
-		bkc_map_reset(&s->map);
-		spin_lock_irq(&s->lock);
-		again = s->suspected != seen;
-		if (!again)
-			s->suspected_done = seen;
-		spin_unlock_irq(&s->lock);
-	} while (again);
+	spin_lock_irq(&s->lock);
+	seen = s->suspected;
+	WRITE_ONCE(s->top_epoch, s->top_epoch + 1);
+	told = s->phase == BKC_PHASE_SYNCED;
+	if (told)
+		s->phase = BKC_PHASE_COPYING;
+	spin_unlock_irq(&s->lock);
+	/*
+	 * A copy that saw the old epoch publishes under its bucket's lock:
+	 * after this it has, and the reset takes it back.
+	 */
+	bkc_range_sync(s);
+	bkc_map_reset(&s->map);
+	spin_lock_irq(&s->lock);
+	done = s->suspected == seen;
+	if (done)
+		s->suspected_done = seen;
+	spin_unlock_irq(&s->lock);
 	bkc_copier_kick(s);
+	if (told)
+		bkc_event(s);
+	return done;
 }
 
 static void apply_policy(struct bkc_state *s, enum bkc_leg leg, bool nospc)
@@ -145,11 +179,11 @@ static void apply_policy(struct bkc_state *s, enum bkc_leg leg, bool nospc)
 		policy = nospc ? BKC_POLICY_STOP : BKC_POLICY_REPORT;
 	switch (policy) {
 	case BKC_POLICY_REPORT:
-		if (!bkc_abort(s))
+		if (!bkc_abort(s, BKC_BY_POLICY))
 			DMERR_LIMIT("%s failed: copy aborted", name);
 		break;
 	case BKC_POLICY_STOP:
-		if (!bkc_policy_pause(s))
+		if (!bkc_pause(s, BKC_BY_POLICY))
 			DMERR_LIMIT("%s failed%s: copy paused", name,
 				    nospc ? " (no space)" : "");
 		break;
@@ -161,7 +195,8 @@ static void apply_policy(struct bkc_state *s, enum bkc_leg leg, bool nospc)
 
 void bkc_error_work(struct work_struct *work)
 {
-	struct bkc_state *s = container_of(work, struct bkc_state, error_work);
+	struct bkc_state *s = container_of(to_delayed_work(work),
+					   struct bkc_state, error_work);
 	unsigned long flags;
 	bool wait;
 
@@ -179,8 +214,10 @@ void bkc_error_work(struct work_struct *work)
 			apply_policy(s, BKC_BASE, false);
 		if (flags & (BIT(BKC_ERR_TOP) | BIT(BKC_ERR_TOP_NOSPC)))
 			apply_policy(s, BKC_TOP, !(flags & BIT(BKC_ERR_TOP)));
-		if (bkc_top_is_suspect(s))
-			bkc_drop_top(s);
+		/* Fails flush after flush? Not without a pause between. */
+		if (bkc_top_is_suspect(s) && !bkc_drop_top(s))
+			queue_delayed_work(s->copy_wq, &s->error_work,
+					   AGAIN_DELAY);
 	}
 	spin_lock_irq(&s->lock);
 	s->erroring = false;
@@ -192,18 +229,22 @@ void bkc_error_work(struct work_struct *work)
  * ---- Pause, abort, pivot
  */
 
-/* Process context. 0, -EINVAL without a copier, -EALREADY at an end. */
-int bkc_set_paused(struct bkc_state *s, bool paused)
+static int set_paused(struct bkc_state *s, bool paused, enum bkc_stopper by)
 {
 	int r = 0;
 
 	if (!s->mode->has_copier)
 		return -EINVAL;
 	spin_lock_irq(&s->lock);
-	if (bkc_phase_copies(s->phase))
-		s->params.paused = paused;
-	else
+	/* Counted, so that a line loaded before does not undo it. */
+	if (by == BKC_BY_POLICY)
+		s->policy_pauses++;
+	if (!bkc_phase_copies(s->phase))
 		r = -EALREADY;
+	else if (s->params.paused != paused)
+		s->stopped_by = by;
+	if (!r)
+		s->params.paused = paused;
 	spin_unlock_irq(&s->lock);
 	if (!r) {
 		bkc_copier_kick(s);
@@ -212,24 +253,28 @@ int bkc_set_paused(struct bkc_state *s, bool paused)
 	return r;
 }
 
-/* A pause nobody asked for: a line loaded before it does not undo it. */
-int bkc_policy_pause(struct bkc_state *s)
+/* Process context. 0, -EINVAL without a copier, -EALREADY at an end. */
+int bkc_pause(struct bkc_state *s, enum bkc_stopper by)
 {
-	spin_lock_irq(&s->lock);
-	s->policy_pauses++;
-	spin_unlock_irq(&s->lock);
-	return bkc_set_paused(s, true);
+	return set_paused(s, true, by);
+}
+
+/* The same. */
+int bkc_unpause(struct bkc_state *s)
+{
+	return set_paused(s, false, BKC_BY_NOBODY);
 }
 
 /**
  * bkc_abort - keep base, forget top
  * @s: state
+ * @by: who wants it
  *
  * Process context, does not wait: writes go to base alone from here on, those
  * in flight end as they began. Returns 0 (also when aborted before), -EINVAL,
  * -EBUSY while a pivot is under way, -EALREADY after one.
  */
-int bkc_abort(struct bkc_state *s)
+int bkc_abort(struct bkc_state *s, enum bkc_stopper by)
 {
 	int r = 0;
 
@@ -240,10 +285,12 @@ int bkc_abort(struct bkc_state *s)
 		r = -EALREADY;
 	else if (s->pivoting)
 		r = -EBUSY;
-	else
+	else if (s->phase != BKC_PHASE_ABORTED)
+		s->stopped_by = by;
+	if (!r) {
 		s->phase = BKC_PHASE_ABORTED;
-	if (!r)
 		WRITE_ONCE(s->route, BKC_ROUTE_BASE);
+	}
 	spin_unlock_irq(&s->lock);
 	if (r)
 		return r;
@@ -272,7 +319,7 @@ int bkc_pivot(struct bkc_state *s)
 		r = -EALREADY;
 	else if (!s->live)
 		r = -EAGAIN;
-	else if (s->pivoting || s->erroring || s->error_flags ||
+	else if (s->pivoting || s->pivot_out || s->erroring || s->error_flags ||
 		 s->suspected != s->suspected_done ||
 		 bkc_map_base_only(&s->map))
 		r = -EBUSY;
@@ -283,12 +330,6 @@ int bkc_pivot(struct bkc_state *s)
 		queue_work(s->copy_wq, &s->pivot_work);
 	spin_unlock_irq(&s->lock);
 	return r;
-}
-
-/* Nothing that could still fail on top is in flight. */
-static bool drained(struct bkc_state *s)
-{
-	return !atomic_read(&s->top_flushes) && bkc_range_quiet(s);
 }
 
 /*
@@ -302,35 +343,42 @@ static int hold_writes(struct bkc_state *s)
 	 * bkc_range_quiet() takes each, so a write it does not see parks.
 	 */
 	WRITE_ONCE(s->hold, true);
-	if (!wait_event_timeout(s->drain_wait, drained(s), PIVOT_HOLD_MAX))
+	if (!wait_event_timeout(s->drain_wait, bkc_range_quiet(s), PIVOT_HOLD_MAX))
 		return -ETIMEDOUT;
 	return 0;
 }
 
-static void flush_endio(struct bio *bio)
+/*
+ * Waits for the flushes that began before the pivot's own had ended. They are
+ * not held, as nothing they could be for is acknowledged meanwhile.
+ */
+static int drain_flushes(struct bkc_state *s)
 {
-	complete(bio->bi_private);
+	unsigned int gen = s->flush_gen;
+
+	WRITE_ONCE(s->flush_gen, !gen);
+	if (!wait_event_timeout(s->drain_wait,
+				!atomic_read(&s->top_flushes[gen]),
+				PIVOT_HOLD_MAX))
+		return -ETIMEDOUT;
+	return 0;
 }
 
-static int flush_failed(struct bkc_state *s, blk_status_t status)
-{
-	if (status) {
-		bkc_top_suspect(s);
-		bkc_leg_error(s, BKC_TOP, status, true);
-	}
-	return blk_status_to_errno(status);
-}
-
-/* The route becomes top, or everything is as it was; held writes go. */
-static void end_pivot(struct bkc_state *s, int r)
+/*
+ * The route becomes top, or everything is as it was; held writes go. @out: the
+ * pivot's flush is still out.
+ */
+static void end_pivot(struct bkc_state *s, int r, bool out)
 {
 	spin_lock_irq(&s->lock);
+	s->pivot_out = out;
 	/* A dual write or a flush may have failed on top before the hold. */
 	if (!r && (bkc_map_base_only(&s->map) ||
 		   s->suspected != s->suspected_done))
 		r = -EIO;
 	if (!r) {
 		s->phase = BKC_PHASE_PIVOTED;
+		s->stopped_by = BKC_BY_NOBODY;
 		WRITE_ONCE(s->route, BKC_ROUTE_TOP);
 	} else {
 		s->phase = BKC_PHASE_COPYING;
@@ -345,43 +393,89 @@ static void end_pivot(struct bkc_state *s, int r)
 		DMERR_LIMIT("pivot failed (%d): copy goes on", r);
 	bkc_copier_kick(s);
 	/* What failed meanwhile has waited for us; it raises the event too. */
-	queue_work(s->copy_wq, &s->error_work);
+	queue_delayed_work(s->copy_wq, &s->error_work, 0);
+}
+
+static void flush_endio(struct bio *bio)
+{
+	complete(bio->bi_private);
+}
+
+/* On the pivot work's stack, which waits for it in the end. */
+struct flush {
+	struct bio bio;
+	struct completion done;
+	bool out;
+};
+
+/* 0: it has ended, and flush_reap() says how. */
+static int flush_top(struct bkc_state *s, struct flush *flush)
+{
+	init_completion(&flush->done);
+	bio_init(&flush->bio, s->bdev[BKC_TOP], NULL, 0,
+		 REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
+	flush->bio.bi_end_io = flush_endio;
+	flush->bio.bi_private = &flush->done;
+	flush->out = true;
+	submit_bio(&flush->bio);
+	if (!wait_for_completion_io_timeout(&flush->done, PIVOT_HOLD_MAX))
+		return -ETIMEDOUT;
+	return 0;
+}
+
+static int flush_reap(struct bkc_state *s, struct flush *flush)
+{
+	blk_status_t status;
+
+	wait_for_completion_io(&flush->done);
+	flush->out = false;
+	status = flush->bio.bi_status;
+	bio_uninit(&flush->bio);
+	if (status) {
+		bkc_top_suspect(s);
+		bkc_leg_error(s, BKC_TOP, status, true);
+	}
+	return blk_status_to_errno(status);
 }
 
 /*
  *  1. Flush top while writes go on: the flush of step 3 has little to do then.
  *  2. Hold new writes, drain those in flight.
- *  3. Flush top: what was acknowledged is there now.
+ *  3. Flush top: what was acknowledged is there now. Wait for all flushes that
+ *     may have taken the answer that was meant for this one.
  *  4. All blocks in both, top not suspect: the route becomes top.
- * Writes are held for a bounded time, even if top never answers.
+ * Writes are held for a bounded time, even if top never answers; then the pivot
+ * has failed, and only this work waits on. Returns the step's error.
  */
+static int pivot_steps(struct bkc_state *s, struct flush *flush)
+{
+	int r;
+
+	r = flush_top(s, flush) ?: flush_reap(s, flush);
+	if (r)
+		return r;
+	r = hold_writes(s);
+	if (r)
+		return r;
+	r = flush_top(s, flush) ?: flush_reap(s, flush);
+	if (r)
+		return r;
+	return drain_flushes(s);
+}
+
 void bkc_pivot_work(struct work_struct *work)
 {
 	struct bkc_state *s = container_of(work, struct bkc_state, pivot_work);
-	DECLARE_COMPLETION_ONSTACK(done);
-	struct bio flush;
+	struct flush flush = { };
 	int r;
 
-	r = blkdev_issue_flush(s->bdev[BKC_TOP]);
-	if (r)
-		flush_failed(s, errno_to_blk_status(r));
-	else
-		r = hold_writes(s);
-	if (r) {
-		end_pivot(s, r);
+	r = pivot_steps(s, &flush);
+	end_pivot(s, r, flush.out);
+	if (!flush.out)
 		return;
-	}
-	bio_init(&flush, s->bdev[BKC_TOP], NULL, 0,
-		 REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
-	flush.bi_end_io = flush_endio;
-	flush.bi_private = &done;
-	submit_bio(&flush);
-	if (!wait_for_completion_io_timeout(&done, PIVOT_HOLD_MAX)) {
-		end_pivot(s, -ETIMEDOUT);
-		wait_for_completion_io(&done);
-		flush_failed(s, flush.bi_status);
-	} else {
-		end_pivot(s, flush_failed(s, flush.bi_status));
-	}
-	bio_uninit(&flush);
+	/* An abort may come meanwhile, another pivot may not. */
+	flush_reap(s, &flush);
+	spin_lock_irq(&s->lock);
+	s->pivot_out = false;
+	spin_unlock_irq(&s->lock);
 }

@@ -292,6 +292,11 @@ void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
 /* Look at the parked bios of every bucket again: the route or hold changed. */
 void bkc_range_retry_all(struct bkc_state *s)
 {
+	/*
+	 * Pairs with the test_and_clear_bit() of the work: one that takes a bit
+	 * set here also sees the route and the hold that were set before.
+	 */
+	smp_mb();
 	bitmap_fill(s->retry, BKC_BUCKETS);
 	queue_work(s->io_wq, &s->retry_work);
 }

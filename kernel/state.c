@@ -62,7 +62,7 @@ static void state_free(struct bkc_state *s)
 {
 	/* In this order: the former may queue the latter. */
 	cancel_work_sync(&s->pivot_work);
-	cancel_work_sync(&s->error_work);
+	cancel_delayed_work_sync(&s->error_work);
 	cancel_delayed_work_sync(&s->copier_work);
 	cancel_work_sync(&s->retry_work);
 	cancel_work_sync(&s->event_work);
@@ -116,7 +116,7 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 	init_waitqueue_head(&s->copy_wait);
 	INIT_WORK(&s->retry_work, bkc_range_retry_work);
 	INIT_WORK(&s->pivot_work, bkc_pivot_work);
-	INIT_WORK(&s->error_work, bkc_error_work);
+	INIT_DELAYED_WORK(&s->error_work, bkc_error_work);
 	INIT_WORK(&s->event_work, bkc_event_work);
 	INIT_DELAYED_WORK(&s->copier_work, bkc_copier_work);
 	s->rate_at[0] = jiffies;
@@ -270,6 +270,13 @@ void bkc_state_resume(struct bkc_table *t)
 			 s->policy_pauses != t->policy_pauses;
 		s->params = t->params;
 		s->params.paused |= paused;
+		/* Who aborted it stays known. */
+		if (bkc_phase_copies(s->phase)) {
+			if (!s->params.paused)
+				s->stopped_by = BKC_BY_NOBODY;
+			else if (s->stopped_by == BKC_BY_NOBODY)
+				s->stopped_by = BKC_BY_USER;
+		}
 	}
 	s->live++;
 	s->sealed = false;

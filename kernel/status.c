@@ -13,6 +13,12 @@ static const char * const phase_words[] = {
 	[BKC_PHASE_ABORTED] = BLKCOPY_PHASE_ABORTED,
 };
 
+static const char * const stopper_words[] = {
+	[BKC_BY_NOBODY] = BLKCOPY_STOPPED_BY_NOBODY,
+	[BKC_BY_USER] = BLKCOPY_STOPPED_BY_USER,
+	[BKC_BY_POLICY] = BLKCOPY_STOPPED_BY_POLICY,
+};
+
 /*
  * After pivot and abort the map is out of use: every block is where the phase
  * says, and the other leg is stale.
@@ -48,7 +54,7 @@ static u64 nr_segments(const struct bkc_state *s)
  * <mode> <phase> <rw|meta_ro|fail> <base-only> <both> <top-only> <zero>
  * <total> <block sectors> <copied kib> <in-flight kib> <rate kib/s>
  * <segments marked>/<segments> <base errors> <top errors> <meta commits>
- * <meta torn> <#bitmaps>
+ * <meta torn> <#bitmaps> <user|policy|->
  *
  * State in memory marks no segments and makes no commits.
  */
@@ -70,9 +76,10 @@ static void status_info(struct bkc_table *t, char *result, unsigned int maxlen)
 	       (u64)atomic64_read(&s->copied) >> 10,
 	       (u64)atomic64_read(&s->inflight) >> 10,
 	       bkc_copier_rate_kib(s));
-	DMEMIT(" 0/%llu %u %u 0 0 0", nr_segments(s),
+	DMEMIT(" 0/%llu %u %u 0 0 0 %s", nr_segments(s),
 	       (u32)atomic_read(&s->errors[BKC_BASE]),
-	       (u32)atomic_read(&s->errors[BKC_TOP]));
+	       (u32)atomic_read(&s->errors[BKC_TOP]),
+	       stopper_words[READ_ONCE(s->stopped_by)]);
 }
 
 /* The line as it would be loaded now: what "set" and pause changed is in it. */

@@ -203,11 +203,10 @@ static void set_limits_of_target(struct dm_target *ti, struct bkc_table *t)
 	 * I/O held, unless the new table's are the same. That takes 30 ms.
 	 */
 	ti->per_io_data_size = sizeof(struct bkc_io);
-	if (t->mode->has_top) {
+	if (t->mode->has_top)
 		ti->accounts_remapped_io = true;
-	} else {
+	else
 		bkc_ctr_flush_bypass(ti);
-	}
 }
 
 static void table_free(struct bkc_table *t)

@@ -12,7 +12,8 @@
  *   <mode> <phase> <rw|meta_ro|fail> <base-only> <both> <top-only> <zero>
  *     <total> <block sectors> <copied kib> <in-flight kib> <rate kib/s>
  *     <segments marked>/<segments> <base errors> <top errors>
- *     <meta commits> <meta torn> <#bitmaps>
+ *     <meta commits> <meta torn> <#bitmaps> <user|policy|->
+ *   The last word: who paused or aborted the copy; "-" while it is neither.
  *
  * A paused copy shows the feature word "paused" in its table line, whoever
  * paused it: a message, the table, or an error policy.
@@ -38,6 +39,11 @@
 #define BLKCOPY_HEALTH_RW "rw"
 #define BLKCOPY_HEALTH_META_RO "meta_ro"
 #define BLKCOPY_HEALTH_FAIL "fail"
+
+/* Who stopped a copy. */
+#define BLKCOPY_STOPPED_BY_NOBODY "-"
+#define BLKCOPY_STOPPED_BY_USER "user"
+#define BLKCOPY_STOPPED_BY_POLICY "policy"
 
 /* Feature words of the table line, in the order STATUSTYPE_TABLE prints. */
 #define BLKCOPY_FEATURE_NO_DISCARD_PASSDOWN "no_discard_passdown"
@@ -87,7 +93,7 @@
 #define BLKCOPY_RATE_KIB_MAX 4294967295u
 #define BLKCOPY_INFLIGHT_KIB_MIN 64
 #define BLKCOPY_INFLIGHT_KIB_MAX 65536
-#define BLKCOPY_INFLIGHT_KIB_DEFAULT 4096
+#define BLKCOPY_INFLIGHT_KIB_DEFAULT 2048
 #define BLKCOPY_RUN_KIB_MIN 4
 #define BLKCOPY_RUN_KIB_MAX 1024
 #define BLKCOPY_RUN_KIB_DEFAULT 512
