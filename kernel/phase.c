@@ -398,7 +398,8 @@ static void end_pivot(struct bkc_state *s, int r, bool out)
 
 static void flush_endio(struct bio *bio)
 {
-	complete(bio->bi_private);
+	/* flush_top() waits, and flush_reap(). */
+	complete_all(bio->bi_private);
 }
 
 /* On the pivot work's stack, which waits for it in the end. */

@@ -27,13 +27,30 @@ left_behind() {
 	! unload_modules
 }
 
+# Who waits for what, shortly before a scenario's time is up.
+watch() { # SECONDS
+	sleep "$1"
+	echo "--- nearly out of time; what it is at: ---"
+	ps axo pid,stat,wchan:24,etimes,args | awk '!/\[.*\]$/ || $2 ~ /D/'
+	timeout 2 dmsetup table
+	timeout 2 dmsetup status --noflush
+	echo w >/proc/sysrq-trigger
+}
+
 for name in "$@"; do
 	export RESULTS=$all/$name
 	mkdir -p "$RESULTS"
 	echo "vm: scenario $name starts" >/dev/kmsg
 	start=$SECONDS
-	timeout -k 10 "$(cat "$all/$name.timeout")" "$scenarios/$name.sh" >"$RESULTS/output" 2>&1 </dev/null
+	limit=$(cat "$all/$name.timeout")
+	watch $((limit - 5)) >"$RESULTS/nearly-out-of-time" 2>&1 &
+	watcher=$!
+	timeout -k 10 "$limit" "$scenarios/$name.sh" >"$RESULTS/output" 2>&1 </dev/null
 	status=$?
+	pkill -P $watcher
+	kill $watcher 2>/dev/null
+	cat "$RESULTS/nearly-out-of-time" >>"$RESULTS/output"
+	rm "$RESULTS/nearly-out-of-time"
 	echo $((SECONDS - start)) >"$RESULTS/seconds"
 	# A scenario that was killed may have left what cannot be seen from here.
 	disorder=

@@ -135,7 +135,7 @@ judge() {
 		return
 	fi
 	echo "FAIL $name ($kernel) $seconds: $line"
-	tail -n 25 "$dir/output" | sed 's/^/     /'
+	tail -n 40 "$dir/output" | sed 's/^/     /'
 	head -n 15 "$dir/faults" | sed 's/^/     log: /'
 	echo "     see ${dir#"$BLKCTL_TREE/"}"
 }
