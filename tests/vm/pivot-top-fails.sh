@@ -48,10 +48,11 @@ done
 
 # Writes in flight fail, slowly, while the pivot waits for them.
 begin ignore
-writes_fail 200
-sleep 0.02
-for i in {1..20}; do msg vol phase pivot 2>/dev/null && break; done
-sleep 0.6
+writes_fail 3000
+sleep 0.1
+msg vol phase pivot
+until_true 20 "a failed write of top counted" bash -c '[[ $(dmsetup status --noflush vol | cut -d" " -f18) -ge 1 ]]'
+sleep 1
 has "$(st vol phase)" 'copying|synced' "the phase after a pivot over failing writes"
 finish
 

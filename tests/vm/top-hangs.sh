@@ -16,27 +16,27 @@ mk_dm top "0 $n delay $top 0 0"
 mk_volume vol "$base"
 start_copy vol "$base" /dev/mapper/top
 wait_phase vol 20 synced
-swap_dm top "0 $n delay $top 0 0 $top 0 0 $top 0 25000"
+swap_dm top "0 $n delay $top 0 0 $top 0 0 $top 0 60000"
 began=$SECONDS
 msg vol phase pivot
 msg_refused vol "$EBUSY" phase abort
-until_true 12 "the pivot to give up and the abort to be taken" eval 'msg vol phase abort 2>/dev/null'
+until_true 20 "the pivot to give up and the abort to be taken" eval 'msg vol phase abort 2>/dev/null'
 note "aborted $((SECONDS - began)) s after the pivot was asked for"
-le $((SECONDS - began)) 12 "seconds until a pivot whose top is silent could be aborted"
+le $((SECONDS - began)) 20 "seconds until a pivot whose top is silent could be aborted"
 msg_refused vol "$EALREADY" phase pivot
 is "$(st vol phase)" aborted "the phase"
 a=$(now_ms)
 dd if=/dev/urandom of=/dev/mapper/vol bs=64k count=8 oflag=direct conv=notrunc,fsync status=none
-le $(($(now_ms) - a)) 3000 "ms of writes and a flush, with top silent"
+le $(($(now_ms) - a)) 10000 "ms of writes and a flush, with top silent"
 swap_dm top "0 $n delay $top 0 0"
 reload vol "0 $n blkcopy track $base 0 - 0 - 128"
 
 # It gave up, top is well again: the next pivot succeeds.
 start_copy vol "$base" /dev/mapper/top
 wait_phase vol 20 synced
-swap_dm top "0 $n delay $top 0 0 $top 0 0 $top 0 8000"
+swap_dm top "0 $n delay $top 0 0 $top 0 0 $top 0 20000"
 msg vol phase pivot
-sleep 5.5
+sleep 7
 msg_refused vol "$EBUSY" phase pivot
 swap_dm top "0 $n delay $top 0 0"
 pivot vol
