@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // copy: starting one.
 #include "volume/steps.hpp"
+#include "volume/use.hpp"
 #include <algorithm>
 
 namespace blkctl::volume
@@ -44,22 +45,16 @@ Result<void> check_size(const Volume &volume, const udev::BlockDevice &target)
 	return {};
 }
 
-// What a former copy of this volume holds is no use by somebody else.
-bool is_our_own(const udev::Use &use, const Volume &volume)
-{
-	return use.kind == udev::Use::Kind::held && use.holder == volume.devno();
-}
-
+// What this volume itself holds, of a former copy or of the one being made, is no use by somebody
+// else.
 Result<void> check_free(Context &context, const Volume &volume, const udev::BlockDevice &target)
 {
-	BLKCTL_TRY(const auto uses, context.probe.uses(target.devno));
+	BLKCTL_TRY(const auto use, foreign_use(context, target.devno, volume.devno()));
 
-	for (const auto &use : uses)
-		if (!is_our_own(use, volume))
-			return refusal(
-				Status::busy, verb, volume.name(),
-				"the target cannot be used: " +
-					udev::describe(use, device_path(context, use.device)));
+	if (use)
+		return refusal(Status::busy, verb, volume.name(),
+			       "the target cannot be used: " +
+				       udev::describe(*use, device_path(context, use->device)));
 	return {};
 }
 
@@ -77,6 +72,24 @@ Result<void> check_empty(Context &context, const Volume &volume, const udev::Blo
 	return refusal(Status::busy, verb, volume.name(),
 		       "the target " + target.path + " carries a signature: " + what,
 		       "wipefs " + target.path + " to look, or give --force to overwrite it");
+}
+
+/*
+ * Once the table is loaded the volume holds the target, and so does whoever else took it since it
+ * was looked at: device-mapper tables may share a device. Of two that want the same one, the
+ * later to load sees the other and gives way.
+ */
+void add_second_look(Change &change, const Volume &volume, const udev::BlockDevice &target,
+		     const CopyRequest &request)
+{
+	auto &context = change.context();
+
+	change.add({"make sure that " + target.path + " is still free",
+		    [&context, volume, target, request]() -> Result<void> {
+			    BLKCTL_CHECK(check_free(context, volume, target));
+			    return check_empty(context, volume, target, request);
+		    },
+		    {}});
 }
 
 // The very copy that was asked for, under way or done.
@@ -153,6 +166,7 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 		change.switch_table(volume.info);
 	}
 	change.load(volume.info, mirror_table(volume, devno, request));
+	add_second_look(change, volume, target, request);
 	change.switch_table(volume.info, {}, devno);
 	return change.finish(volume.info);
 }

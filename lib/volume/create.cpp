@@ -4,6 +4,7 @@
 #include "base/size.hpp"
 #include "volume/cache.hpp"
 #include "volume/steps.hpp"
+#include "volume/use.hpp"
 #include "volume/uuid.hpp"
 
 namespace blkctl::volume
@@ -12,21 +13,12 @@ namespace blkctl::volume
 namespace
 {
 
+constexpr const char *verb = "create";
+
 // What a killed create left under this name: a device of ours without a live table.
 bool is_half_made(const dm::Info &info)
 {
 	return is_volume_uuid(info.uuid) && !info.live_table;
-}
-
-// The use that forbids a volume over a device; our own half-made one is none.
-std::optional<udev::Use> forbidding_use(const std::vector<udev::Use> &uses,
-					const std::optional<dm::Info> &half_made)
-{
-	for (const auto &use : uses)
-		if (use.kind != udev::Use::Kind::held || !half_made ||
-		    use.holder != half_made->devno)
-			return use;
-	return std::nullopt;
 }
 
 // The same volume, made before.
@@ -36,6 +28,17 @@ bool is_same(Context &context, const dm::Info &info, DevNo device, uint32_t bloc
 	return volume && volume->kind == Kind::created &&
 	       volume->table.base == table::Leg{device, 0} &&
 	       volume->table.block_sectors == block_sectors;
+}
+
+Result<void> check_free(Context &context, const std::string &name, DevNo device,
+			const std::optional<DevNo> &own)
+{
+	BLKCTL_TRY(const auto use, foreign_use(context, device, own));
+
+	if (use)
+		return refusal(Status::busy, verb, name,
+			       udev::describe(*use, device_path(context, use->device)));
+	return {};
 }
 
 Result<std::optional<dm::Info>> find_by_name(Context &context, const std::string &name)
@@ -65,7 +68,7 @@ void add_creation(Change &change, const std::string &name, const std::string &uu
 		    }});
 }
 
-void add_first_table(Change &change, const std::shared_ptr<dm::Info> &device,
+void add_first_table(Change &change, const std::shared_ptr<dm::Info> &device, DevNo lower,
 		     const dm::Table &table)
 {
 	auto &context = change.context();
@@ -77,6 +80,12 @@ void add_first_table(Change &change, const std::shared_ptr<dm::Info> &device,
 						   {.read_only = device->read_only});
 		    },
 		    [&context, device] { return context.dm.clear(device->devno); }});
+	// From here the device below is held; who else took it meanwhile holds it too.
+	change.add({"make sure that " + device_path(context, lower) + " is still free",
+		    [&context, device, lower] {
+			    return check_free(context, device->name, lower, device->devno);
+		    },
+		    {}});
 	change.add({"bring up " + device->name,
 		    [&context, &outcome, device]() -> Result<void> {
 			    BLKCTL_TRY(const auto done, context.dm.resume(device->devno, {}));
@@ -93,7 +102,6 @@ void add_first_table(Change &change, const std::shared_ptr<dm::Info> &device,
 
 Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 {
-	const std::string verb = "create";
 	Change change(context, verb, run);
 
 	if (!is_good_name(request.name))
@@ -116,10 +124,9 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 			       "there is a device of this name already",
 			       "blkctl show " + request.name);
 	}
-	BLKCTL_TRY(const auto uses, context.probe.uses(devno));
-	if (const auto use = forbidding_use(uses, existing))
-		return refusal(Status::busy, verb, request.name,
-			       udev::describe(*use, device_path(context, use->device)));
+	// Our own half-made one may hold it.
+	BLKCTL_CHECK(check_free(context, request.name, devno,
+				existing ? std::optional(existing->devno) : std::nullopt));
 
 	table::Blkcopy track;
 	track.base = {devno, 0};
@@ -133,7 +140,7 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 		BLKCTL_TRY(const auto hex, random_hex());
 		add_creation(change, request.name, volume_uuid(hex), device);
 	}
-	add_first_table(change, device, blkcopy_table(block.sectors, track));
+	add_first_table(change, device, devno, blkcopy_table(block.sectors, track));
 	BLKCTL_TRY(auto outcome, change.finish(*device));
 	outcome.device = device->devno;
 	return outcome;
@@ -141,7 +148,7 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 
 Result<Outcome> remove(Context &context, const std::string &name, Run run)
 {
-	const std::string verb = "remove";
+	constexpr const char *verb = "remove";
 	Change change(context, verb, run);
 
 	BLKCTL_TRY(const auto found, find_device(context, name));

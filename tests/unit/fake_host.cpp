@@ -197,6 +197,7 @@ Result<void> Mapper::load(DevNo device, const dm::Table &table, const dm::LoadOp
 			target = {};
 		found->inactive = table;
 		found->inactive_read_only = options.read_only;
+		on_load();
 		return {};
 	});
 }

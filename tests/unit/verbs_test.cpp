@@ -82,7 +82,7 @@ TEST_F(Verbs, ADryRunChangesNothing)
 {
 	const auto plan = create(host.context, {.name = "v0", .device = "/dev/sda"}, Run::dry);
 	ASSERT_TRUE(plan);
-	EXPECT_EQ(plan->steps.size(), 3u);
+	EXPECT_EQ(plan->steps.size(), 4u);
 	host.add_volume();
 	const auto copied = copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::dry);
 	ASSERT_TRUE(copied);

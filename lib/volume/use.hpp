@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Whether a device may be taken. Internal to the library.
+#ifndef BLKCTL_VOLUME_USE_HPP
+#define BLKCTL_VOLUME_USE_HPP
+
+#include "base/error.hpp"
+#include "udev/probe.hpp"
+#include "volume/context.hpp"
+#include <optional>
+
+namespace blkctl::volume
+{
+
+// The use that forbids to take a device; that the dm device `own` holds it is none.
+Result<std::optional<udev::Use>> foreign_use(Context &context, DevNo device,
+					     const std::optional<DevNo> &own);
+
+} // namespace blkctl::volume
+
+#endif

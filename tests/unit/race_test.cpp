@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What others do to the same devices while a verb is at work.
+#include "fake_host.hpp"
+#include "volume/operations.hpp"
+#include "volume/volume.hpp"
+#include <gtest/gtest.h>
+#include <utility>
+
+using namespace blkctl;
+using namespace blkctl::volume;
+using fake::disk_a, fake::disk_b, fake::disk_sectors, fake::disk_small, fake::volume_number;
+
+namespace
+{
+
+class Race : public testing::Test
+{
+      protected:
+	std::string live() { return host.mapper.at(volume_number).live[0].str(); }
+
+	void expect_refusal(const Result<Outcome> &result, Status status, const std::string &word)
+	{
+		ASSERT_FALSE(result);
+		EXPECT_EQ(result.error().status, status) << result.error().message();
+		EXPECT_NE(result.error().message().find(word), std::string::npos)
+			<< result.error().message();
+	}
+
+	// Does it once, the next time a table is loaded.
+	void when_loaded(const std::function<void()> &act)
+	{
+		host.mapper.on_load = [act, done = false]() mutable {
+			if (!std::exchange(done, true))
+				act();
+		};
+	}
+
+	Result<Outcome> copy_to_b(bool force = false)
+	{
+		return copy(host.context, {.name = "v0", .target = "/dev/sdb", .force = force},
+			    Run::doit);
+	}
+
+	// Another volume whose copy to b has got just as far.
+	void add_rival()
+	{
+		host.mapper.add("rival", "", {253, 9}, {{0, 8, "blkcopy", "track 8:32 0 - 0 - 8"}})
+			.inactive = {{0, 8, "blkcopy", "mirror 8:32 0 8:16 0 - 8"}};
+	}
+
+	fake::Host host;
+	const std::string on_a = "0 131072 blkcopy track 8:0 0 - 0 - 128";
+};
+
+} // namespace
+
+TEST_F(Race, TwoCopiesDoNotTakeOneTarget)
+{
+	auto &device = host.add_volume();
+	when_loaded([this] { add_rival(); });
+	expect_refusal(copy_to_b(true), Status::busy, "held by /dev/mapper/rival");
+	EXPECT_EQ(live(), on_a);
+	EXPECT_TRUE(device.inactive.empty());
+}
+
+TEST_F(Race, ATargetThatWasFormattedMeanwhileIsLeftAlone)
+{
+	auto &device = host.add_volume();
+	when_loaded([this] { host.probe.signatures[disk_b] = {"ext4", "filesystem"}; });
+	expect_refusal(copy_to_b(), Status::busy, "ext4");
+	EXPECT_EQ(live(), on_a);
+	EXPECT_TRUE(device.inactive.empty());
+}
+
+TEST_F(Race, CreateGivesWayToo)
+{
+	when_loaded([this] { add_rival(); });
+	expect_refusal(create(host.context, {.name = "v0", .device = "/dev/sdb"}, Run::doit),
+		       Status::busy, "held by /dev/mapper/rival");
+	EXPECT_FALSE(host.mapper.named("v0"));
+}
