@@ -9,14 +9,15 @@
 namespace blkctl::cli
 {
 
-void pivot_now(volume::Context &context, const Arguments &args, const std::string &name,
+void pivot_now(volume::Context &context, const Arguments &args, const volume::CopyId &copy,
 	       std::optional<Start> since)
 {
 	volume::PivotRequest request;
-	request.name = name;
+	// By number: the name may have changed since.
+	request.name = copy.device.str();
 	request.until_reboot = args.flag("until-reboot");
-	auto before = take(volume::find(context, name));
-	std::string source = volume::device_path(context, before.table.base.device);
+	request.only = copy;
+	std::string source = volume::device_path(context, copy.base.device);
 
 	auto outcome = take(volume::pivot(context, request, run_of(args)));
 	auto after = take(volume::find(context, outcome.device));
@@ -36,11 +37,11 @@ void pivot_now(volume::Context &context, const Arguments &args, const std::strin
 	report_outcome_as("pivot", args, outcome, said);
 }
 
-void check_pivot(volume::Context &context, const std::string &name, bool until_reboot)
+volume::CopyId check_pivot(volume::Context &context, const std::string &name, bool until_reboot)
 {
 	auto volume = take(volume::find(context, name));
 	if (!volume.lvm || until_reboot)
-		return;
+		return volume::copy_id(volume);
 	Error error;
 	error.status = Status::usage;
 	error.device = volume.name();

@@ -4,7 +4,7 @@
 #define BLKCTL_CLI_PIVOTING_HPP
 
 #include "cli/arguments.hpp"
-#include "volume/context.hpp"
+#include "volume/volume.hpp"
 #include <chrono>
 #include <optional>
 #include <string>
@@ -14,12 +14,14 @@ namespace blkctl::cli
 
 using Start = std::chrono::steady_clock::time_point;
 
-// Pivots, and prints the line a copy ends with; with `since`, also how long it all took.
-void pivot_now(volume::Context &context, const Arguments &args, const std::string &name,
+// Pivots this copy and no other, and prints the line a copy ends with; with `since`, also how long
+// it all took.
+void pivot_now(volume::Context &context, const Arguments &args, const volume::CopyId &copy,
 	       std::optional<Start> since);
 
-// Refuses what a pivot would refuse in the end anyway, before hours of copying.
-void check_pivot(volume::Context &context, const std::string &name, bool until_reboot);
+// The volume's copy as it is now. Refuses what a pivot would refuse in the end anyway, before
+// hours of copying.
+volume::CopyId check_pivot(volume::Context &context, const std::string &name, bool until_reboot);
 
 } // namespace blkctl::cli
 

@@ -108,7 +108,7 @@ Waiting waiting_of(const Arguments &args, bool must)
 	return waiting;
 }
 
-job::Job wait_for(volume::Context &context, const std::string &name, Until until,
+job::Job wait_for(volume::Context &context, const volume::CopyId &copy, Until until,
 		  const Waiting &waiting, const std::string &come_back, const Progress &also)
 {
 	Screen screen(waiting);
@@ -124,8 +124,8 @@ job::Job wait_for(volume::Context &context, const std::string &name, Until until
 	};
 	options.cancelled = [&] { return interrupt.came(); };
 
-	auto result = until == Until::ready ? job::wait_ready(context, name, options)
-					    : job::wait_gone(context, name, options);
+	auto result = until == Until::ready ? job::wait_ready(context, copy, options)
+					    : job::wait_gone(context, copy, options);
 	screen.clear();
 	if (!result) {
 		Error error = result.error();
@@ -135,7 +135,7 @@ job::Job wait_for(volume::Context &context, const std::string &name, Until until
 		refuse(std::move(error));
 	}
 	if (result->cancelled)
-		refuse(left_error(name, come_back));
+		refuse(left_error(copy.name, come_back));
 	return result->job;
 }
 

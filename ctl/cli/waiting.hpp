@@ -40,7 +40,7 @@ using Progress = std::function<void(const volume::Volume &, const job::Job &, co
  * error (aborted, failed, timed out, ...), and with timed_out after Ctrl-C; `come_back` is the
  * command that takes the wait up again. `also` is called with every progress, after it is shown.
  */
-job::Job wait_for(volume::Context &context, const std::string &name, Until until,
+job::Job wait_for(volume::Context &context, const volume::CopyId &copy, Until until,
 		  const Waiting &waiting, const std::string &come_back,
 		  const Progress &also = nullptr);
 

@@ -166,18 +166,20 @@ Status run(const Arguments &args)
 		return dry_run(args, std::move(outcome));
 
 	const std::string name = outcome.name;
-	auto volume = take(volume::find(context, outcome.device));
-	bool over = outcome.already && job::job_of(volume).state == job::State::none;
+	const bool over = !outcome.copy;
 	if (outcome.already && !over)
 		apply_to_running(context, name, request.params);
 	report_start(args, outcome, over, waiting);
 	if (over || !waiting.wait)
 		return Status::ok;
 
-	wait_for(context, name, Until::ready, waiting, come_back(args, name),
-		 downtime ? catch_up(context, *downtime) : nullptr);
+	auto job = wait_for(context, *outcome.copy, Until::ready, waiting, come_back(args, name),
+			    downtime ? catch_up(context, *downtime) : nullptr);
 	if (args.flag("pivot")) {
-		pivot_now(context, args, name, since);
+		pivot_now(context, args, *outcome.copy, since);
+	} else if (!waiting.json && job.state == job::State::none) {
+		say(fmt::format("{}: somebody else has pivoted the copy: it is on {} now", name,
+				request.target));
 	} else if (!waiting.json) {
 		auto took = std::chrono::steady_clock::now() - since;
 		say(fmt::format("{}: ready after {}, every block is on {} too; next: blkctl pivot "

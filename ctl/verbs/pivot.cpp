@@ -18,12 +18,13 @@ Status run(const Arguments &args)
 	auto &context = host.context();
 	const std::string &name = args.at(0);
 	std::optional<Start> since;
+	auto copy = volume::copy_id(take(volume::find(context, name)));
 	if (wait && !args.flag("dry-run")) {
 		check_pivot(context, name, args.flag("until-reboot"));
 		since = std::chrono::steady_clock::now();
-		wait_for(context, name, Until::ready, waiting, "blkctl pivot " + name + " --wait");
+		wait_for(context, copy, Until::ready, waiting, "blkctl pivot " + name + " --wait");
 	}
-	pivot_now(context, args, name, since);
+	pivot_now(context, args, copy, since);
 	return Status::ok;
 }
 

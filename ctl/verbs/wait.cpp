@@ -37,8 +37,8 @@ Status run(const Arguments &args)
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	const std::string &name = args.at(0);
-	if (pivot)
-		check_pivot(context, name, args.flag("until-reboot"));
+	auto copy = pivot ? check_pivot(context, name, args.flag("until-reboot"))
+			  : volume::copy_id(take(volume::find(context, name)));
 
 	std::string again = "blkctl wait " + name;
 	if (pivot)
@@ -48,9 +48,9 @@ Status run(const Arguments &args)
 	if (gone)
 		again += " --for end";
 	Start since = std::chrono::steady_clock::now();
-	auto job = wait_for(context, name, gone ? Until::gone : Until::ready, waiting, again);
+	auto job = wait_for(context, copy, gone ? Until::gone : Until::ready, waiting, again);
 	if (pivot && job.state != job::State::none)
-		pivot_now(context, args, name, since);
+		pivot_now(context, args, copy, since);
 	else if (!waiting.json)
 		say_ready(name, job);
 	return Status::ok;

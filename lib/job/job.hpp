@@ -82,15 +82,21 @@ struct WaitResult {
 };
 
 /*
- * Waits until the job is ready (or further), driven by dm events; paused keeps waiting. Returns the
- * job in state ready, pivoted or none (somebody else finished it).
+ * Waits until a copy is ready (or further), driven by dm events; paused keeps waiting. Returns its
+ * job in state ready, pivoted or none (somebody else finished it). By name: the copy that the
+ * volume has now.
  * Errors: aborted, failed, needs_attention, timed_out; not_found (the volume is gone, or had no
- * job to begin with); failed with words on it if another tool replaced the table.
+ * job to begin with); failed with words on it if another tool replaced the table, or another copy
+ * took the place of this one.
  */
+Result<WaitResult> wait_ready(volume::Context &context, const volume::CopyId &copy,
+			      const WaitOptions &options);
 Result<WaitResult> wait_ready(volume::Context &context, const std::string &name,
 			      const WaitOptions &options);
 
-// The same, until the volume has no job any more.
+// The same, until the volume has this copy no more.
+Result<WaitResult> wait_gone(volume::Context &context, const volume::CopyId &copy,
+			     const WaitOptions &options);
 Result<WaitResult> wait_gone(volume::Context &context, const std::string &name,
 			     const WaitOptions &options);
 

@@ -39,26 +39,58 @@ Error job_error(const volume::Volume &volume, const Job &job)
 	return error;
 }
 
-// The volume at this look; what became of it if it is one no more.
-Result<volume::Volume> look(volume::Context &context, const volume::Volume &known)
+Error no_copy(const volume::CopyId &id)
 {
-	auto volume = volume::find(context, known.devno());
+	return {.status = Status::not_found,
+		.what = "copy",
+		.device = id.name,
+		.why = "it has no copy"};
+}
 
-	if (volume && volume->info.uuid == known.info.uuid)
+// The volume at this look; what became of it if it is one no more.
+Result<volume::Volume> look(volume::Context &context, const volume::CopyId &id)
+{
+	auto volume = volume::find(context, id.device);
+
+	if (volume && volume->info.uuid == id.uuid)
 		return volume;
 	if (!volume && volume.error().status != Status::not_found)
 		return volume.error();
 
-	const auto info = context.dm.info(known.devno());
-	if (info && info->uuid == known.info.uuid)
+	const auto info = context.dm.info(id.device);
+	if (info && info->uuid == id.uuid)
 		return Error{.what = "copy",
 			     .device = info->name,
 			     .why = "another tool has replaced the volume's table",
 			     .next = "dmsetup table " + info->name};
 	return Error{.status = Status::not_found,
 		     .what = "copy",
-		     .device = known.name(),
+		     .device = id.name,
 		     .why = "the volume is gone"};
+}
+
+// The copy's job at this look: of a volume that is on its target by now, none.
+Result<Job> look_at_job(const volume::CopyId &id, const volume::Volume &volume)
+{
+	auto job = job_of(volume);
+	Error error{
+		.what = "copy", .device = volume.name(), .next = "blkctl show " + volume.name()};
+
+	switch (volume::fate(id, volume)) {
+	case volume::Fate::there:
+		return job;
+	case volume::Fate::pivoted:
+		job.state = State::none;
+		return job;
+	case volume::Fate::aborted:
+		error.status = Status::aborted;
+		error.why = "it was aborted";
+		return error;
+	case volume::Fate::replaced:
+		break;
+	}
+	error.why = "another copy has taken its place";
+	return error;
 }
 
 class Waiter
@@ -70,15 +102,15 @@ class Waiter
 	}
 
 	// done: whether a state ends the wait well.
-	template <class Done> Result<WaitResult> run(const volume::Volume &first, Done done)
+	template <class Done> Result<WaitResult> run(const volume::CopyId &id, Done done)
 	{
 		BLKCTL_TRY(const auto events, context_.dm.events());
 		const auto start = Clock::now();
 
 		for (;;) {
 			BLKCTL_CHECK(events->arm());
-			BLKCTL_TRY(const auto volume, look(context_, first));
-			const auto job = job_of(volume);
+			BLKCTL_TRY(const auto volume, look(context_, id));
+			BLKCTL_TRY(const auto job, look_at_job(id, volume));
 			const auto now = Clock::now();
 			report(volume, job, now);
 			if (done(job.state))
@@ -132,26 +164,34 @@ class Waiter
 
 } // namespace
 
+Result<WaitResult> wait_ready(volume::Context &context, const volume::CopyId &copy,
+			      const WaitOptions &options)
+{
+	if (!copy.top)
+		return no_copy(copy);
+	return Waiter(context, options).run(copy, [](State state) {
+		return state == State::ready || state == State::pivoted || state == State::none;
+	});
+}
+
 Result<WaitResult> wait_ready(volume::Context &context, const std::string &name,
 			      const WaitOptions &options)
 {
-	BLKCTL_TRY(const auto first, volume::find(context, name));
+	BLKCTL_TRY(const auto volume, volume::find(context, name));
+	return wait_ready(context, volume::copy_id(volume), options);
+}
 
-	if (first.state() == State::none)
-		return job_error(first, job_of(first));
-	return Waiter(context, options).run(first, [](State state) {
-		return state == State::ready || state == State::pivoted || state == State::none;
-	});
+Result<WaitResult> wait_gone(volume::Context &context, const volume::CopyId &copy,
+			     const WaitOptions &options)
+{
+	return Waiter(context, options).run(copy, [](State state) { return state == State::none; });
 }
 
 Result<WaitResult> wait_gone(volume::Context &context, const std::string &name,
 			     const WaitOptions &options)
 {
-	BLKCTL_TRY(const auto first, volume::find(context, name));
-
-	return Waiter(context, options).run(first, [](State state) {
-		return state == State::none;
-	});
+	BLKCTL_TRY(const auto volume, volume::find(context, name));
+	return wait_gone(context, volume::copy_id(volume), options);
 }
 
 } // namespace blkctl::job

@@ -144,6 +144,8 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 		BLKCTL_TRY(const auto leftover, find_leftover(context, volume.info));
 		if (volume.state() == JobState::none && leftover)
 			change.remove_hidden(*leftover);
+		if (volume.state() != JobState::none)
+			change.outcome().copy = copy_id(volume);
 		return change.nothing_to_do(volume.info);
 	}
 	const auto state = volume.state();
@@ -168,6 +170,8 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 	change.load(volume.info, mirror_table(volume, devno, request));
 	add_second_look(change, volume, target, request);
 	change.switch_table(volume.info, {}, devno);
+	change.outcome().copy = copy_id(volume);
+	change.outcome().copy->top = table::Leg{devno, 0};
 	return change.finish(volume.info);
 }
 

@@ -124,6 +124,16 @@ Result<Outcome> finish_killed(Change &change, const Volume &volume)
 	return change.finish(volume.info);
 }
 
+// Why the copy that was meant cannot be pivoted, if it is not the volume's job any more.
+Error not_there(const Volume &volume, Fate fate)
+{
+	if (fate == Fate::aborted)
+		return refusal(Status::aborted, "pivot", volume.name(), "the copy was aborted",
+			       "blkctl show " + volume.name());
+	return refusal(Status::failed, "pivot", volume.name(), "another copy has taken its place",
+		       "blkctl show " + volume.name());
+}
+
 } // namespace
 
 Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
@@ -134,7 +144,12 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 	BLKCTL_CHECK(change.lock(found.devno()));
 	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno()));
 	const auto &device = volume.info;
+	const auto what_became = request.only ? fate(*request.only, volume) : Fate::there;
 
+	if (what_became == Fate::pivoted)
+		return change.nothing_to_do(device);
+	if (what_became != Fate::there)
+		return not_there(volume, what_became);
 	if (volume.state() == JobState::none)
 		return finish_killed(change, volume);
 	if (const auto why_not = why_not_pivot(volume))

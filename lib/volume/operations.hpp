@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "table/blkcopy.hpp"
-#include "volume/context.hpp"
+#include "volume/volume.hpp"
 #include <chrono>
 #include <optional>
 #include <string>
@@ -29,9 +29,10 @@ struct Outcome {
 	std::vector<std::string> steps = {}; // the plan in words; done unless it was a dry run
 	bool already = false;                // it was as asked before: nothing was done
 	std::optional<double> stall_ms = {}; // of the last switch this call made
-	std::string note = {}; // for the user, may be empty ("udev did not answer ...")
-	DevNo device = {};     // of the volume; 0:0 in a dry run of create
-	std::string name = {}; // of the volume
+	std::string note = {};           // for the user, may be empty ("udev did not answer ...")
+	DevNo device = {};               // of the volume; 0:0 in a dry run of create
+	std::string name = {};           // of the volume
+	std::optional<CopyId> copy = {}; // by copy: the one that runs now; none if it is over
 };
 
 struct CreateRequest {
@@ -84,10 +85,12 @@ struct PivotRequest {
 	bool until_reboot =
 		false; // needed for an LV: its VG's metadata still names the old extents
 	std::chrono::milliseconds timeout{30000};
+	std::optional<CopyId> only = {}; // this copy and no other
 };
 /*
  * Finishes a copy that is ready on its target: `phase pivot`, waits until the kernel is there,
- * loads a track table on the target, removes the hidden device of a stack.
+ * loads a track table on the target, removes the hidden device of a stack. `already` if `only`
+ * was given and somebody else has pivoted it.
  * Errors: timed_out (not ready), failed (copy failed; a target with larger sectors under a volume
  * that is open), aborted, usage (LV without until_reboot).
  */

@@ -112,6 +112,22 @@ JobState Volume::state() const
 	return errors ? JobState::needs_attention : JobState::paused;
 }
 
+CopyId copy_id(const Volume &volume)
+{
+	return {.device = volume.devno(),
+		.uuid = volume.info.uuid,
+		.name = volume.name(),
+		.base = volume.table.base,
+		.top = volume.table.top};
+}
+
+Fate fate(const CopyId &id, const Volume &now)
+{
+	if (now.table.base == id.base)
+		return now.table.top == id.top ? Fate::there : Fate::aborted;
+	return now.table.base == id.top ? Fate::pivoted : Fate::replaced;
+}
+
 Result<dm::Info> find_device(Context &context, std::string_view text)
 {
 	const bool is_path = text.find('/') != std::string_view::npos;

@@ -51,6 +51,25 @@ struct Volume {
 	DevNo devno() const { return info.devno; }
 };
 
+// One copy of one volume, so that no later one is taken for it.
+struct CopyId {
+	DevNo device = {}; // of the volume; its name may change meanwhile
+	std::string uuid = {};
+	std::string name = {};
+	table::Leg base = {};
+	std::optional<table::Leg> top = {}; // none: the volume had no copy
+};
+CopyId copy_id(const Volume &volume);
+
+// What has become of a copy, from a later look at its volume.
+enum class Fate {
+	there,    // it is the volume's job, in whatever state
+	pivoted,  // the volume is on its target
+	aborted,  // the volume is on its source without it
+	replaced, // the volume is somewhere else altogether
+};
+Fate fate(const CopyId &id, const Volume &now);
+
 // The last switch of a volume's table, as this host remembers it since boot. A cache under
 // run_dir that can be lost, not state.
 struct LastSwitch {

@@ -396,4 +396,14 @@ Device &Host::add_copy(table::Phase phase)
 	return device;
 }
 
+void Host::set_table(const std::string &params)
+{
+	auto &device = mapper.at(volume_number);
+
+	device.live = {{0, disk_sectors, BLKCOPY_TARGET, params}};
+	device.status.mode = table::parse_blkcopy(params)->mode;
+	device.status.phase = device.status.mode == table::Mode::track ? table::Phase::idle
+								       : table::Phase::synced;
+}
+
 } // namespace blkctl::fake

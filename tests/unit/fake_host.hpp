@@ -123,6 +123,8 @@ struct Host {
 	Device &add_volume();
 	// Its table becomes a mirror to b, in this phase.
 	Device &add_copy(table::Phase phase);
+	// Its table becomes this one: what another command did meanwhile.
+	void set_table(const std::string &params);
 };
 
 inline constexpr DevNo disk_a{8, 0}, disk_b{8, 16}, disk_small{8, 32};

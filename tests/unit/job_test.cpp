@@ -118,6 +118,34 @@ TEST(Wait, EndsAsTheJobDoes)
 	EXPECT_NE(replaced.error().why.find("replaced"), std::string::npos);
 }
 
+// "No job" is not success, and a later copy is not the one that was waited for.
+TEST(Wait, TellsItsCopyFromALaterOne)
+{
+	const auto wait_while = [](const char *table, bool gone = false) {
+		fake::Host host;
+		host.add_copy(table::Phase::copying);
+		host.mapper.on_wait = [&] { host.set_table(table); };
+		return gone ? wait_gone(host.context, "v0", {})
+			    : wait_ready(host.context, "v0", {});
+	};
+	for (const bool gone : {false, true}) {
+		EXPECT_EQ(wait_while("track 8:16 0 - 0 - 128", gone)->job.state, State::none);
+		EXPECT_EQ(wait_while("mirror 8:16 0 8:32 0 - 128", gone)->job.state, State::none);
+		EXPECT_EQ(wait_while("track 8:0 0 - 0 - 128", gone).error().status,
+			  Status::aborted);
+		EXPECT_EQ(wait_while("mirror 8:0 0 8:32 0 - 128", gone).error().status,
+			  Status::aborted);
+		EXPECT_EQ(wait_while("track 8:32 0 - 0 - 128", gone).error().status,
+			  Status::failed);
+	}
+	// It was aborted before the wait began.
+	fake::Host host;
+	host.add_copy(table::Phase::copying);
+	const auto id = volume::copy_id(*volume::find(host.context, "v0"));
+	host.set_table("track 8:0 0 - 0 - 128");
+	EXPECT_EQ(wait_ready(host.context, id, {}).error().status, Status::aborted);
+}
+
 TEST(Watcher, TellsTheDifference)
 {
 	fake::Host host;

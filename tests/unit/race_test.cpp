@@ -79,3 +79,24 @@ TEST_F(Race, CreateGivesWayToo)
 		       Status::busy, "held by /dev/mapper/rival");
 	EXPECT_FALSE(host.mapper.named("v0"));
 }
+
+TEST_F(Race, PivotEndsTheCopyThatWasMeantAndNoOther)
+{
+	host.add_volume();
+	const auto started = copy_to_b();
+	ASSERT_TRUE(started && started->copy);
+	EXPECT_EQ(started->copy->base, (table::Leg{disk_a, 0}));
+	EXPECT_EQ(started->copy->top, (table::Leg{disk_b, 0}));
+	const auto try_pivot = [&](const char *table) {
+		host.set_table(table);
+		return pivot(host.context, {.name = "253:0", .only = started->copy}, Run::doit);
+	};
+	host.mapper.calls.clear();
+	expect_refusal(try_pivot("track 8:0 0 - 0 - 128"), Status::aborted, "aborted");
+	expect_refusal(try_pivot("mirror 8:0 0 8:32 0 - 128"), Status::aborted, "aborted");
+	expect_refusal(try_pivot("mirror 8:32 0 8:16 0 - 128"), Status::failed, "another copy");
+	EXPECT_TRUE(try_pivot("track 8:16 0 - 0 - 128")->already);
+	EXPECT_TRUE(host.mapper.calls.empty());
+	EXPECT_FALSE(try_pivot("mirror 8:0 0 8:16 0 - 128")->already);
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:16 0 - 0 - 128");
+}
