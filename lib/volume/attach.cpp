@@ -142,27 +142,6 @@ void add_hidden(Change &change, const dm::Info &device, const dm::Table &table,
 		    {}});
 }
 
-// As Change::load, for a table whose lower device has no number yet.
-void add_load_above(Change &change, const dm::Info &device, uint64_t sectors,
-		    uint32_t block_sectors, const std::shared_ptr<dm::Info> &hidden)
-{
-	auto &context = change.context();
-	const auto table = [sectors, block_sectors, hidden] {
-		table::Blkcopy track;
-		track.base = {hidden->devno, 0};
-		track.block_sectors = block_sectors;
-		return blkcopy_table(sectors, track);
-	};
-
-	change.add({"load into " + label(device) + ": a " BLKCOPY_TARGET " track table on " +
-			    hidden->name,
-		    [&context, device, table] {
-			    return context.dm.load(device.devno, table(),
-						   {.read_only = device.read_only});
-		    },
-		    [&context, device] { return context.dm.clear(device.devno); }});
-}
-
 } // namespace
 
 Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
@@ -178,7 +157,7 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 	}
 	BLKCTL_CHECK(change.lock(found->devno));
 	BLKCTL_TRY(const auto device, context.dm.info(found->devno));
-	BLKCTL_TRY(const auto live, context.dm.table(device.devno, dm::Slot::live, true));
+	BLKCTL_TRY(const auto live, change.read_live(device.devno));
 	if (!live.empty() && live[0].type == BLKCOPY_TARGET)
 		return refusal(Status::busy, verb, device.name, "it is a volume already",
 			       "blkctl show " + device.name);
@@ -201,8 +180,15 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 		const auto hidden = std::make_shared<dm::Info>();
 		BLKCTL_TRY(const auto hex, random_hex());
 		add_hidden(change, device, live, hidden_uuid(hex), hidden);
-		add_load_above(change, device, dm::table_sectors(live), request.block_sectors,
-			       hidden);
+		// The hidden device has no number before it is made.
+		change.load(device, "a " BLKCOPY_TARGET " track table on " + hidden->name,
+			    [hidden, sectors = dm::table_sectors(live),
+			     block_sectors = request.block_sectors] {
+				    table::Blkcopy track;
+				    track.base = {hidden->devno, 0};
+				    track.block_sectors = block_sectors;
+				    return blkcopy_table(sectors, track);
+			    });
 	}
 	change.switch_table(device);
 	return change.finish(device);

@@ -60,16 +60,58 @@ Result<void> Change::need_module()
 	return {};
 }
 
+Result<dm::Table> Change::read_live(DevNo device)
+{
+	BLKCTL_TRY(live_, context_.dm.table(device, dm::Slot::live, true));
+	return live_;
+}
+
 void Change::load(const dm::Info &device, dm::Table table, bool secret)
+{
+	const auto text = table_text(table);
+
+	load(
+		device, text, [table = std::move(table)] { return table; }, secret);
+}
+
+void Change::load(const dm::Info &device, const std::string &text,
+		  const std::function<dm::Table()> &table, bool secret)
 {
 	const dm::LoadOptions options{.read_only = device.read_only, .secure_data = secret};
 	const auto devno = device.devno;
 
-	add({"load into " + label(device) + ": " + table_text(table),
-	     [this, devno, table = std::move(table), options] {
-		     return context_.dm.load(devno, table, options);
+	add({"load into " + label(device) + ": " + text,
+	     [this, devno, table, options] {
+		     loaded_ = table();
+		     return context_.dm.load(devno, loaded_, options);
 	     },
-	     [this, devno] { return context_.dm.clear(devno); }});
+	     [this, devno] { return unload(devno); }});
+}
+
+// What another tool has loaded in the meantime stays.
+Result<void> Change::unload(DevNo device)
+{
+	BLKCTL_TRY(const auto loaded, context_.dm.table(device, dm::Slot::inactive, true));
+
+	if (!same_table(loaded, loaded_))
+		return {};
+	return context_.dm.clear(device);
+}
+
+// A RESUME makes live whatever is loaded, over whatever is live: both have to be what they were.
+Result<void> Change::check_slots(const dm::Info &device, const dm::Table &live)
+{
+	BLKCTL_TRY(const auto loaded, context_.dm.table(device.devno, dm::Slot::inactive, true));
+
+	if (!same_table(live, live_))
+		return refusal(Status::busy, verb_, device.name,
+			       "another tool has replaced its table in the meantime",
+			       "dmsetup table " + device.name);
+	if (!same_table(loaded, loaded_))
+		return refusal(Status::busy, verb_, device.name,
+			       "another tool has loaded a table into it in the meantime",
+			       "dmsetup table --inactive " + device.name);
+	return {};
 }
 
 /*
@@ -80,6 +122,7 @@ void Change::load(const dm::Info &device, dm::Table table, bool secret)
 Result<void> Change::do_switch(const dm::Info &device, const std::optional<DevNo> &target)
 {
 	BLKCTL_TRY(const auto live, context_.dm.table(device.devno, dm::Slot::live, true));
+	BLKCTL_CHECK(check_slots(device, live));
 	const auto done = context_.dm.resume(device.devno, {});
 
 	if (!done) {
@@ -92,6 +135,7 @@ Result<void> Change::do_switch(const dm::Info &device, const std::optional<DevNo
 		}
 		return error;
 	}
+	live_ = loaded_;
 	const double stall = std::chrono::duration<double, std::milli>(done->window).count();
 	outcome_.stall_ms = stall;
 	if (done->udev_timed_out)
@@ -105,6 +149,7 @@ Result<void> Change::go_back(const dm::Info &device, const dm::Table &table)
 	BLKCTL_CHECK(context_.dm.load(device.devno, table,
 				      {.read_only = device.read_only, .secure_data = true}));
 	BLKCTL_CHECK(context_.dm.resume(device.devno, {}));
+	live_ = table;
 	return {};
 }
 
@@ -209,7 +254,13 @@ Error message_error(Error error, const dm::Info &device, const std::string &text
 Result<Volume> find_for_change(Change &change, DevNo device)
 {
 	BLKCTL_TRY(auto volume, find(change.context(), device));
+	BLKCTL_TRY(const auto live, change.read_live(device));
 
+	// It was a volume a moment ago.
+	if (!same_table(live, blkcopy_table(volume.sectors, volume.table)))
+		return refusal(Status::busy, change.verb(), volume.name(),
+			       "another tool has replaced its table just now",
+			       "dmsetup table " + volume.name());
 	if (volume.info.suspended)
 		return refusal(Status::busy, change.verb(), volume.name(),
 			       "the device is suspended", "dmsetup resume " + volume.name());
@@ -250,6 +301,29 @@ Result<void> clear_stale(Change &change, const dm::Info &device)
 			       "dmsetup clear " + device.name);
 	change.clear(device);
 	return {};
+}
+
+bool same_table(const dm::Table &a, const dm::Table &b)
+{
+	const auto settled = [](const dm::Target &target) -> std::optional<table::Blkcopy> {
+		if (target.type != BLKCOPY_TARGET)
+			return std::nullopt;
+		auto parsed = table::parse_blkcopy(target.params);
+		if (!parsed)
+			return std::nullopt;
+		parsed->params = {};
+		parsed->features.paused = false;
+		parsed->features.nosync = false;
+		return *parsed;
+	};
+	const auto same = [&](const dm::Target &one, const dm::Target &other) {
+		if (one.start != other.start || one.length != other.length ||
+		    one.type != other.type)
+			return false;
+		const auto parsed = settled(one);
+		return parsed ? parsed == settled(other) : one.params == other.params;
+	};
+	return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
 }
 
 dm::Table blkcopy_table(uint64_t sectors, const table::Blkcopy &table)

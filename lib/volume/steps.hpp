@@ -7,6 +7,7 @@
 #include "volume/operations.hpp"
 #include "volume/plan.hpp"
 #include "volume/volume.hpp"
+#include <functional>
 
 namespace blkctl::volume
 {
@@ -29,9 +30,16 @@ class Change
 
 	void add(Step step) { plan_.push_back(std::move(step)); }
 
+	// The table that the plan is made from: a switch refuses if another one is live by then.
+	Result<dm::Table> read_live(DevNo device);
+
 	// Puts a table in the inactive slot; undone by clearing it. `device` keeps its read-only
 	// flag.
 	void load(const dm::Info &device, dm::Table table, bool secret = false);
+
+	// The same for a table that is only known when its turn comes.
+	void load(const dm::Info &device, const std::string &text,
+		  const std::function<dm::Table()> &table, bool secret = false);
 
 	// The switch to the loaded table. With `before`, undone by switching back to it.
 	void switch_table(const dm::Info &device, const std::optional<dm::Table> &before = {},
@@ -52,6 +60,8 @@ class Change
 
       private:
 	Result<void> do_switch(const dm::Info &device, const std::optional<DevNo> &target);
+	Result<void> check_slots(const dm::Info &device, const dm::Table &live);
+	Result<void> unload(DevNo device);
 	Result<void> go_back(const dm::Info &device, const dm::Table &table);
 
 	Context &context_;
@@ -59,6 +69,8 @@ class Change
 	Run run_;
 	std::optional<Lock> lock_;
 	Plan plan_;
+	dm::Table live_;   // what is live as far as this change knows
+	dm::Table loaded_; // what it loaded last
 	Outcome outcome_;
 };
 
@@ -80,6 +92,9 @@ Result<std::optional<dm::Info>> find_leftover(Context &context, const dm::Info &
 
 // Adds what undoes a killed command's loaded table. Errors: busy if somebody else loaded it.
 Result<void> clear_stale(Change &change, const dm::Info &device);
+
+// Whether two tables are the same but for what a message changes: a copy's parameters and pause.
+bool same_table(const dm::Table &a, const dm::Table &b);
 
 // A table of one line over the whole volume.
 dm::Table blkcopy_table(uint64_t sectors, const table::Blkcopy &table);

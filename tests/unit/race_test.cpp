@@ -100,3 +100,31 @@ TEST_F(Race, PivotEndsTheCopyThatWasMeantAndNoOther)
 	EXPECT_FALSE(try_pivot("mirror 8:0 0 8:16 0 - 128")->already);
 	EXPECT_EQ(live(), "0 131072 blkcopy track 8:16 0 - 0 - 128");
 }
+
+TEST_F(Race, ATableThatAnotherToolMadeLiveIsNotReverted)
+{
+	auto &device = host.add_volume();
+	const dm::Table longer{{0, 2 * disk_sectors, "linear", "8:0 0"}};
+	when_loaded([&] { device.live = longer; });
+	expect_refusal(copy_to_b(), Status::busy, "replaced its table");
+	EXPECT_EQ(device.live, longer);
+	EXPECT_TRUE(device.inactive.empty());
+}
+
+TEST_F(Race, ATableThatAnotherToolLoadedDoesNotGoLive)
+{
+	auto &device = host.add_volume();
+	const dm::Table other{{0, disk_sectors, "linear", "8:0 8"}};
+	when_loaded([&] { device.inactive = other; });
+	expect_refusal(copy_to_b(), Status::busy, "loaded a table");
+	EXPECT_EQ(live(), on_a);
+	EXPECT_EQ(device.inactive, other);
+}
+
+TEST_F(Race, WhatAMessageChangesIsNoOtherTable)
+{
+	auto &device = host.add_copy(table::Phase::copying);
+	when_loaded([&] { device.live[0].params += " 1 paused 2 rate_kib 8"; });
+	EXPECT_TRUE(volume::abort(host.context, "v0", Run::doit));
+	EXPECT_EQ(live(), on_a);
+}
