@@ -61,9 +61,9 @@ class Probe
 	virtual Result<BlockDevice> describe(DevNo device) = 0;
 
 	/*
-	 * Every use of a device: mounts and swap of it, holders, and the same of its partitions
-	 * and, for a partition, mounts, swap and holders of the whole disk. With nothing of that,
-	 * a device that cannot be opened exclusively is `claimed`.
+	 * Every use of a device: mounts and swap of it, holders (loop devices among them), and the
+	 * same of its partitions and, for a partition, mounts, swap and holders of the whole disk.
+	 * With nothing of that, a device that cannot be opened exclusively is `claimed`.
 	 */
 	virtual Result<std::vector<Use>> uses(DevNo device) = 0;
 

@@ -119,4 +119,19 @@ std::vector<DevNo> holders(DevNo device)
 	return found;
 }
 
+std::vector<std::pair<DevNo, std::string>> loops()
+{
+	std::vector<std::pair<DevNo, std::string>> found;
+
+	for (const auto &name : names_in("/sys/block")) {
+		if (!name.starts_with("loop"))
+			continue;
+		const auto file = read_line("/sys/block/" + name + "/loop/backing_file");
+		const auto devno = devno_in("/sys/block/" + name + "/dev");
+		if (file && devno)
+			found.emplace_back(*devno, *file);
+	}
+	return found;
+}
+
 } // namespace blkctl::udev::sysfs

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace blkctl::udev::sysfs
@@ -34,6 +35,9 @@ std::vector<DevNo> partitions(DevNo disk);
 
 // What is built on a device: dm, md, bcache, ...
 std::vector<DevNo> holders(DevNo device);
+
+// The loop devices that are set up, each with the path of its backing file.
+std::vector<std::pair<DevNo, std::string>> loops();
 
 } // namespace blkctl::udev::sysfs
 

@@ -167,6 +167,11 @@ void System::Impl::add_holders(DevNo device, std::vector<Use> &uses) const
 {
 	for (const auto holder : sysfs::holders(device))
 		uses.push_back({Use::Kind::held, path_of(holder), holder, device});
+	// A loop device opens what is below it as any file: no holder shows, and nothing is
+	// claimed.
+	for (const auto &[loop, file] : sysfs::loops())
+		if (devno_of_path(file) == device)
+			uses.push_back({Use::Kind::held, path_of(loop), loop, device});
 }
 
 bool System::Impl::claimed(DevNo device) const

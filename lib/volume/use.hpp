@@ -11,7 +11,8 @@
 namespace blkctl::volume
 {
 
-// The use that forbids to take a device; that the dm device `own` holds it is none.
+// The use that forbids to take a device; that the dm device `own` holds it is none. Waits a
+// second for who has it open for moments only.
 Result<std::optional<udev::Use>> foreign_use(Context &context, DevNo device,
 					     const std::optional<DevNo> &own);
 

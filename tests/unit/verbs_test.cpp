@@ -133,6 +133,22 @@ TEST_F(Verbs, CopyRefusesBadTargets)
 	EXPECT_TRUE(try_copy("/dev/sdb", true));
 }
 
+// Whoever opens a device without claiming it shows in its open count alone.
+TEST_F(Verbs, ADmDeviceThatIsOpenIsNoTarget)
+{
+	auto &target = host.mapper.add("t", "", {253, 5}, {{0, disk_sectors, "linear", "8:16 0"}});
+	host.add_volume();
+	target.info.open_count = 1;
+	expect_refusal(copy(host.context, {.name = "v0", .target = "/dev/mapper/t", .force = true},
+			    Run::doit),
+		       Status::busy, "/dev/mapper/t is in use");
+	expect_refusal(create(host.context, {.name = "v1", .device = "/dev/mapper/t"}, Run::doit),
+		       Status::busy, "/dev/mapper/t is in use");
+	// What the copy itself opens does not count.
+	target.info.open_count = 0;
+	EXPECT_TRUE(copy(host.context, {.name = "v0", .target = "/dev/mapper/t"}, Run::doit));
+}
+
 TEST_F(Verbs, CopySeesTheSourceThroughAStackAndPartitions)
 {
 	host.mapper.add("x-blkreal", "BLKCTL-00112233445566778899aabbccddee00-real", {253, 3},
