@@ -77,10 +77,13 @@ Progress catch_up(volume::Context &context, milliseconds most)
 	};
 }
 
-// The copy ran already: what was asked for now holds for the rest of it.
-void apply_to_running(volume::Context &context, const std::string &name,
+// The copy ran already: what was asked for now holds for the rest of it. One that is pivoted has
+// no rest.
+void apply_to_running(volume::Context &context, const volume::CopyId &copy,
 		      const table::Params &params)
 {
+	if (take(volume::find(context, copy.device)).state() == volume::JobState::pivoted)
+		return;
 	volume::Settings settings;
 	auto number = [&](const char *key, const std::optional<uint32_t> &value) {
 		if (value)
@@ -97,7 +100,7 @@ void apply_to_running(volume::Context &context, const std::string &name,
 	word(BLKCOPY_PARAM_ON_BASE_ERROR, params.on_base_error);
 	word(BLKCOPY_PARAM_ON_TOP_ERROR, params.on_top_error);
 	if (!settings.empty())
-		take(volume::set(context, name, settings, volume::Run::doit));
+		take(volume::set(context, copy.device.str(), settings, volume::Run::doit));
 }
 
 std::string come_back(const Arguments &args, const std::string &name)
@@ -168,7 +171,7 @@ Status run(const Arguments &args)
 	const std::string name = outcome.name;
 	const bool over = !outcome.copy;
 	if (outcome.already && !over)
-		apply_to_running(context, name, request.params);
+		apply_to_running(context, *outcome.copy, request.params);
 	report_start(args, outcome, over, waiting);
 	if (over || !waiting.wait)
 		return Status::ok;

@@ -58,7 +58,7 @@ held() { copying && ctl pause data >/dev/null; }
 
 sweep true on_base create data /dev/ram0
 sweep volume mirrors copy data /dev/ram1 --no-wait
-sweep volume on_top copy data /dev/ram1 --pivot --wait
+sweep volume on_top copy data /dev/ram1 --pivot --wait --rate 100M
 # 3: "it has no copy" when it was killed after the last step.
 DONE="0 3" sweep ready on_top pivot data
 sweep copying is_paused pause data
