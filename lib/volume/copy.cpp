@@ -108,9 +108,10 @@ bool is_same_copy(Context &context, const Volume &volume, DevNo target)
 	case JobState::none:
 		break;
 	}
+	// A volume gets onto the target of its last copy by a pivot alone. The verb may still be
+	// "copy": a pivot that was killed right after its switch had no time to write itself down.
 	const auto last = last_switch(context, volume.info);
-	return volume.table.base == table::Leg{target, 0} && last && last->verb == "pivot" &&
-	       last->target == target;
+	return volume.table.base == table::Leg{target, 0} && last && last->target == target;
 }
 
 dm::Table mirror_table(const Volume &volume, DevNo target, const CopyRequest &request)

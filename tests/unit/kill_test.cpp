@@ -169,3 +169,26 @@ TEST(Kill, AbortUndoesAKilledCopy)
 			  "0 131072 blkcopy track 8:0 0 - 0 - 128");
 	}
 }
+
+// The switch is done, and nothing says by whom: the volume is where the copy was to take it.
+TEST(Kill, ACopyWhosePivotWasKilledInItsSwitchIsDone)
+{
+	fake::Host host;
+	host.add_volume();
+	const CopyRequest request{.name = "v0", .target = "/dev/sdb", .sync_none = true};
+	ASSERT_TRUE(copy(host.context, request, Run::doit));
+	host.mapper.calls.clear();
+	host.mapper.kill_after = 2; // phase pivot, load, resume
+	EXPECT_THROW((void)pivot(host.context, {.name = "v0"}, Run::doit), fake::Killed);
+	host.mapper.kill_after = -1;
+	ASSERT_EQ(host.mapper.named("v0")->live[0].str(),
+		  "0 131072 blkcopy track 8:16 0 - 0 - 128");
+	const auto again = copy(host.context, request, Run::doit);
+	ASSERT_TRUE(again) << again.error().message();
+	EXPECT_TRUE(again->already);
+
+	// A copy that was aborted leaves the volume where it was: its source is no target of it.
+	ASSERT_TRUE(copy(host.context, {.name = "v0", .target = "/dev/sda"}, Run::doit));
+	ASSERT_TRUE(volume::abort(host.context, "v0", Run::doit));
+	EXPECT_FALSE(copy(host.context, request, Run::doit));
+}
