@@ -149,14 +149,13 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 	Change change(context, verb, run);
 
 	BLKCTL_CHECK(check_block_sectors(request.block_sectors));
-	const auto found = find_device(context, request.device);
+	const auto found = change.open(request.device);
 	if (!found) {
 		if (found.error().status == Status::not_found)
 			return not_dm(context, request.device);
 		return found.error();
 	}
-	BLKCTL_CHECK(change.lock(found->devno));
-	BLKCTL_TRY(const auto device, context.dm.info(found->devno));
+	const auto &device = *found;
 	BLKCTL_TRY(const auto live, change.read_live(device.devno));
 	if (!live.empty() && live[0].type == BLKCOPY_TARGET)
 		return refusal(Status::busy, verb, device.name, "it is a volume already",

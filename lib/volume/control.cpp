@@ -19,9 +19,8 @@ struct Setting {
 
 Result<Volume> find_running(Change &change, const std::string &name)
 {
-	BLKCTL_TRY(const auto found, find(change.context(), name));
-	BLKCTL_CHECK(change.lock(found.devno()));
-	BLKCTL_TRY(auto volume, find_for_change(change, found.devno()));
+	BLKCTL_TRY(const auto found, change.open(name));
+	BLKCTL_TRY(auto volume, find_for_change(change, found.devno));
 
 	switch (volume.state()) {
 	case JobState::none:

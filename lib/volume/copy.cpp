@@ -135,9 +135,8 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 {
 	Change change(context, verb, run);
 
-	BLKCTL_TRY(const auto found, find(context, request.name));
-	BLKCTL_CHECK(change.lock(found.devno()));
-	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno()));
+	BLKCTL_TRY(const auto found, change.open(request.name));
+	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
 	BLKCTL_TRY(const auto devno, context.probe.resolve(request.target));
 
 	if (is_same_copy(context, volume, devno)) {

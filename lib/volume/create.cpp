@@ -151,9 +151,7 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 	constexpr const char *verb = "remove";
 	Change change(context, verb, run);
 
-	BLKCTL_TRY(const auto found, find_device(context, name));
-	BLKCTL_CHECK(change.lock(found.devno));
-	BLKCTL_TRY(const auto info, context.dm.info(found.devno));
+	BLKCTL_TRY(const auto info, change.open(name));
 
 	if (!is_half_made(info)) {
 		BLKCTL_TRY(const auto volume, find_for_change(change, info.devno));

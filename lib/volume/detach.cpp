@@ -30,8 +30,7 @@ Result<Outcome> detach(Context &context, const std::string &name, Run run)
 {
 	Change change(context, verb, run);
 
-	BLKCTL_TRY(const auto found, find_device(context, name));
-	BLKCTL_CHECK(change.lock(found.devno));
+	BLKCTL_TRY(const auto found, change.open(name));
 	const auto examined = find_for_change(change, found.devno);
 	if (!examined) {
 		if (examined.error().status == Status::not_found)

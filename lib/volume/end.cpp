@@ -140,9 +140,8 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 {
 	Change change(context, "pivot", run);
 
-	BLKCTL_TRY(const auto found, find(context, request.name));
-	BLKCTL_CHECK(change.lock(found.devno()));
-	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno()));
+	BLKCTL_TRY(const auto found, change.open(request.name));
+	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
 	const auto &device = volume.info;
 	const auto what_became = request.only ? fate(*request.only, volume) : Fate::there;
 
@@ -183,9 +182,8 @@ Result<Outcome> abort(Context &context, const std::string &name, Run run)
 {
 	Change change(context, "abort", run);
 
-	BLKCTL_TRY(const auto found, find(context, name));
-	BLKCTL_CHECK(change.lock(found.devno()));
-	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno()));
+	BLKCTL_TRY(const auto found, change.open(name));
+	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
 	const auto &device = volume.info;
 
 	if (volume.state() == JobState::none)

@@ -31,13 +31,22 @@ Change::Change(Context &context, std::string verb, Run run)
 {
 }
 
-Result<void> Change::lock(DevNo device)
+Result<dm::Info> Change::open(const std::string &text)
 {
-	if (dry())
-		return {};
-	BLKCTL_TRY(auto lock, Lock::volume(context_.run_dir, device, lock_timeout));
-	lock_ = std::move(lock);
-	return {};
+	BLKCTL_TRY(const auto found, find_device(context_, text));
+	if (!dry()) {
+		BLKCTL_TRY(auto lock, Lock::volume(context_.run_dir, found.devno, lock_timeout));
+		lock_ = std::move(lock);
+	}
+	// The kernel gives a number that is free to the next device at once.
+	BLKCTL_TRY(auto info, context_.dm.info(found.devno));
+	const bool same =
+		info.uuid == found.uuid && (!info.uuid.empty() || info.name == found.name);
+	if (!same)
+		return refusal(Status::busy, verb_, found.name,
+			       "it is gone, and " + info.name + " has its number now",
+			       "blkctl list");
+	return info;
 }
 
 Result<void> Change::lock_name(const std::string &name)

@@ -21,8 +21,10 @@ class Change
 	Change(const Change &) = delete;
 	Change &operator=(const Change &) = delete;
 
-	// Takes the lock of a device or a name; a dry run takes none.
-	Result<void> lock(DevNo device);
+	// The dm device that a person means, locked, as it is since then; a dry run takes no lock.
+	// Errors: not_found; busy if another device has got its number while the lock was waited
+	// for.
+	Result<dm::Info> open(const std::string &text);
 	Result<void> lock_name(const std::string &name);
 
 	// Loads the kernel module if it is not there.

@@ -130,6 +130,7 @@ Result<std::vector<dm::Listed>> Mapper::list()
 
 Result<dm::Info> Mapper::info(DevNo device)
 {
+	on_info();
 	BLKCTL_TRY(auto *const found, find(device));
 	auto info = found->info;
 

@@ -128,3 +128,32 @@ TEST_F(Race, WhatAMessageChangesIsNoOtherTable)
 	EXPECT_TRUE(volume::abort(host.context, "v0", Run::doit));
 	EXPECT_EQ(live(), on_a);
 }
+
+TEST_F(Race, ANumberThatAnotherDeviceHasGotIsLeftAlone)
+{
+	const auto swap_after_first_look = [this] {
+		host.mapper.devices.clear();
+		host.add_volume();
+		host.mapper.on_info = [this, looks = 0]() mutable {
+			if (++looks == 2)
+				host.mapper.at(volume_number).info.uuid =
+					"BLKCTL-ffffffffffffffffffffffffffffffff-vol";
+		};
+	};
+	const auto verbs = {
+		+[](Context &c) {
+			return copy(c, {.name = "v0", .target = "/dev/sdb"}, Run::doit);
+		},
+		+[](Context &c) { return pivot(c, {.name = "v0"}, Run::doit); },
+		+[](Context &c) { return volume::abort(c, "v0", Run::doit); },
+		+[](Context &c) { return pause(c, "v0", Run::doit); },
+		+[](Context &c) { return volume::remove(c, "v0", Run::doit); },
+		+[](Context &c) { return attach(c, {.device = "v0"}, Run::doit); },
+		+[](Context &c) { return detach(c, "v0", Run::doit); },
+	};
+	for (const auto verb : verbs) {
+		swap_after_first_look();
+		expect_refusal(verb(host.context), Status::busy, "has its number now");
+		EXPECT_TRUE(host.mapper.calls.empty());
+	}
+}
