@@ -72,7 +72,7 @@ Progress catch_up(volume::Context &context, milliseconds most)
 				static_cast<double>(most.count()) / 1000;
 		if (rest > within)
 			return;
-		take(volume::set(context, volume.name(), {{"copy_mode", "dual"}},
+		take(volume::set(context, volume.devno().str(), {{"copy_mode", "dual"}},
 				 volume::Run::doit));
 	};
 }

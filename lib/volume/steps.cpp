@@ -24,6 +24,15 @@ std::string table_text(const dm::Table &table)
 	return text;
 }
 
+// Whether a table of ours is over a device.
+bool names(const dm::Table &table, DevNo base)
+{
+	if (table.size() != 1 || table[0].type != BLKCOPY_TARGET)
+		return false;
+	const auto parsed = table::parse_blkcopy(table[0].params);
+	return parsed && parsed->base.device == base;
+}
+
 } // namespace
 
 Change::Change(Context &context, std::string verb, Run run)
@@ -288,6 +297,9 @@ Result<std::optional<dm::Info>> find_leftover(Context &context, const dm::Info &
 		return std::optional<dm::Info>();
 	BLKCTL_TRY(const auto used, context.dm.deps(device.devno));
 	if (std::find(used.begin(), used.end(), hidden->devno) != used.end())
+		return std::optional<dm::Info>();
+	BLKCTL_TRY(const auto loaded, context.dm.table(device.devno, dm::Slot::inactive, false));
+	if (hidden->open_count > (names(loaded, hidden->devno) ? 1 : 0))
 		return std::optional<dm::Info>();
 	return std::optional(std::move(*hidden));
 }

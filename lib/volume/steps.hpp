@@ -89,7 +89,7 @@ Result<bool> has_module(Context &context);
 Result<Volume> find_for_change(Change &change, DevNo device);
 
 // What a killed attach, detach or pivot left: the hidden device of `device` that its live table
-// does not use.
+// does not use. One that is open is none: it belongs to a volume that had this name before.
 Result<std::optional<dm::Info>> find_leftover(Context &context, const dm::Info &device);
 
 // Adds what undoes a killed command's loaded table. Errors: busy if somebody else loaded it.

@@ -157,3 +157,17 @@ TEST_F(Race, ANumberThatAnotherDeviceHasGotIsLeftAlone)
 		EXPECT_TRUE(host.mapper.calls.empty());
 	}
 }
+
+// A hidden device keeps its name when its volume gets another one.
+TEST_F(Race, TheHiddenDeviceOfARenamedVolumeIsNoLeftover)
+{
+	const dm::Table striped{{0, 4096, "striped", "2 128 8:0 0 8:48 0"}};
+	host.mapper.add("x", "LVM-x", {253, 7}, striped);
+	ASSERT_TRUE(attach(host.context, {.device = "x"}, Run::doit));
+	host.mapper.at({253, 7}).info.name = "y";
+	host.mapper.add("x", "LVM-z", {253, 8}, {{0, 4096, "linear", "8:32 0"}});
+	const auto attached = attach(host.context, {.device = "x"}, Run::doit);
+	ASSERT_TRUE(attached) << attached.error().message();
+	ASSERT_TRUE(host.mapper.named("x-blkreal"));
+	EXPECT_EQ(find(host.context, "y")->kind, Kind::stacked);
+}
