@@ -20,6 +20,7 @@ enum class Phase { idle, copying, synced, pivoted, aborted };
 enum class Health { rw, meta_ro, fail };
 enum class CopyMode { dual, background };
 enum class Policy { report, ignore, stop, enospc };
+enum class Cause { none, user, policy }; // of a copy that is paused or aborted
 
 // The word the kernel uses.
 std::string_view word(Mode value);
@@ -27,6 +28,7 @@ std::string_view word(Phase value);
 std::string_view word(Health value);
 std::string_view word(CopyMode value);
 std::string_view word(Policy value);
+std::string_view word(Cause value);
 
 // From the word; nullopt if it is none.
 std::optional<CopyMode> copy_mode_from(std::string_view word);
@@ -105,6 +107,7 @@ struct BlkcopyStatus {
 	uint64_t meta_commits = 0;
 	uint64_t meta_torn = 0;
 	std::vector<BitmapStatus> bitmaps = {};
+	std::optional<Cause> cause = {};    // who paused or aborted it; an older module is silent
 	std::vector<std::string> more = {}; // words a newer module appended
 
 	bool operator==(const BlkcopyStatus &) const = default;

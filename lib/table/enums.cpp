@@ -45,6 +45,11 @@ std::string_view word(Policy value)
 	return word_in(policies, value);
 }
 
+std::string_view word(Cause value)
+{
+	return word_in(causes, value);
+}
+
 std::optional<CopyMode> copy_mode_from(std::string_view word)
 {
 	return value_in(copy_modes, word);

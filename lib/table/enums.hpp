@@ -44,6 +44,12 @@ inline constexpr Names<Policy, 4> policies{{
 	{Policy::enospc, BLKCOPY_POLICY_ENOSPC},
 }};
 
+inline constexpr Names<Cause, 3> causes{{
+	{Cause::none, "-"},
+	{Cause::user, "user"},
+	{Cause::policy, "policy"},
+}};
+
 template <class E, size_t N>
 std::optional<E> value_in(const Names<E, N> &names, std::string_view word)
 {

@@ -81,6 +81,9 @@ Result<BlkcopyStatus> parse_status(std::string_view params)
 	BLKCTL_TRY(status.meta_commits, words.number<uint64_t>("metadata commits"));
 	BLKCTL_TRY(status.meta_torn, words.number<uint64_t>("torn metadata"));
 	BLKCTL_CHECK(parse_bitmaps(words, status));
+	if (!words.done()) {
+		BLKCTL_TRY(status.cause, parse_word(words, causes, "the cause"));
+	}
 	while (!words.done()) {
 		BLKCTL_TRY(const auto more, words.word("a field"));
 		status.more.emplace_back(more);
@@ -109,6 +112,8 @@ std::string print(const BlkcopyStatus &status)
 		number(bitmap.dirty_blocks);
 		add(bitmap.state);
 	}
+	if (status.cause)
+		add(word(*status.cause));
 	for (const auto &field : status.more)
 		add(field);
 	return text;

@@ -90,7 +90,11 @@ std::string_view word(JobState state)
 
 JobState Volume::state() const
 {
-	const bool errors = status.base_errors || status.top_errors;
+	// An older module does not say who it was; then errors are taken for the reason.
+	const auto cause = status.cause.value_or(table::Cause::none);
+	const bool by_policy = cause == table::Cause::none
+				       ? status.base_errors != 0 || status.top_errors != 0
+				       : cause == table::Cause::policy;
 
 	if (table.mode == table::Mode::track)
 		return JobState::none;
@@ -103,13 +107,13 @@ JobState Volume::state() const
 	case table::Phase::pivoted:
 		return JobState::pivoted;
 	case table::Phase::aborted:
-		return errors ? JobState::failed : JobState::aborted;
+		return by_policy ? JobState::failed : JobState::aborted;
 	}
 	if (status.health == table::Health::fail)
 		return JobState::failed;
 	if (!table.features.paused)
 		return JobState::copying;
-	return errors ? JobState::needs_attention : JobState::paused;
+	return by_policy ? JobState::needs_attention : JobState::paused;
 }
 
 CopyId copy_id(const Volume &volume)

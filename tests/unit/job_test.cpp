@@ -33,6 +33,7 @@ TEST(Job, StateIsWhatTableAndStatusSay)
 		bool paused;
 		uint64_t errors;
 		State state;
+		std::optional<table::Cause> cause = {};
 	} all[] = {
 		{Phase::copying, false, 0, State::copying},
 		{Phase::copying, false, 3, State::copying},
@@ -42,11 +43,18 @@ TEST(Job, StateIsWhatTableAndStatusSay)
 		{Phase::pivoted, false, 0, State::pivoted},
 		{Phase::aborted, false, 0, State::aborted},
 		{Phase::aborted, false, 1, State::failed},
+		// A module that says who did it: errors are no reason then.
+		{Phase::copying, true, 1, State::paused, table::Cause::user},
+		{Phase::copying, true, 1, State::needs_attention, table::Cause::policy},
+		{Phase::aborted, false, 1, State::aborted, table::Cause::user},
+		{Phase::aborted, false, 0, State::failed, table::Cause::policy},
+		{Phase::copying, false, 1, State::copying, table::Cause::none},
 	};
 	for (const auto &each : all) {
 		fake::Host host;
 		auto &device = host.add_copy(each.phase);
 		device.status.top_errors = each.errors;
+		device.status.cause = each.cause;
 		if (each.paused)
 			device.live[0].params += " 1 paused";
 		EXPECT_EQ(volume::find(host.context, "v0")->state(), each.state);

@@ -31,7 +31,10 @@ constexpr const char *statuses[] = {
 	"mirror copying rw 1000 20 0 4 1024 128 1280 4096 51200 0/16 0 0 0 0 0",
 	"mirror aborted rw 1 0 0 0 1 8 0 0 0 0/1 7 18446744073709551615 0 0 0",
 	"mirror synced meta_ro 0 1 0 0 1 2048 0 0 0 1/1 0 0 9 1 2 one 5 recording two 0 disabled",
-	"mirror synced fail 0 1 0 0 1 2048 0 0 0 1/1 0 0 9 1 0 something new",
+	"mirror copying rw 1 0 0 0 1 8 0 0 0 0/1 1 0 0 0 0 -",
+	"mirror copying rw 1 0 0 0 1 8 0 0 0 0/1 1 0 0 0 1 one 5 recording user",
+	"mirror aborted rw 1 0 0 0 1 8 0 0 0 0/1 7 0 0 0 0 policy",
+	"mirror synced fail 0 1 0 0 1 2048 0 0 0 1/1 0 0 9 1 0 - something new",
 };
 
 std::vector<std::string> words_of(const std::string &line)
@@ -137,6 +140,9 @@ class Generator
 		s.meta_torn = number();
 		for (uint64_t i = number() % 3; i > 0; i--)
 			s.bitmaps.push_back({"b" + std::to_string(i), number(), "recording"});
+		if (coin())
+			return s;
+		s.cause = static_cast<Cause>(number() % 3);
 		for (uint64_t i = number() % 3; i > 0; i--)
 			s.more.push_back("m" + std::to_string(i));
 		return s;
