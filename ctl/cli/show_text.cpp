@@ -120,6 +120,10 @@ std::string show_text(const report::Row &row)
 		    leg_text(row.base_path, volume.table.base));
 	out += line("blocks", blocks_text(row));
 	out += job_lines(row);
+	if (volume.info.inactive_table)
+		out += line("loaded", "a table that is not live: run the command that was cut off "
+				      "again, or, if it was a copy, blkctl abort " +
+					      volume.name());
 	if (row.last)
 		out += line("last switch",
 			    fmt::format("{}, {}, at {}", row.last->verb,

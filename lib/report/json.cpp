@@ -107,6 +107,7 @@ json::object row_object(const Row &row)
 	object["block_bytes"] = volume.table.block_sectors * sector_bytes;
 	object["read_only"] = volume.info.read_only;
 	object["suspended"] = volume.info.suspended;
+	object["loaded_table"] = volume.info.inactive_table;
 	object["open_count"] = volume.info.open_count;
 	object["mode"] = word(volume.table.mode);
 	object["phase"] = word(volume.status.phase);

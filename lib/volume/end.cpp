@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // pivot and abort: the two ends of a copy.
 #include "base/size.hpp"
+#include "uapi/blkcopy.h"
 #include "volume/steps.hpp"
 #include <cerrno>
 
@@ -124,6 +125,20 @@ Result<Outcome> finish_killed(Change &change, const Volume &volume)
 	return change.finish(volume.info);
 }
 
+// A copy that was killed before its switch: all that is there of it is the loaded table.
+Result<Outcome> abort_loaded(Change &change, const Volume &volume)
+{
+	BLKCTL_TRY(const auto loaded,
+		   change.context().dm.table(volume.devno(), dm::Slot::inactive, false));
+	const bool mirror = loaded.size() == 1 && loaded[0].type == BLKCOPY_TARGET &&
+			    loaded[0].params.starts_with(BLKCOPY_MODE_MIRROR " ");
+
+	if (!mirror)
+		return no_job(change.verb(), volume);
+	change.clear(volume.info);
+	return change.finish(volume.info);
+}
+
 // Why the copy that was meant cannot be pivoted, if it is not the volume's job any more.
 Error not_there(const Volume &volume, Fate fate)
 {
@@ -187,7 +202,7 @@ Result<Outcome> abort(Context &context, const std::string &name, Run run)
 	const auto &device = volume.info;
 
 	if (volume.state() == JobState::none)
-		return no_job("abort", volume);
+		return abort_loaded(change, volume);
 	if (volume.state() == JobState::pivoted)
 		return refusal(Status::failed, "abort", device.name,
 			       "it is pivoted already: the target alone is up to date",

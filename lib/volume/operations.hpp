@@ -96,7 +96,8 @@ struct PivotRequest {
  */
 Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run);
 
-// Ends a copy and keeps the source; also clears one that failed. Errors: busy (pivot under way),
+// Ends a copy and keeps the source; also clears one that failed, or was killed before it began.
+// Errors: busy (pivot under way),
 // failed (already pivoted; run pivot to finish).
 Result<Outcome> abort(Context &context, const std::string &name, Run run);
 

@@ -164,7 +164,8 @@ TEST(Kill, AbortUndoesAKilledCopy)
 			fake::Killed);
 		host.mapper.kill_after = -1;
 		const auto aborted = volume::abort(host.context, "v0", Run::doit);
-		EXPECT_EQ(aborted.has_value(), at == 1);
+		EXPECT_TRUE(aborted) << aborted.error().message();
+		EXPECT_TRUE(host.mapper.named("v0")->inactive.empty());
 		EXPECT_EQ(host.mapper.named("v0")->live[0].str(),
 			  "0 131072 blkcopy track 8:0 0 - 0 - 128");
 	}

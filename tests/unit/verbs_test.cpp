@@ -244,6 +244,10 @@ TEST_F(Verbs, AbortGoesBackToTheSource)
 {
 	host.add_volume();
 	expect_refusal(volume::abort(host.context, "v0", Run::doit), Status::not_found, "no copy");
+	// What somebody else has loaded is no copy of ours.
+	host.mapper.at(volume_number).inactive = {{0, 8, "linear", "8:0 0"}};
+	expect_refusal(volume::abort(host.context, "v0", Run::doit), Status::not_found, "no copy");
+	host.mapper.at(volume_number).inactive.clear();
 	host.add_copy(table::Phase::pivoted);
 	expect_refusal(volume::abort(host.context, "v0", Run::doit), Status::failed, "pivoted");
 	host.add_copy(table::Phase::copying);

@@ -64,6 +64,15 @@ DONE="0 3" sweep ready on_top pivot data
 sweep copying is_paused pause data
 sweep held not_paused resume data
 sweep copying slower set data rate=50k mode=background
+# A copy killed between its load and its switch can be taken back.
+fresh
+volume
+BLKCTL_KILL_AT_STEP=2 "$BLKCTL" copy data /dev/ram1 --no-wait >/dev/null 2>&1 || true
+has "$(dmsetup table --inactive data)" 'blkcopy mirror' "the loaded table of a copy killed at step 2"
+has "$(ctl show data)" 'loaded' "show, with a loaded table"
+exits 0 ctl abort data
+is "$(dmsetup table --inactive data)" "" "the loaded table after abort"
+on_base || fail "abort of a killed copy: $(dmsetup table)"
 # An abort killed at its end leaves nothing to abort: that is said, and all.
 for ((n = 1; n < 10; n++)); do
 	fresh

@@ -2,6 +2,7 @@
 #include "cli/copy_options.hpp"
 #include "cli/progress.hpp"
 #include "cli/refusal.hpp"
+#include "cli/show_text.hpp"
 #include "cli/terminal.hpp"
 #include "cli/waiting.hpp"
 #include <gtest/gtest.h>
@@ -182,4 +183,13 @@ TEST(Settings, AreTranslated)
 	for (const char *bad : {"rate", "=5", "rate=", "colour=red", "inflight=lots", "run=2M",
 				"mode=both", "on-top-error=panic", "rate=fast"})
 		EXPECT_NE(why([&] { read_setting(bad); }), "") << bad;
+}
+
+TEST(Show, MentionsATableThatIsLoadedOnly)
+{
+	report::Row row;
+	row.volume.info.name = "data";
+	EXPECT_EQ(show_text(row).find("loaded"), std::string::npos);
+	row.volume.info.inactive_table = true;
+	EXPECT_NE(show_text(row).find("blkctl abort data"), std::string::npos);
 }
