@@ -10,7 +10,9 @@
 #include <memory>
 #include <sys/file.h>
 #include <sys/sem.h>
+#include <sys/stat.h>
 #include <thread>
+#include <unistd.h>
 
 namespace blkctl::dm
 {
@@ -38,12 +40,23 @@ void force_destroy(uint32_t cookie)
 	}
 }
 
+bool is_at(int fd, const std::string &path)
+{
+	struct stat held, named;
+
+	return fstat(fd, &held) == 0 && lstat(path.c_str(), &named) == 0 &&
+	       held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
 // Removes the cookie that a record names if its owner is dead and it is still the same one.
 void sweep_record(const std::string &path, uint32_t cookie)
 {
 	UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
 
 	if (!fd || flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+		return;
+	// By now the name may be another process's record.
+	if (!is_at(fd.get(), path))
 		return;
 
 	char text[32] = {};
@@ -70,6 +83,24 @@ void sweep(const std::string &folder)
 	}
 }
 
+// A record is locked and whole before it has the name that a sweep looks at: an empty one, or one
+// that nobody has locked yet, would be taken for an orphan's.
+Result<UniqueFd> write_record(const std::string &folder, const std::string &path,
+			      const std::string &content)
+{
+	const auto fresh = folder + "/.new-" + std::to_string(getpid());
+	UniqueFd fd(open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+
+	if (fd && flock(fd.get(), LOCK_EX | LOCK_NB) == 0 &&
+	    write(fd.get(), content.data(), content.size()) ==
+		    static_cast<ssize_t>(content.size()) &&
+	    rename(fresh.c_str(), path.c_str()) == 0)
+		return fd;
+	auto error = errno_error("write down a udev cookie", path, errno);
+	unlink(fresh.c_str());
+	return error;
+}
+
 } // namespace
 
 Result<Cookie> Cookie::create(const std::string &run_dir)
@@ -92,13 +123,10 @@ Result<Cookie> Cookie::create(const std::string &run_dir)
 
 	char name[16];
 	std::snprintf(name, sizeof(name), "/%08x", cookie.value_);
-	cookie.record_path_ = folder + name;
-	const auto semaphore = std::to_string(semaphore_of(cookie.value_));
-	cookie.record_ = UniqueFd(
-		open(cookie.record_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-	if (!cookie.record_ || flock(cookie.record_.get(), LOCK_EX | LOCK_NB) != 0 ||
-	    write(cookie.record_.get(), semaphore.data(), semaphore.size()) < 0)
-		return errno_error("write down a udev cookie", cookie.record_path_, errno);
+	const auto path = folder + name;
+	BLKCTL_TRY(cookie.record_,
+		   write_record(folder, path, std::to_string(semaphore_of(cookie.value_))));
+	cookie.record_path_ = path;
 	return cookie;
 }
 
