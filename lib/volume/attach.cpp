@@ -5,6 +5,7 @@
 #include "table/linear.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/steps.hpp"
+#include "volume/use.hpp"
 #include "volume/uuid.hpp"
 #include <algorithm>
 
@@ -83,6 +84,10 @@ Result<void> check_device(Context &context, const dm::Info &device)
 	if (device.suspended)
 		return refusal(Status::busy, verb, device.name, "the device is suspended",
 			       "dmsetup resume " + device.name);
+	if (const auto suspended = suspended_below(context, {device.devno}))
+		return refusal(Status::busy, verb, device.name,
+			       suspended->name + " below it is suspended",
+			       "dmsetup resume " + suspended->name);
 
 	BLKCTL_TRY(const auto signature, context.probe.signature(device.devno));
 	if (signature && signature->type == "LVM2_member")

@@ -58,6 +58,18 @@ Result<void> check_free(Context &context, const Volume &volume, const udev::Bloc
 	return {};
 }
 
+Result<void> check_answers(Context &context, const Volume &volume, const udev::BlockDevice &target)
+{
+	const auto suspended = suspended_below(context, {target.devno});
+
+	if (suspended)
+		return refusal(Status::busy, verb, volume.name(),
+			       "the target " + target.path + " cannot be read: " + suspended->name +
+				       " is suspended",
+			       "dmsetup resume " + suspended->name);
+	return {};
+}
+
 Result<void> check_empty(Context &context, const Volume &volume, const udev::BlockDevice &target,
 			 const CopyRequest &request)
 {
@@ -86,6 +98,7 @@ void add_second_look(Change &change, const Volume &volume, const udev::BlockDevi
 
 	change.add({"make sure that " + target.path + " is still free",
 		    [&context, volume, target, request]() -> Result<void> {
+			    BLKCTL_CHECK(check_answers(context, volume, target));
 			    BLKCTL_CHECK(check_free(context, volume, target));
 			    return check_empty(context, volume, target, request);
 		    },
@@ -159,6 +172,7 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 	BLKCTL_TRY(const auto target, context.probe.describe(devno));
 	BLKCTL_CHECK(check_not_source(context, volume, target));
 	BLKCTL_CHECK(check_size(volume, target));
+	BLKCTL_CHECK(check_answers(context, volume, target));
 	BLKCTL_CHECK(check_free(context, volume, target));
 	BLKCTL_CHECK(check_empty(context, volume, target, request));
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/use.hpp"
+#include "volume/steps.hpp"
 #include <chrono>
 #include <thread>
 
@@ -50,6 +51,16 @@ Result<std::optional<udev::Use>> foreign_use(Context &context, DevNo device,
 	if (open)
 		return std::optional(udev::Use{udev::Use::Kind::claimed, {}, {}, device});
 	return std::optional<udev::Use>();
+}
+
+std::optional<dm::Info> suspended_below(Context &context, const std::vector<DevNo> &devices)
+{
+	for (const auto device : below(context, devices)) {
+		auto info = context.dm.info(device);
+		if (info && info->suspended)
+			return *info;
+	}
+	return std::nullopt;
 }
 
 } // namespace blkctl::volume

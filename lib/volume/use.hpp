@@ -7,6 +7,7 @@
 #include "udev/probe.hpp"
 #include "volume/context.hpp"
 #include <optional>
+#include <vector>
 
 namespace blkctl::volume
 {
@@ -15,6 +16,9 @@ namespace blkctl::volume
 // second for who has it open for moments only.
 Result<std::optional<udev::Use>> foreign_use(Context &context, DevNo device,
 					     const std::optional<DevNo> &own);
+
+// A suspended dm device among these and what is below them: whoever reads from it hangs.
+std::optional<dm::Info> suspended_below(Context &context, const std::vector<DevNo> &devices);
 
 } // namespace blkctl::volume
 

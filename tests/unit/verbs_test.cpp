@@ -149,6 +149,20 @@ TEST_F(Verbs, ADmDeviceThatIsOpenIsNoTarget)
 	EXPECT_TRUE(copy(host.context, {.name = "v0", .target = "/dev/mapper/t"}, Run::doit));
 }
 
+TEST_F(Verbs, ASuspendedDeviceIsNotProbed)
+{
+	host.mapper.add("t", "", {253, 5}, {{0, disk_sectors, "linear", "8:16 0"}}).info.suspended =
+		true;
+	host.mapper.add("above", "", {253, 6}, {{0, disk_sectors, "linear", "253:5 0"}});
+	host.add_volume();
+	for (const char *target : {"/dev/mapper/t", "/dev/mapper/above"})
+		expect_refusal(copy(host.context, {.name = "v0", .target = target, .force = true},
+				    Run::doit),
+			       Status::busy, "t is suspended");
+	expect_refusal(attach(host.context, {.device = "above"}, Run::doit), Status::busy,
+		       "t below it is suspended");
+}
+
 TEST_F(Verbs, CopySeesTheSourceThroughAStackAndPartitions)
 {
 	host.mapper.add("x-blkreal", "BLKCTL-00112233445566778899aabbccddee00-real", {253, 3},
