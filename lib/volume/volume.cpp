@@ -34,20 +34,44 @@ Kind kind_of(Context &context, const dm::Info &info, const table::Blkcopy &table
 	return base && is_hidden_uuid(base->uuid) ? Kind::stacked : Kind::absorbed;
 }
 
-Result<Volume> read_volume(Context &context, const dm::Info &info, const dm::Table &live)
+// Table and status are two calls: a switch between them makes a pair that never was.
+constexpr int read_tries = 5;
+
+// False if they are of two tables.
+Result<bool> read_lines(Context &context, Volume &volume)
+{
+	const auto devno = volume.devno();
+	BLKCTL_TRY(const auto live, context.dm.table(devno, dm::Slot::live, false));
+	if (!is_volume_table(live))
+		return not_found(volume.name(), "not a volume of blkctl",
+				 "blkctl attach " + volume.name());
+	BLKCTL_TRY(const auto status, context.dm.status(devno));
+	if (!is_volume_table(status))
+		return not_found(volume.name(), "its table was replaced just now");
+
+	volume.sectors = dm::table_sectors(live);
+	BLKCTL_TRY(volume.table, table::parse_blkcopy(live[0].params));
+	BLKCTL_TRY(volume.status, table::parse_status(status[0].params));
+	return volume.table.mode == volume.status.mode;
+}
+
+Result<Volume> read_volume(Context &context, const dm::Info &info)
 {
 	Volume volume;
 
 	volume.info = info;
-	volume.sectors = dm::table_sectors(live);
 	volume.lvm = is_lvm_uuid(info.uuid);
-	BLKCTL_TRY(volume.table, table::parse_blkcopy(live[0].params));
-	BLKCTL_TRY(const auto status, context.dm.status(info.devno));
-	if (!is_volume_table(status))
-		return not_found(info.name, "its table was replaced just now");
-	BLKCTL_TRY(volume.status, table::parse_status(status[0].params));
-	volume.kind = kind_of(context, info, volume.table);
-	return volume;
+	for (int i = 0; i < read_tries; i++) {
+		BLKCTL_TRY(const bool whole, read_lines(context, volume));
+		if (!whole)
+			continue;
+		volume.kind = kind_of(context, info, volume.table);
+		return volume;
+	}
+	return Error{.status = Status::busy,
+		     .what = "look at",
+		     .device = info.name,
+		     .why = "its table changes all the time"};
 }
 
 } // namespace
@@ -157,10 +181,7 @@ Result<dm::Info> find_device(Context &context, std::string_view text)
 Result<Volume> find(Context &context, DevNo device)
 {
 	BLKCTL_TRY(const auto info, context.dm.info(device));
-	BLKCTL_TRY(const auto live, context.dm.table(device, dm::Slot::live, false));
-	if (!is_volume_table(live))
-		return not_found(info.name, "not a volume of blkctl", "blkctl attach " + info.name);
-	return read_volume(context, info, live);
+	return read_volume(context, info);
 }
 
 Result<Volume> find(Context &context, std::string_view text)
@@ -181,7 +202,7 @@ Result<std::vector<Volume>> list(Context &context)
 		const auto info = context.dm.info(device.devno);
 		if (!info)
 			continue;
-		auto volume = read_volume(context, *info, *live);
+		auto volume = read_volume(context, *info);
 		// It may have gone since it was listed.
 		if (!volume && volume.error().status == Status::not_found)
 			continue;

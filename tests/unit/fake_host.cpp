@@ -161,6 +161,7 @@ Result<dm::Table> Mapper::table(DevNo device, dm::Slot slot, bool secret)
 
 Result<dm::Table> Mapper::status(DevNo device)
 {
+	on_status();
 	BLKCTL_TRY(auto *const found, find(device));
 	auto table = found->live;
 

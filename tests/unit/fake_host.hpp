@@ -53,8 +53,9 @@ class Mapper final : public dm::Mapper
 	bool pivot_at_once = true;
 	bool suspend_in_resume = false; // the next resume swaps, fails, and leaves it suspended
 	std::function<void()> on_wait = [] { throw std::logic_error("nothing to wait for"); };
-	std::function<void()> on_info = [] {}; // before each look at a device
-	std::function<void()> on_load = [] {}; // what others do meanwhile
+	std::function<void()> on_info = [] {};   // before each look at a device
+	std::function<void()> on_status = [] {}; // before each reading of a status
+	std::function<void()> on_load = [] {};   // what others do meanwhile
 	std::function<void(Device &)> on_switch = [](Device &) {};
 	std::vector<std::string> calls; // the ones that change something
 	std::string fail;               // a call that is refused: "load", "resume", ...

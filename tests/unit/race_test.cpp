@@ -171,3 +171,21 @@ TEST_F(Race, TheHiddenDeviceOfARenamedVolumeIsNoLeftover)
 	ASSERT_TRUE(host.mapper.named("x-blkreal"));
 	EXPECT_EQ(find(host.context, "y")->kind, Kind::stacked);
 }
+
+TEST_F(Race, TableAndStatusAreOfOneMoment)
+{
+	host.add_volume();
+	host.mapper.on_status = [this, done = false]() mutable {
+		if (!std::exchange(done, true))
+			host.add_copy(table::Phase::synced);
+	};
+	const auto volume = find(host.context, "v0");
+	ASSERT_TRUE(volume) << volume.error().message();
+	EXPECT_EQ(volume->state(), JobState::ready);
+
+	host.mapper.on_status = [this] {
+		auto &mode = host.mapper.at(volume_number).status.mode;
+		mode = table::Mode::track;
+	};
+	EXPECT_EQ(find(host.context, "v0").error().status, Status::busy);
+}
