@@ -49,11 +49,25 @@ bool can_be_stacked(const std::string &type)
 	return type == "linear" || type == "striped" || type == "crypt" || type == "thin";
 }
 
+// A crypt line "CIPHER KEY ..." whose key is in a keyring names it by ":SIZE:TYPE:DESCRIPTION".
+bool has_key_in_keyring(const dm::Target &target)
+{
+	const auto key = target.params.find(' ');
+
+	return target.type == "crypt" && key != std::string::npos &&
+	       target.params.compare(key, 2, " :") == 0;
+}
+
 Result<void> check_targets(const dm::Info &device, const dm::Table &table)
 {
 	if (table.empty())
 		return refusal(Status::failed, verb, device.name, "it has no table");
 	for (const auto &target : table) {
+		if (has_key_in_keyring(target))
+			return refusal(Status::failed, verb, device.name,
+				       "its key is in a kernel keyring that is gone, and its table "
+				       "cannot be loaded a second time without",
+				       "cryptsetup refresh --disable-keyring " + device.name);
 		if (can_be_stacked(target.type))
 			continue;
 		for (const auto &known : refused)

@@ -353,6 +353,9 @@ TEST_F(Verbs, AttachRefusesTheOthersWithReason)
 		expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::failed,
 			       type);
 	}
+	add_foreign({{0, 4096, "crypt", "aes-xts-plain64 :64:logon:cryptsetup:x-d0 0 8:0 32768"}});
+	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::failed,
+		       "cryptsetup refresh --disable-keyring vg-lv");
 	auto &device = add_foreign({{0, 4096, "linear", "8:0 0"}});
 	host.probe.signatures[{253, 7}] = {"LVM2_member", "raid"};
 	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::busy, "LVM");
