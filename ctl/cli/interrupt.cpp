@@ -22,16 +22,23 @@ void note(int)
 
 Interrupt::Interrupt()
 {
+	sigset_t held;
+
 	arrived = 0;
+	sigemptyset(&held);
+	for (int signal : watched)
+		sigaddset(&held, signal);
+	sigprocmask(SIG_BLOCK, &held, &mask_before_);
 	struct sigaction action = {};
 	action.sa_handler = note;
-	// No SA_RESTART: the poll that is waiting has to end.
 	for (size_t i = 0; i < watched.size(); ++i)
 		sigaction(watched.at(i), &action, &before_[i]);
 }
 
 Interrupt::~Interrupt()
 {
+	// What is pending ends the wait that has ended anyway, not the process.
+	sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
 	for (size_t i = 0; i < watched.size(); ++i)
 		sigaction(watched.at(i), &before_[i], nullptr);
 }

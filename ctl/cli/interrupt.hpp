@@ -12,7 +12,8 @@ namespace blkctl::cli
 class Interrupt
 {
       public:
-	// From here SIGINT, SIGTERM and SIGHUP only wake what sleeps.
+	// From here SIGINT, SIGTERM and SIGHUP only end a wait for events, and come through in it
+	// alone: one that arrives between a look at came() and the wait is not lost.
 	Interrupt();
 	~Interrupt();
 	Interrupt(const Interrupt &) = delete;
@@ -22,6 +23,7 @@ class Interrupt
 
       private:
 	struct sigaction before_[3];
+	sigset_t mask_before_;
 };
 
 } // namespace blkctl::cli

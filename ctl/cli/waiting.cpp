@@ -130,7 +130,7 @@ job::Job wait_for(volume::Context &context, const volume::CopyId &copy, Until un
 	if (!result) {
 		Error error = result.error();
 		error.what = waiting.verb;
-		if (error.status == Status::timed_out && error.next.empty())
+		if (error.status == Status::timed_out)
 			error.next = come_back;
 		refuse(std::move(error));
 	}

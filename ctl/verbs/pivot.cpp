@@ -21,8 +21,11 @@ Status run(const Arguments &args)
 	auto copy = volume::copy_id(take(volume::find(context, name)));
 	if (wait && !args.flag("dry-run")) {
 		check_pivot(context, name, args.flag("until-reboot"));
+		std::string again = "blkctl pivot " + name + " --wait";
+		if (args.flag("until-reboot"))
+			again += " --until-reboot";
 		since = std::chrono::steady_clock::now();
-		wait_for(context, copy, Until::ready, waiting, "blkctl pivot " + name + " --wait");
+		wait_for(context, copy, Until::ready, waiting, again);
 	}
 	pivot_now(context, args, copy, since);
 	return Status::ok;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "dm/event_poll.hpp"
 #include <cerrno>
+#include <csignal>
+#include <ctime>
 #include <fcntl.h>
-#include <limits>
 #include <linux/dm-ioctl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -46,10 +47,14 @@ Result<void> EventPoll::arm()
 Result<bool> EventPoll::wait(std::chrono::milliseconds timeout)
 {
 	pollfd poller{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-	const auto limit = std::chrono::milliseconds(std::numeric_limits<int>::max());
-	const auto ms =
-		static_cast<int>(std::min(std::max(timeout, decltype(timeout)(0)), limit).count());
-	const int n = poll(&poller, 1, ms);
+	const auto left = std::max(timeout, decltype(timeout)(0));
+	const auto whole = std::chrono::floor<std::chrono::seconds>(left);
+	const timespec limit{.tv_sec = whole.count(),
+			     .tv_nsec = std::chrono::nanoseconds(left - whole).count()};
+	sigset_t none;
+
+	sigemptyset(&none);
+	const int n = ppoll(&poller, 1, &limit, &none);
 
 	if (n < 0 && errno != EINTR)
 		return errno_error("poll", control, errno);

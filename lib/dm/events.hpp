@@ -20,7 +20,8 @@ class Events
 
 	virtual Result<void> arm() = 0;
 
-	// True if an event came, false after the timeout or when a signal arrived.
+	// True if an event came, false after the timeout or when a signal arrived. Signals that the
+	// caller blocks come through while it waits.
 	virtual Result<bool> wait(std::chrono::milliseconds timeout) = 0;
 };
 

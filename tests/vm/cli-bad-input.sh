@@ -51,6 +51,18 @@ mk_linear holder /dev/ram2
 bad 4 'holder|held|in use' copy data /dev/ram2
 bad 4 'holder|held|in use' copy data /dev/ram2 --force
 remove_dm holder
+mk_linear opened /dev/ram2
+exec 9</dev/mapper/opened
+bad 4 'in use' copy data /dev/mapper/opened --force
+bad 4 'in use' create other /dev/mapper/opened
+exec 9<&-
+dmsetup suspend opened
+bad 4 'suspended' copy data /dev/mapper/opened --force
+dmsetup resume opened
+remove_dm opened
+loop=$(losetup -f --show /dev/ram2)
+bad 4 'held by /dev/loop' copy data /dev/ram2 --force
+losetup -d "$loop"
 mkswap -q /dev/ram2
 swapon /dev/ram2
 bad 4 'swap' copy data /dev/ram2 --force

@@ -29,6 +29,8 @@ has "$(dmsetup table data)" 'blkcopy mirror 1:0 0 1:1 0 - 128 0 2 rate_kib 1024$
 is "$(json data .volume.state)" copying "the state by show"
 exits 7 ctl pivot data
 exits 7 ctl wait data --timeout 1
+exits 7 ctl copy data /dev/ram1 --pivot --timeout 1
+has "$OUT" 'blkctl wait data --pivot' "how to come back to a copy --pivot that timed out"
 exits 0 ctl copy data /dev/ram1
 exits 0 ctl pause data
 has "$(dmsetup table data)" ' 1 paused ' "the table while paused"
@@ -55,6 +57,14 @@ garbage /dev/ram1
 exits 0 ctl copy data /dev/ram1 --no-wait --rate 500k
 exits 0 ctl abort data
 is "$(dmsetup table data)" "0 32768 blkcopy track 1:0 0 - 0 - 128" "the table after an abort"
+garbage /dev/ram1
+# Who waits is told of somebody else's abort, also when another copy runs by then.
+exits 0 ctl copy data /dev/ram1 --no-wait --rate 500k
+run_bg "$WORK/waiter" bash -c "status=0; '$BLKCTL' copy data /dev/ram1 --pivot --interval 50ms || status=\$?; echo status=\$status"
+until_true 5 "a waiter" grep -q copying "$WORK/waiter"
+exits 0 ctl abort data
+until_true 10 "the end of the waiter" grep -q status= "$WORK/waiter"
+has "$(cat "$WORK/waiter")" 'status=6' "the status of a copy --pivot that somebody aborted"
 garbage /dev/ram1
 # A copy of an equal device has nothing to do.
 hammer_stop
