@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/common.hpp"
+#include "base/size.hpp"
+#include "cli/refusal.hpp"
 #include "cli/terminal.hpp"
 #include "report/report.hpp"
 #include <fmt/format.h>
@@ -35,6 +37,21 @@ Option until_reboot_option()
 		.value = "",
 		.help = "agree that the move of an LV lasts until it is next activated: LVM's own "
 			"metadata goes on naming the old place"};
+}
+
+Option block_size_option()
+{
+	return {.name = "block-size",
+		.value = "SIZE",
+		.help = "the unit in which the volume remembers what has been copied: a power of "
+			"two from 4k to 1M; 64k if not given"};
+}
+
+uint32_t block_sectors_of(const Arguments &args)
+{
+	constexpr uint32_t usual = 128;
+	auto size = args.value("block-size");
+	return size ? take_value("block-size", *size, parse_block_sectors(*size)) : usual;
 }
 
 std::vector<Option> join(std::initializer_list<std::vector<Option>> groups)
@@ -82,6 +99,15 @@ void report_outcome_as(const std::string &verb, const Arguments &args,
 		say(fmt::format("{}: {}", outcome.name, said));
 	if (!outcome.note.empty())
 		complain("blkctl: " + outcome.note);
+}
+
+Status run_operation(const Arguments &args, Operation operation,
+		     const std::function<std::string(const volume::Outcome &)> &said)
+{
+	auto host = take(volume::Host::open());
+	auto outcome = take(operation(host.context(), args.at(0), run_of(args)));
+	report_outcome(args, outcome, said(outcome));
+	return Status::ok;
 }
 
 void report_outcome(const Arguments &args, const volume::Outcome &outcome, const std::string &said)

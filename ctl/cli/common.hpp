@@ -6,6 +6,7 @@
 #include "cli/arguments.hpp"
 #include "cli/verb.hpp"
 #include "volume/operations.hpp"
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -19,11 +20,21 @@ Positional volume_positional();
 Option dry_run_option();
 Option json_option();
 Option until_reboot_option();
+Option block_size_option();
+
+// --block-size in sectors; the usual size if it is not given.
+uint32_t block_sectors_of(const Arguments &args);
 
 std::vector<Option> join(std::initializer_list<std::vector<Option>> groups);
 
 // --dry-run as the library wants it.
 volume::Run run_of(const Arguments &args);
+
+// The whole of a verb that is one call of the library about the volume NAME; `said` makes the line
+// it ends with.
+using Operation = Result<volume::Outcome> (*)(volume::Context &, const std::string &, volume::Run);
+Status run_operation(const Arguments &args, Operation operation,
+		     const std::function<std::string(const volume::Outcome &)> &said);
 
 // The line a verb ends with: `said` after its work, or the plan of a dry run, or that it was so
 // already. As JSON with --json.

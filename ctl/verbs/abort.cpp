@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/common.hpp"
-#include "cli/refusal.hpp"
 
 namespace blkctl::cli
 {
@@ -10,11 +9,9 @@ namespace
 
 Status run(const Arguments &args)
 {
-	auto host = take(volume::Host::open());
-	auto outcome = take(volume::abort(host.context(), args.at(0), run_of(args)));
-	report_outcome(args, outcome,
-		       "the copy is ended; the volume is on its source, the target is free");
-	return Status::ok;
+	return run_operation(args, volume::abort, [](const volume::Outcome &) -> std::string {
+		return "the copy is ended; the volume is on its source, the target is free";
+	});
 }
 
 const Register entry{Verb{

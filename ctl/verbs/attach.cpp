@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "base/size.hpp"
 #include "cli/common.hpp"
 #include "cli/refusal.hpp"
 
@@ -13,8 +12,7 @@ Status run(const Arguments &args)
 {
 	volume::AttachRequest request;
 	request.device = args.at(0);
-	if (auto size = args.value("block-size"))
-		request.block_sectors = take_value("block-size", *size, parse_block_sectors(*size));
+	request.block_sectors = block_sectors_of(args);
 	auto host = take(volume::Host::open());
 	auto outcome = take(volume::attach(host.context(), request, run_of(args)));
 	report_outcome(args, outcome, "attached; its name, number and users are what they were");
@@ -47,11 +45,7 @@ const Register entry{Verb{
 	.positionals = {{.name = "DMDEV",
 			 .help = "the device: /dev/VG/LV, /dev/mapper/X, its name, or MAJ:MIN",
 			 .offer = Offer::dm_device}},
-	.options = join({{{.name = "block-size",
-			   .value = "SIZE",
-			   .help = "the unit in which the volume remembers what has been copied: a "
-				   "power of two from 4k to 1M; 64k if not given"}},
-			 {dry_run_option(), json_option()}}),
+	.options = {block_size_option(), dry_run_option(), json_option()},
 	.examples = {{"blkctl attach /dev/vg0/data", "Takes over an LV, mounted or not."},
 		     {"blkctl attach /dev/vg0/data --dry-run",
 		      "Says whether it would be absorbed or stacked, step by step."}},

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "base/size.hpp"
 #include "cli/common.hpp"
 #include "cli/refusal.hpp"
 #include <fmt/format.h>
@@ -15,8 +14,7 @@ Status run(const Arguments &args)
 	volume::CreateRequest request;
 	request.name = args.at(0);
 	request.device = args.at(1);
-	if (auto size = args.value("block-size"))
-		request.block_sectors = take_value("block-size", *size, parse_block_sectors(*size));
+	request.block_sectors = block_sectors_of(args);
 	auto host = take(volume::Host::open());
 	auto outcome = take(volume::create(host.context(), request, run_of(args)));
 	report_outcome(args, outcome,
@@ -46,11 +44,7 @@ const Register entry{Verb{
 			{.name = "DEVICE",
 			 .help = "the block device the data is on, or will be",
 			 .offer = Offer::block_device}},
-	.options = join({{{.name = "block-size",
-			   .value = "SIZE",
-			   .help = "the unit in which the volume remembers what has been copied: a "
-				   "power of two from 4k to 1M; 64k if not given"}},
-			 {dry_run_option(), json_option()}}),
+	.options = {block_size_option(), dry_run_option(), json_option()},
 	.examples = {{"blkctl create data /dev/vdb", "Makes /dev/mapper/data over /dev/vdb."},
 		     {"blkctl create data /dev/vdb --dry-run", "Only says what would be done."}},
 	.run = run,

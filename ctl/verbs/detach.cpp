@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/common.hpp"
-#include "cli/refusal.hpp"
 
 namespace blkctl::cli
 {
@@ -10,10 +9,9 @@ namespace
 
 Status run(const Arguments &args)
 {
-	auto host = take(volume::Host::open());
-	auto outcome = take(volume::detach(host.context(), args.at(0), run_of(args)));
-	report_outcome(args, outcome, "detached; it is a plain device-mapper device again");
-	return Status::ok;
+	return run_operation(args, volume::detach, [](const volume::Outcome &) -> std::string {
+		return "detached; it is a plain device-mapper device again";
+	});
 }
 
 const Register entry{Verb{

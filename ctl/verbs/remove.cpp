@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/common.hpp"
-#include "cli/refusal.hpp"
 
 namespace blkctl::cli
 {
@@ -10,10 +9,9 @@ namespace
 
 Status run(const Arguments &args)
 {
-	auto host = take(volume::Host::open());
-	auto outcome = take(volume::remove(host.context(), args.at(0), run_of(args)));
-	report_outcome(args, outcome, "removed; the data stays on the device below");
-	return Status::ok;
+	return run_operation(args, volume::remove, [](const volume::Outcome &) -> std::string {
+		return "removed; the data stays on the device below";
+	});
 }
 
 const Register entry{Verb{

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/common.hpp"
-#include "cli/refusal.hpp"
 
 namespace blkctl::cli
 {
@@ -10,11 +9,10 @@ namespace
 
 Status run(const Arguments &args)
 {
-	auto host = take(volume::Host::open());
-	auto outcome = take(volume::resume(host.context(), args.at(0), run_of(args)));
-	report_outcome(args, outcome,
-		       "the copy goes on; follow it with: blkctl wait " + outcome.name);
-	return Status::ok;
+	return run_operation(
+		args, volume::resume, [](const volume::Outcome &outcome) -> std::string {
+			return "the copy goes on; follow it with: blkctl wait " + outcome.name;
+		});
 }
 
 const Register entry{Verb{

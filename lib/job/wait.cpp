@@ -12,8 +12,7 @@ using Clock = std::chrono::steady_clock;
 Error job_error(const volume::Volume &volume, const Job &job)
 {
 	Error error{.status = status_of(job.state), .what = "copy", .device = volume.name()};
-	const auto errors = std::to_string(job.base_errors) + " errors of the source, " +
-			    std::to_string(job.top_errors) + " of the target";
+	const auto errors = volume.errors_text();
 
 	switch (job.state) {
 	case State::aborted:

@@ -28,8 +28,7 @@ std::optional<Error> why_not_pivot(const Volume &volume)
 	const std::string verb = "pivot";
 	const auto name = volume.name();
 	const auto left = (volume.status.base_only * volume.status.block_sectors) * 512;
-	const auto errors = std::to_string(volume.status.base_errors) + " errors of the source, " +
-			    std::to_string(volume.status.top_errors) + " of the target";
+	const auto errors = volume.errors_text();
 
 	switch (volume.state()) {
 	case JobState::none:

@@ -140,6 +140,12 @@ JobState Volume::state() const
 	return by_policy ? JobState::needs_attention : JobState::paused;
 }
 
+std::string Volume::errors_text() const
+{
+	return std::to_string(status.base_errors) + " errors of the source, " +
+	       std::to_string(status.top_errors) + " of the target";
+}
+
 CopyId copy_id(const Volume &volume)
 {
 	return {.device = volume.devno(),

@@ -47,6 +47,8 @@ struct Volume {
 	 */
 	JobState state() const;
 
+	std::string errors_text() const; // "2 errors of the source, 0 of the target"
+
 	const std::string &name() const { return info.name; }
 	DevNo devno() const { return info.devno; }
 };
