@@ -45,9 +45,9 @@ inline constexpr Names<Policy, 4> policies{{
 }};
 
 inline constexpr Names<Cause, 3> causes{{
-	{Cause::none, "-"},
-	{Cause::user, "user"},
-	{Cause::policy, "policy"},
+	{Cause::none, BLKCOPY_STOPPED_BY_NOBODY},
+	{Cause::user, BLKCOPY_STOPPED_BY_USER},
+	{Cause::policy, BLKCOPY_STOPPED_BY_POLICY},
 }};
 
 template <class E, size_t N>
