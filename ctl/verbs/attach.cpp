@@ -34,7 +34,7 @@ const Register entry{Verb{
 		 "volume. Snapshots and their origins, thin pools, caches, RAID, integrity, verity "
 		 "and multipath devices, and any device that is an LVM physical volume are "
 		 "refused, "
-		 "with the reason.",
+		 "with the reason. "
 		 "A LUKS2 device keeps its key in a kernel keyring, where it cannot be had again; "
 		 "\"cryptsetup refresh --disable-keyring NAME\" first puts it into the table.",
 		 "A bare disk or partition is no device-mapper device and cannot be taken over "

@@ -26,27 +26,9 @@ is_volume() { [[ $(dmsetup table vol) == *" blkcopy track "* ]]; }
 is_back() { [[ $(dmsetup table vol) == "$table" ]] && ! dmsetup info vol-blkreal >/dev/null 2>&1; }
 is_moved() { [[ $(dmsetup table vol) == *" blkcopy track 1:2 0 "* ]] && ! dmsetup info vol-blkreal >/dev/null 2>&1; }
 
-sweep() { # PREPARE CHECK STATUSES VERB ARGS...
-	local prepare=$1 check=$2 statuses=$3 n status total=0
-	shift 3
-	for ((n = 1; n < 20; n++)); do
-		fresh
-		$prepare
-		status=0
-		BLKCTL_KILL_AT_STEP=$n timeout 60 "$BLKCTL" "$@" >"$WORK/out" 2>&1 || status=$?
-		((status == 0)) && break
-		((status == 137)) || fail "'$*' to be killed at step $n exited with $status: $(cat "$WORK/out")"
-		((++total))
-		nothing_stuck "'$*' killed at step $n"
-		is "$(sum /dev/mapper/vol)" "$want" "'$*' killed at step $n: the data"
-		exits_any "$statuses" ctl "$@"
-		nothing_stuck "'$*' again after step $n"
-		$check || fail "'$*', run again after it was killed at step $n, did not do its work: $(dmsetup table)"
-		is "$(sum /dev/mapper/vol)" "$want" "'$*' again after step $n: the data"
-		is "$(dmsetup info -c --noheadings -o major,minor vol)" "$number" "'$*' again after step $n: the number"
-	done
-	((total > 0)) || fail "'$*' was never killed: it has no steps"
-	note "'$*': killed at $total points"
+still_right() {
+	is "$(sum /dev/mapper/vol)" "$want" "$1: the data"
+	is "$(dmsetup info -c --noheadings -o major,minor vol)" "$number" "$1: the number"
 }
 
 LINES_OF=("0 8192 linear /dev/ram0 0")
@@ -54,17 +36,17 @@ make
 fill /dev/mapper/vol
 want=$(sum /dev/mapper/vol)
 # 4: "it is a volume already" when it was killed after the last step.
-sweep make is_volume "0 4" attach vol
+kill_sweep make is_volume "0 4" attach vol
 
 LINES_OF=("0 4096 linear /dev/ram0 0" "4096 4096 linear /dev/ram1 0")
 fresh
 make
 fill /dev/mapper/vol
 want=$(sum /dev/mapper/vol)
-sweep make is_volume "0 4" attach vol
-sweep attached is_back "0 3" detach vol
+kill_sweep make is_volume "0 4" attach vol
+kill_sweep attached is_back "0 3" detach vol
 moving() { attached && ctl copy vol /dev/ram2 --force --wait >/dev/null 2>&1; }
 # 3: "it has no copy" when it was killed after the last step.
-sweep moving is_moved "0 3" pivot vol
+kill_sweep moving is_moved "0 3" pivot vol
 fresh
 pass

@@ -12,7 +12,10 @@ cli_setup
 mk_brd 2 4
 fill /dev/ram0
 want=$(sum /dev/ram0)
-data_right() { is "$(sum /dev/mapper/data)" "$want" "$1: the sum of the volume's data"; }
+still_right() {
+	[[ ! -b /dev/mapper/data || $(dmsetup info -c --noheadings -o attr data) != L* ]] ||
+		is "$(sum /dev/mapper/data)" "$want" "$1: the sum of the volume's data"
+}
 
 fresh() { # whatever is left goes
 	local n
@@ -24,28 +27,6 @@ volume() { ctl create data /dev/ram0 >/dev/null; }
 copying() { volume && ctl copy data /dev/ram1 --rate 100k --no-wait >/dev/null; }
 ready() { volume && ctl copy data /dev/ram1 --wait --timeout 30 >/dev/null 2>&1; }
 
-sweep() { # PREPARE CHECK VERB ARGS...
-	local prepare=$1 check=$2 n status total=0
-	shift 2
-	for ((n = 1; n < 20; n++)); do
-		fresh
-		$prepare
-		status=0
-		BLKCTL_KILL_AT_STEP=$n timeout 60 "$BLKCTL" "$@" >"$WORK/out" 2>&1 || status=$?
-		((status == 0)) && break
-		((status == 137)) || fail "'$*' to be killed at step $n exited with $status: $(cat "$WORK/out")"
-		((++total))
-		nothing_stuck "'$*' killed at step $n"
-		[[ ! -b /dev/mapper/data || $(dmsetup info -c --noheadings -o attr data) != L* ]] || data_right "'$*' killed at step $n"
-		exits_any "${DONE:-0}" ctl "$@"
-		nothing_stuck "'$*' again after step $n"
-		$check || fail "'$*', run again after it was killed at step $n, did not do its work: $(dmsetup table)"
-		[[ ! -b /dev/mapper/data ]] || data_right "'$*' again after step $n"
-		is "$(dmsetup table --inactive 2>/dev/null | grep -v '^No' | sed 's/.*: *$//' | xargs)" "" "'$*' again after step $n: inactive tables"
-	done
-	((total > 0)) || fail "'$*' was never killed: it has no steps"
-	note "'$*': killed at $total points"
-}
 tracks() { [[ $(dmsetup table data) == *" blkcopy track $1 0 "* ]]; }
 on_base() { tracks 1:0; }
 on_top() { tracks 1:1; }
@@ -56,14 +37,16 @@ gone() { ! dmsetup info data >/dev/null 2>&1; }
 slower() { [[ $(dmsetup table data) == *"rate_kib 50 "*"copy_mode background"* ]]; }
 held() { copying && ctl pause data >/dev/null; }
 
-sweep true on_base create data /dev/ram0
-sweep volume mirrors copy data /dev/ram1 --no-wait
-sweep volume on_top copy data /dev/ram1 --pivot --wait --rate 100M
+kill_sweep true on_base 0 create data /dev/ram0
+kill_sweep volume mirrors 0 copy data /dev/ram1 --no-wait
+kill_sweep volume on_top 0 copy data /dev/ram1 --pivot --wait --rate 100M
 # 3: "it has no copy" when it was killed after the last step.
-DONE="0 3" sweep ready on_top pivot data
-sweep copying is_paused pause data
-sweep held not_paused resume data
-sweep copying slower set data rate=50k mode=background
+kill_sweep ready on_top "0 3" pivot data
+kill_sweep copying is_paused 0 pause data
+kill_sweep held not_paused 0 resume data
+kill_sweep copying slower 0 set data rate=50k mode=background
+kill_sweep copying on_base "0 3" abort data
+kill_sweep volume gone "0 3" remove data
 # A copy killed between its load and its switch can be taken back.
 fresh
 volume
@@ -73,32 +56,6 @@ has "$(ctl show data)" 'loaded' "show, with a loaded table"
 exits 0 ctl abort data
 is "$(dmsetup table --inactive data)" "" "the loaded table after abort"
 on_base || fail "abort of a killed copy: $(dmsetup table)"
-# An abort killed at its end leaves nothing to abort: that is said, and all.
-for ((n = 1; n < 10; n++)); do
-	fresh
-	copying
-	status=0
-	BLKCTL_KILL_AT_STEP=$n timeout 60 "$BLKCTL" abort data >/dev/null 2>&1 || status=$?
-	((status == 0)) && break
-	nothing_stuck "abort killed at step $n"
-	exits_any "0 3" ctl abort data
-	on_base || fail "abort, again after step $n: $(dmsetup table)"
-	data_right "abort killed at step $n"
-	nothing_stuck "abort again after step $n"
-done
-((n > 1)) || fail "abort was never killed"
-for ((n = 1; n < 10; n++)); do
-	fresh
-	volume
-	status=0
-	BLKCTL_KILL_AT_STEP=$n timeout 60 "$BLKCTL" remove data >/dev/null 2>&1 || status=$?
-	((status == 0)) && break
-	nothing_stuck "remove killed at step $n"
-	exits_any "0 3" ctl remove data
-	gone || fail "remove, again after step $n: $(dmsetup table)"
-	nothing_stuck "remove again after step $n"
-done
-((n > 1)) || fail "remove was never killed"
 fresh
 is "$(sum /dev/ram0)" "$want" "the device, after all that"
 pass

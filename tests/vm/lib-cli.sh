@@ -38,3 +38,30 @@ mount_fs() {
 	mount "$1" "$WORK/mnt"
 	undo bash -c "! mountpoint -q $WORK/mnt || umount $WORK/mnt"
 }
+
+# kill_sweep PREPARE CHECK STATUSES VERB ARGS...: kills the verb (-9) before
+# each of its steps and after the last, and runs it again: that exits with one of
+# STATUSES, CHECK holds, and nothing is stuck at any time. The scenario has
+# "fresh", which takes down what is left, and "still_right WHEN" for the data.
+kill_sweep() {
+	local prepare=$1 check=$2 statuses=$3 n status total=0
+	shift 3
+	for ((n = 1; n < 20; n++)); do
+		fresh
+		$prepare
+		status=0
+		BLKCTL_KILL_AT_STEP=$n timeout 60 "$BLKCTL" "$@" >"$WORK/out" 2>&1 || status=$?
+		((status == 0)) && break
+		((status == 137)) || fail "'$*' to be killed at step $n exited with $status: $(cat "$WORK/out")"
+		((++total))
+		nothing_stuck "'$*' killed at step $n"
+		still_right "'$*' killed at step $n"
+		exits_any "$statuses" ctl "$@"
+		nothing_stuck "'$*' again after step $n"
+		$check || fail "'$*', run again after it was killed at step $n, did not do its work: $(dmsetup table)"
+		still_right "'$*' again after step $n"
+		is "$(dmsetup table --inactive 2>/dev/null | grep -v '^No' | sed 's/.*: *$//' | xargs)" "" "'$*' again after step $n: inactive tables"
+	done
+	((total > 0)) || fail "'$*' was never killed: it has no steps"
+	note "'$*': killed at $total points"
+}
