@@ -62,7 +62,7 @@ begin
 t=$(now_ms)
 msg vol phase abort
 wait_phase vol 5 aborted
-le $(($(now_ms) - t)) 4000 "ms of an abort"
+le $(($(now_ms) - t)) 15000 "ms of an abort"
 sleep 1
 quit
 ended
