@@ -39,6 +39,8 @@ mount_fs() {
 	undo bash -c "! mountpoint -q $WORK/mnt || umount $WORK/mnt"
 }
 
+inactive_tables() { dmsetup table --inactive 2>/dev/null | awk '!/^No/ && !/: *$/'; }
+
 # kill_sweep PREPARE CHECK STATUSES VERB ARGS...: kills the verb (-9) before
 # each of its steps and after the last, and runs it again: that exits with one of
 # STATUSES, CHECK holds, and nothing is stuck at any time. The scenario has
@@ -60,7 +62,7 @@ kill_sweep() {
 		nothing_stuck "'$*' again after step $n"
 		$check || fail "'$*', run again after it was killed at step $n, did not do its work: $(dmsetup table)"
 		still_right "'$*' again after step $n"
-		is "$(dmsetup table --inactive 2>/dev/null | grep -v '^No' | sed 's/.*: *$//' | xargs)" "" "'$*' again after step $n: inactive tables"
+		is "$(inactive_tables)" "" "'$*' again after step $n: inactive tables"
 	done
 	((total > 0)) || fail "'$*' was never killed: it has no steps"
 	note "'$*': killed at $total points"
