@@ -57,7 +57,8 @@ bad 4 'in use' copy data /dev/mapper/opened --force
 bad 4 'in use' create other /dev/mapper/opened
 exec 9<&-
 dmsetup suspend opened
-bad 4 'suspended' copy data /dev/mapper/opened --force
+exits 4 ctl copy data /dev/mapper/opened --force
+has "$OUT" 'suspended' "what 'blkctl copy' says of a target that is suspended"
 dmsetup resume opened
 remove_dm opened
 loop=$(losetup -f --show /dev/ram2)
