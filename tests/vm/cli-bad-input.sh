@@ -61,6 +61,7 @@ exits 4 ctl copy data /dev/mapper/opened --force
 has "$OUT" 'suspended' "what 'blkctl copy' says of a target that is suspended"
 dmsetup resume opened
 remove_dm opened
+modprobe loop
 loop=$(losetup -f --show /dev/ram2)
 bad 4 'held by /dev/loop' copy data /dev/ram2 --force
 losetup -d "$loop"
