@@ -89,7 +89,7 @@ bad 2 '.' create 'a/b' /dev/ram3
 bad 2 '.' create '' /dev/ram3
 bad 4 'already' create data /dev/ram3
 
-exits 0 ctl copy data /dev/ram3 --rate 200k --no-wait
+exits 0 ctl copy data /dev/ram3 --rate 20k --no-wait
 bad 7 'not ready' pivot data
 bad 4 'already' copy data /dev/ram4
 bad 4 'cop' remove data

@@ -15,7 +15,7 @@ mk_error_dev
 n=$(sectors /dev/ram1)
 mk_dm top "0 $n delay /dev/ram1 0 0"
 flush_fails() { swap_dm top "0 $n delay /dev/ram1 0 0 /dev/ram1 0 0 /dev/mapper/error-dev 0 ${1:-0}"; }
-writes_fail() { swap_dm top "0 $n delay /dev/ram1 0 0 /dev/mapper/error-dev 0 ${1:-0}"; }
+writes_fail() { swap_dm top "0 $n delay /dev/ram1 0 0 /dev/mapper/error-dev 0 ${1:-0} /dev/ram1 0 0"; }
 healthy() { swap_dm top "0 $n delay /dev/ram1 0 0"; }
 begin() {
 	mk_volume vol /dev/ram0
