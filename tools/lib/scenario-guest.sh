@@ -29,7 +29,7 @@ left_behind() {
 
 # Who waits for what, shortly before a scenario's time is up.
 watch() { # SECONDS
-	sleep "$1"
+	sleep "$1" || return # killed: the scenario has ended
 	echo "--- nearly out of time; what it is at: ---"
 	ps axo pid,stat,wchan:24,etimes,args | awk '!/\[.*\]$/ || $2 ~ /D/'
 	timeout 2 dmsetup table
