@@ -348,6 +348,15 @@ static int hold_writes(struct bkc_state *s)
 	return 0;
 }
 
+static int drain_generation(struct bkc_state *s, unsigned int gen)
+{
+	if (!wait_event_timeout(s->drain_wait,
+				!atomic_read(&s->top_flushes[gen]),
+				PIVOT_HOLD_MAX))
+		return -ETIMEDOUT;
+	return 0;
+}
+
 /*
  * Waits for the flushes that began before the pivot's own had ended. They are
  * not held, as nothing they could be for is acknowledged meanwhile.
@@ -355,13 +364,14 @@ static int hold_writes(struct bkc_state *s)
 static int drain_flushes(struct bkc_state *s)
 {
 	unsigned int gen = s->flush_gen;
+	int r;
 
+	/* Those a pivot that gave up has left behind; no new ones join them. */
+	r = drain_generation(s, !gen);
+	if (r)
+		return r;
 	WRITE_ONCE(s->flush_gen, !gen);
-	if (!wait_event_timeout(s->drain_wait,
-				!atomic_read(&s->top_flushes[gen]),
-				PIVOT_HOLD_MAX))
-		return -ETIMEDOUT;
-	return 0;
+	return drain_generation(s, gen);
 }
 
 /*
