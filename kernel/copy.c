@@ -314,12 +314,21 @@ static void top_segment(struct bkc_copy *copy, unsigned int first,
 	submit_bio_noacct(bio);
 }
 
-/* The next step begins in a work of copy_wq. Any context. */
+/*
+ * The next step begins in a work of copy_wq. Any context. A work that a write's
+ * end has queued may take the step before we queue ours, and come to the
+ * copy's end: copies_lock keeps bkc_copy_put(), and with it the free, out.
+ */
 static void copy_next(struct bkc_copy *copy, enum bkc_copy_step step)
 {
+	struct bkc_state *s = copy->s;
+	unsigned long flags;
+
+	spin_lock_irqsave(&s->copies_lock, flags);
 	/* Pairs with the xchg in copy_work(). */
 	smp_store_release(&copy->step, step);
-	queue_work(copy->s->copy_wq, &copy->work);
+	queue_work(s->copy_wq, &copy->work);
+	spin_unlock_irqrestore(&s->copies_lock, flags);
 }
 
 static void write_put(struct bkc_copy *copy)

@@ -197,24 +197,44 @@ out:
 	return s;
 }
 
+/*
+ * tables_lock held. Does the dm device of a table have another, live one? A
+ * reload resumes the new table before it destroys the old.
+ */
+static bool __device_is_ours(struct bkc_state *s, struct bkc_table *t)
+{
+	struct bkc_table *other;
+
+	list_for_each_entry(other, &s->tables, list)
+		if (other != t && READ_ONCE(other->live) &&
+		    dm_table_get_md(other->ti->table) ==
+		    dm_table_get_md(t->ti->table))
+			return true;
+	return false;
+}
+
 /**
  * bkc_state_put - a table goes away
  * @t: the table
  *
- * In dtr. If it was the last live one and was not sealed, writes may go past
- * us from here on: what other tables would find in both legs is void.
+ * In dtr. If it was the last live one of its dm device and was not sealed,
+ * writes may go past us from here on: what other tables, of this device or of
+ * another, would find in both legs is void.
  */
 void bkc_state_put(struct bkc_table *t)
 {
 	struct bkc_state *s = t->s;
-	bool last, stale;
+	bool last, gone, stale;
 
 	mutex_lock(&s->tables_lock);
 	if (t->resumed)
 		list_del(&t->list);
+	gone = t->resumed && !__device_is_ours(s, t);
 	spin_lock_irq(&s->lock);
-	stale = t->resumed && !s->live && !s->sealed &&
-		bkc_phase_copies(s->phase);
+	stale = gone && !s->sealed && bkc_phase_copies(s->phase);
+	/* A seal is for one removal; without a live table __start() asks for it. */
+	if (gone && s->live)
+		s->sealed = false;
 	spin_unlock_irq(&s->lock);
 	mutex_unlock(&s->tables_lock);
 
