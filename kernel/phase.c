@@ -13,7 +13,8 @@
 
 bool bkc_phase_copies(enum bkc_phase phase)
 {
-	return phase == BKC_PHASE_COPYING || phase == BKC_PHASE_SYNCED;
+	return phase == BKC_PHASE_COPYING || phase == BKC_PHASE_SYNCED ||
+	       phase == BKC_PHASE_STREAMING || phase == BKC_PHASE_MERGING;
 }
 
 /*
@@ -177,6 +178,9 @@ static void apply_policy(struct bkc_state *s, enum bkc_leg leg, bool nospc)
 
 	if (policy == BKC_POLICY_ENOSPC)
 		policy = nospc ? BKC_POLICY_STOP : BKC_POLICY_REPORT;
+	/* There is no way back to base alone. */
+	if (policy == BKC_POLICY_REPORT && s->mode->durable)
+		policy = BKC_POLICY_STOP;
 	switch (policy) {
 	case BKC_POLICY_REPORT:
 		if (!bkc_abort(s, BKC_BY_POLICY))
@@ -278,7 +282,7 @@ int bkc_abort(struct bkc_state *s, enum bkc_stopper by)
 {
 	int r = 0;
 
-	if (!s->mode->has_copier)
+	if (!s->mode->has_copier || s->mode->durable)
 		return -EINVAL;
 	spin_lock_irq(&s->lock);
 	if (s->phase == BKC_PHASE_PIVOTED)
@@ -312,7 +316,7 @@ int bkc_pivot(struct bkc_state *s)
 {
 	int r = 0;
 
-	if (!s->mode->has_copier)
+	if (!s->mode->has_copier || s->mode->durable)
 		return -EINVAL;
 	spin_lock_irq(&s->lock);
 	if (!bkc_phase_copies(s->phase))

@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "bkc.h"
+#include "meta.h"
 
 static DEFINE_MUTEX(registry_lock);
 static LIST_HEAD(registry);
@@ -20,16 +20,19 @@ static bool same_key(const struct bkc_state *s, const struct bkc_table *t)
 {
 	const char *id = strchr(t->meta, ':');
 
+	if (t->meta_dev)
+		return s->meta && s->meta->bdev == t->meta_dev->bdev;
 	if (id)
 		return !strcmp(s->mem_id, id + 1);
 	return s->md && s->md == dm_table_get_md(t->ti->table);
 }
 
+/* With durable state the mode may change: see bkc_state_preresume(). */
 static bool same_legs(const struct bkc_state *s, const struct bkc_table *t)
 {
 	int leg;
 
-	if (s->mode != t->mode || s->map.len != t->ti->len ||
+	if ((s->mode != t->mode && !(s->mode->durable && t->mode->durable)) || s->map.len != t->ti->len ||
 	    1U << s->map.block_shift != t->block_sectors)
 		return false;
 	for (leg = 0; leg < BKC_LEGS; leg++)
@@ -65,8 +68,10 @@ static void state_free(struct bkc_state *s)
 	cancel_delayed_work_sync(&s->error_work);
 	cancel_delayed_work_sync(&s->copier_work);
 	cancel_work_sync(&s->retry_work);
+	bkc_meta_destroy(s->meta);
 	cancel_work_sync(&s->event_work);
 	if (s->own_wqs) {
+		bkc_merge_exit(s);
 		bkc_copies_exit(s);
 		if (s->copy_wq)
 			destroy_workqueue(s->copy_wq);
@@ -101,7 +106,7 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 			       SECTOR_SHIFT;
 	if (id)
 		strscpy(s->mem_id, id + 1, sizeof(s->mem_id));
-	else
+	else if (!t->meta_dev)
 		s->md = dm_table_get_md(t->ti->table);
 	refcount_set(&s->refs, 1);
 	mutex_init(&s->life_lock);
@@ -109,12 +114,16 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 	INIT_LIST_HEAD(&s->tables);
 	INIT_LIST_HEAD(&s->registry);
 	INIT_LIST_HEAD(&s->free_copies);
+	INIT_LIST_HEAD(&s->merge_used);
+	bio_list_init(&s->merges);
+	spin_lock_init(&s->merge_lock);
 	spin_lock_init(&s->lock);
 	spin_lock_init(&s->rate_lock);
 	spin_lock_init(&s->copies_lock);
 	init_waitqueue_head(&s->drain_wait);
 	init_waitqueue_head(&s->copy_wait);
 	INIT_WORK(&s->retry_work, bkc_range_retry_work);
+	INIT_WORK(&s->merge_work, bkc_merge_work);
 	INIT_WORK(&s->pivot_work, bkc_pivot_work);
 	INIT_DELAYED_WORK(&s->error_work, bkc_error_work);
 	INIT_WORK(&s->event_work, bkc_event_work);
@@ -126,6 +135,17 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 	/* For events alone: nothing to be reclaimed waits for them. */
 	s->io_wq = system_long_wq;
 	s->copy_wq = system_long_wq;
+}
+
+static int create_meta(struct bkc_state *s, struct block_device *bdev,
+		       char **error)
+{
+	struct bkc_meta *meta = bkc_meta_create(s, bdev, error);
+
+	if (IS_ERR(meta))
+		return PTR_ERR(meta);
+	s->meta = meta;
+	return 0;
 }
 
 static struct bkc_state *state_create(struct bkc_table *t, char **error)
@@ -144,6 +164,9 @@ static struct bkc_state *state_create(struct bkc_table *t, char **error)
 	if (!r && t->mode->has_top)
 		r = alloc_workqueues(s) ?: bkc_buckets_init(s) ?:
 		    bkc_copies_init(s);
+	if (!r && t->meta_dev)
+		r = bkc_merge_init(s) ?:
+		    create_meta(s, t->meta_dev->bdev, error);
 	if (r) {
 		state_free(s);
 		return ERR_PTR(r);
@@ -231,7 +254,8 @@ void bkc_state_put(struct bkc_table *t)
 		list_del(&t->list);
 	gone = t->resumed && !__device_is_ours(s, t);
 	spin_lock_irq(&s->lock);
-	stale = gone && !s->sealed && bkc_phase_copies(s->phase);
+	stale = gone && !s->sealed && !s->meta &&
+		bkc_phase_copies(s->phase);
 	/* A seal is for one removal; without a live table __start() asks for it. */
 	if (gone && s->live)
 		s->sealed = false;
@@ -262,10 +286,83 @@ static void __start(struct bkc_state *s, struct bkc_table *t)
 		s->started = true;
 		if (t->params.nosync)
 			bkc_map_start_in(&s->map, BKC_IN_BOTH);
-	} else if (!s->live && !s->sealed && s->left_md != md &&
+	} else if (!s->live && !s->sealed && s->left_md != md && !s->meta &&
 		   bkc_phase_copies(s->phase)) {
 		bkc_drop_top(s);
 	}
+}
+
+/* How many blocks are where the copier would not leave them. */
+u64 bkc_state_left(const struct bkc_state *s)
+{
+	u64 left = 0;
+	int v;
+
+	for (v = 0; v < BKC_VALID_NR; v++)
+		if (s->mode->copy_states & BIT(v))
+			left += v == BKC_IN_BASE ? bkc_map_base_only(&s->map) :
+						   bkc_map_count(&s->map, v);
+	return left;
+}
+
+/*
+ * In preresume: nothing is in flight, and the map is loaded. The copier begins
+ * again from the start.
+ */
+void bkc_state_set_mode(struct bkc_state *s, const struct bkc_mode *mode)
+{
+	spin_lock_irq(&s->lock);
+	s->mode = mode;
+	s->phase = !mode->has_copier || bkc_state_left(s) ? mode->first_phase :
+							    mode->end_phase;
+	s->cursor = 0;
+	s->pass = 0;
+	s->fruitless = 0;
+	s->yield = false;
+	spin_unlock_irq(&s->lock);
+}
+
+/**
+ * bkc_state_preresume - durable state is read, or written to say it is in use
+ * @t: the table
+ *
+ * In preresume. Fails, and dm leaves the device suspended, where the metadata
+ * does not fit the first table that names it, and where another device has it
+ * live in another mode.
+ */
+int bkc_state_preresume(struct bkc_table *t)
+{
+	struct bkc_state *s = t->s;
+	unsigned int noio;
+	int r = 0;
+
+	if (!s->meta)
+		return 0;
+	mutex_lock(&s->life_lock);
+	noio = memalloc_noio_save();
+	if (!s->live) {
+		r = bkc_meta_open(s->meta, t);
+	} else if (s->mode != t->mode) {
+		DMERR("%s: its metadata is in use in another mode",
+		      dm_table_device_name(t->ti->table));
+		r = -EBUSY;
+	}
+	memalloc_noio_restore(noio);
+	mutex_unlock(&s->life_lock);
+	return r;
+}
+
+/* In postsuspend: nothing is in flight. What is durable is now all there is. */
+void bkc_state_postsuspend(struct bkc_table *t)
+{
+	struct bkc_state *s = t->s;
+
+	if (!s->meta)
+		return;
+	mutex_lock(&s->life_lock);
+	if (!s->live && s->meta->loaded)
+		bkc_meta_close(s->meta);
+	mutex_unlock(&s->life_lock);
 }
 
 /* In resume: the table is live, its line is in force. Cannot fail. */
