@@ -7,7 +7,7 @@
  * Nothing is formatted here, and nothing is guessed: what does not fit is
  * refused, and a block whose state cannot be read is an I/O error.
  */
-#include <linux/crc32c.h>
+#include <linux/crc32.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -30,10 +30,10 @@ static __le32 crc_of(const struct blkcopy_meta_header *h)
 	static const __le32 none;
 	const u8 *p = (const u8 *)h;
 	const size_t at = offsetof(struct blkcopy_meta_header, crc);
-	u32 crc = crc32c(~0, p, at);
+	u32 crc = __crc32c_le(~0, p, at);
 
-	crc = crc32c(crc, &none, sizeof(none));
-	crc = crc32c(crc, p + at + sizeof(none),
+	crc = __crc32c_le(crc, &none, sizeof(none));
+	crc = __crc32c_le(crc, p + at + sizeof(none),
 		     BLKCOPY_META_SECTOR_SIZE - at - sizeof(none));
 	return cpu_to_le32(~crc);
 }
@@ -108,7 +108,7 @@ static u32 exact_sum(struct bkc_meta *meta)
 	for (i = 0; i < meta->nr_exact; i++) {
 		__le64 generation = cpu_to_le64(meta->generation[i]);
 
-		crc = crc32c(crc, &generation, sizeof(generation));
+		crc = __crc32c_le(crc, &generation, sizeof(generation));
 	}
 	return ~crc;
 }
