@@ -27,12 +27,12 @@ static_assert(PAGE_SIZE == BLKCOPY_META_SECTOR_SIZE);
 
 static __le32 crc_of(const struct blkcopy_meta_header *h)
 {
-	static const __le32 none;
+	static const u8 none[sizeof(h->crc)];
 	const u8 *p = (const u8 *)h;
 	const size_t at = offsetof(struct blkcopy_meta_header, crc);
 	u32 crc = __crc32c_le(~0, p, at);
 
-	crc = __crc32c_le(crc, &none, sizeof(none));
+	crc = __crc32c_le(crc, none, sizeof(none));
 	crc = __crc32c_le(crc, p + at + sizeof(none),
 		     BLKCOPY_META_SECTOR_SIZE - at - sizeof(none));
 	return cpu_to_le32(~crc);
@@ -108,7 +108,8 @@ static u32 exact_sum(struct bkc_meta *meta)
 	for (i = 0; i < meta->nr_exact; i++) {
 		__le64 generation = cpu_to_le64(meta->generation[i]);
 
-		crc = __crc32c_le(crc, &generation, sizeof(generation));
+		crc = __crc32c_le(crc, (const u8 *)&generation,
+				   sizeof(generation));
 	}
 	return ~crc;
 }
@@ -164,8 +165,9 @@ int bkc_meta_write_super(struct bkc_meta *meta, u32 set, u32 clear)
 	r = write_super_image(meta, super);
 	if (!r) {
 		memcpy(meta->super, super, sizeof(*super));
-		WRITE_ONCE(meta->base_mixed,
-			   flags & BLKCOPY_META_BASE_MIXED);
+		/* Once all is merged it may be written to all the more. */
+		if (flags & BLKCOPY_META_BASE_MIXED)
+			WRITE_ONCE(meta->may_write_base, true);
 	}
 	mutex_unlock(&meta->super_lock);
 	if (r)
@@ -248,7 +250,6 @@ static int check_super(struct bkc_meta *meta, struct bkc_table *t)
 				      "base's offset is another one");
 	}
 	meta->first_exact = first;
-	meta->base_mixed = le32_to_cpu(super->flags) & BLKCOPY_META_BASE_MIXED;
 	return 0;
 }
 
@@ -622,8 +623,12 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 			return r;
 	}
 	bkc_state_set_mode(meta->s, t->mode);
-	if (t->mode->mixes_base)
-		set |= BLKCOPY_META_BASE_MIXED;
+	if (t->mode->mixes_base) {
+		if (bkc_state_left(meta->s))
+			set |= BLKCOPY_META_BASE_MIXED;
+		else
+			meta->may_write_base = true;
+	}
 	/* What failed may work again, and nothing in memory was lost. */
 	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
 	bkc_meta_write_super(meta, set, BLKCOPY_META_CLEAN);

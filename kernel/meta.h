@@ -38,7 +38,7 @@ struct bkc_meta {
 	struct mutex super_lock;
 	struct blkcopy_meta_super *super;	/* the newest, as it is on disk */
 	struct blkcopy_meta_super *next_super;	/* what is being written */
-	bool base_mixed;	/* the disk says so: base may be written */
+	bool may_write_base;	/* the disk says that it is no image, or is whole */
 	bool loaded;		/* life_lock: read once, never again */
 
 	/* Exact sectors. */

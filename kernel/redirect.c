@@ -115,7 +115,7 @@ static bool may_change(struct bkc_meta *meta)
 
 static bool may_write_base(struct bkc_state *s)
 {
-	return READ_ONCE(s->meta->base_mixed);
+	return READ_ONCE(s->meta->may_write_base);
 }
 
 static enum bkc_valid written(const struct bkc_mode *mode)

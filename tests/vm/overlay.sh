@@ -7,16 +7,16 @@
 # guards: redirected and merged writes, the zero state, load and close.
 source "$(dirname "$0")/lib.sh"
 load_module
-mk_brd 2 16
-mk_meta 2 overlay "$(sectors /dev/ram0)"
-fill /dev/ram0
-before=$(sum_of /dev/ram0)
-line=$(durable_line overlay /dev/ram0 /dev/ram1)
+mk_loops 16
+mk_meta 2 overlay "$(sectors "$A")"
+fill "$A"
+before=$(sum_of "$A")
+line=$(durable_line overlay "$A" "$B")
 
-refused 'Invalid argument' dmsetup create bad --table "$(META=- durable_line overlay /dev/ram0 /dev/ram1)"
+refused 'Invalid argument' dmsetup create bad --table "$(META=- durable_line overlay "$A" "$B")"
 mk_dm vol "$line"
 is "$(st vol mode phase health base_only total)" "overlay idle rw 256 256" "a fresh overlay"
-same /dev/ram0 /dev/mapper/vol
+same "$A" /dev/mapper/vol
 is "$(dmsetup table vol | cut -d' ' -f3-4)" "blkcopy overlay" "the table line"
 
 # Everything at once, over what base holds.
@@ -27,7 +27,7 @@ for round in 1 2; do
 	tail -n 1 "$WORK/out"
 	check_counts vol
 	leg_holds /dev/mapper/vol
-	is "$(sum_of /dev/ram0)" "$before" "base"
+	is "$(sum_of "$A")" "$before" "base"
 	note "$(dmsetup status --noflush vol)"
 
 	# From the metadata alone.
