@@ -21,6 +21,8 @@ wait "$BG" || fail "hammer: $(cat "$WORK/out")"
 leg_holds /dev/mapper/vol
 
 # Away, and back from the metadata.
+msg vol copy pause
+until [[ $(st vol inflight) == 0 ]]; do sleep 0.1; done
 counts=$(st vol base_only both top_only zero)
 remove_dm vol
 dmsetup create vol --table "$(durable_line stream "$A" "$B" 1 paused)"
