@@ -28,31 +28,53 @@ struct syncer {
 };
 
 /**
- * bkc_meta_dirty - blocks have changed state
+ * bkc_meta_publish - blocks change state
  * @meta: metadata
  * @first: block
  * @nr: blocks
- * @by_user: a user's write was redirected, and is about to be acknowledged
+ * @valid: their new state
+ * @by_user: a user's write is redirected by it
  *
- * Any context, after bkc_map_set().
+ * Any context; the bucket lock of the range is held. Who has seen the new state
+ * in the map, and has had a write done because of it, finds here that it is not
+ * durable: publishing is set for as long as that is not yet said. Returns how
+ * many blocks changed.
  */
-void bkc_meta_dirty(struct bkc_meta *meta, u64 first, u64 nr, bool by_user)
+u64 bkc_meta_publish(struct bkc_meta *meta, u64 first, u64 nr,
+		     enum bkc_valid valid, bool by_user)
+{
+	u64 i = bkc_meta_index(first), last = bkc_meta_index(first + nr - 1);
+	unsigned long flags;
+	u64 changed;
+
+	spin_lock_irqsave(&meta->lock, flags);
+	/* Before the map, whose cmpxchg is a full barrier. */
+	WRITE_ONCE(meta->publishing, true);
+	changed = bkc_map_set(&meta->s->map, first, nr, valid);
+	if (changed) {
+		for (; i <= last; i++) {
+			set_bit(i, meta->unsettled);
+			set_bit(i, meta->dirty);
+		}
+		if (by_user)
+			meta->wanted++;
+	}
+	/* Pairs with the acquire in bkc_meta_must_commit(), bkc_meta_written(). */
+	smp_store_release(&meta->publishing, false);
+	spin_unlock_irqrestore(&meta->lock, flags);
+	if (changed && !by_user)
+		queue_delayed_work(meta->wq, &meta->lazy_work, LAZY_DELAY);
+	return changed;
+}
+
+static bool is_unsettled(struct bkc_meta *meta, u64 first, u64 nr)
 {
 	u64 i = bkc_meta_index(first), last = bkc_meta_index(first + nr - 1);
 
-	/* Pairs with the test_and_clear_bit() in take_batch(). */
-	smp_mb__before_atomic();
-	for (; i <= last; i++) {
-		set_bit(i, meta->unsettled);
-		set_bit(i, meta->dirty);
-	}
-	if (by_user) {
-		/* Pairs with the smp_mb() in commit(). */
-		smp_mb__before_atomic();
-		atomic64_inc(&meta->wanted);
-	} else {
-		queue_delayed_work(meta->wq, &meta->lazy_work, LAZY_DELAY);
-	}
+	for (; i <= last; i++)
+		if (test_bit(i, meta->unsettled))
+			return true;
+	return false;
 }
 
 /**
@@ -61,19 +83,22 @@ void bkc_meta_dirty(struct bkc_meta *meta, u64 first, u64 nr, bool by_user)
  * @first: block
  * @nr: blocks
  *
- * For commit mode: the copier has published that a block is in base, a write to
- * it there is lost with a crash if the bit is. Any context, before the write is
- * acknowledged.
+ * For commit mode: the copier has published that a block is in base; until that
+ * is durable a write to it there is lost with a crash. Any context, before the
+ * write is acknowledged.
  */
 void bkc_meta_written(struct bkc_meta *meta, u64 first, u64 nr)
 {
-	u64 i = bkc_meta_index(first), last = bkc_meta_index(first + nr - 1);
+	unsigned long flags;
 
-	for (; i <= last; i++)
-		if (test_bit(i, meta->unsettled)) {
-			atomic64_inc(&meta->wanted);
-			return;
-		}
+	/* Pairs with the release in bkc_meta_publish(). */
+	if (!smp_load_acquire(&meta->publishing) &&
+	    !is_unsettled(meta, first, nr))
+		return;
+	spin_lock_irqsave(&meta->lock, flags);
+	if (is_unsettled(meta, first, nr))
+		meta->wanted++;
+	spin_unlock_irqrestore(&meta->lock, flags);
 }
 
 /* The bio has ended; bkc_end_io() sees it again, with nothing left to do. */
@@ -119,7 +144,10 @@ static unsigned int take_batch(struct bkc_meta *meta, u64 *next, u64 *index)
 		i = find_next_bit(meta->dirty, meta->nr_exact, i);
 		if (i >= meta->nr_exact)
 			break;
-		/* Pairs with bkc_meta_dirty(): the bit, then the map. */
+		/*
+		 * Pairs with bkc_meta_publish(): the bit here, then the map; the
+		 * map there, then the bit.
+		 */
 		if (test_and_clear_bit(i, meta->dirty)) {
 			bkc_meta_capture(meta, i, meta->images[nr]);
 			index[nr++] = i;
@@ -159,7 +187,7 @@ static void settle(struct bkc_meta *meta, const u64 *index, unsigned int nr,
 			continue;
 		}
 		clear_bit(index[i], meta->unsettled);
-		/* Pairs with bkc_meta_dirty(), which sets them the other way. */
+		/* Pairs with bkc_meta_publish(), which sets them the other way. */
 		smp_mb__after_atomic();
 		if (test_bit(index[i], meta->dirty))
 			set_bit(index[i], meta->unsettled);
@@ -169,14 +197,15 @@ static void settle(struct bkc_meta *meta, const u64 *index, unsigned int nr,
 /* Steps 2 to 5. */
 static int commit(struct bkc_meta *meta, bool everything)
 {
-	s64 wanted = atomic64_read(&meta->wanted);
-	u64 index[BKC_META_BATCH], next = 0;
+	u64 index[BKC_META_BATCH], next = 0, wanted;
 	unsigned int nr, flushed = 0;
 	int r = 0;
 
-	/* Pairs with the barrier before wanted goes up: its bits are dirty. */
-	smp_mb();
-	everything |= wanted != atomic64_read(&meta->durable);
+	/* Whoever publishes now will have said what is dirty. */
+	spin_lock_irq(&meta->lock);
+	wanted = meta->wanted;
+	spin_unlock_irq(&meta->lock);
+	everything |= wanted != meta->durable;
 	if (everything && READ_ONCE(meta->health) == BKC_HEALTH_META_RO)
 		return -EIO;
 	if (everything) {
@@ -190,7 +219,7 @@ static int commit(struct bkc_meta *meta, bool everything)
 	if (!r && !flushed)
 		r = flush_legs(meta->s);
 	if (!r)
-		atomic64_set(&meta->durable, wanted);
+		WRITE_ONCE(meta->durable, wanted);
 	return r;
 }
 

@@ -54,10 +54,11 @@ struct bkc_meta {
 	 * up. durable is what wanted was when the last commit that succeeded
 	 * took its images. While they differ, a flush needs a commit.
 	 */
-	atomic64_t wanted;
-	atomic64_t durable;
+	u64 wanted;		/* lock */
+	u64 durable;		/* of meta->wq */
+	bool publishing;	/* lock: the map is ahead of what is said here */
 
-	spinlock_t lock;	/* of the two that follow */
+	spinlock_t lock;	/* of the two that follow, and of what says so */
 	struct bio_list waiters;	/* flushes, FUA writes whose data is there */
 	struct list_head syncers;	/* bkc_meta_commit() */
 
@@ -85,7 +86,8 @@ void bkc_meta_failed(struct bkc_meta *meta, const char *what, int r);
 bool bkc_meta_has_bad(struct bkc_meta *meta, u64 first, u64 nr);
 
 /* commit.c */
-void bkc_meta_dirty(struct bkc_meta *meta, u64 first, u64 nr, bool by_user);
+u64 bkc_meta_publish(struct bkc_meta *meta, u64 first, u64 nr,
+		     enum bkc_valid valid, bool by_user);
 void bkc_meta_written(struct bkc_meta *meta, u64 first, u64 nr);
 void bkc_meta_wait(struct bkc_meta *meta, struct bio *bio);
 int bkc_meta_commit(struct bkc_meta *meta);
@@ -95,7 +97,9 @@ void bkc_meta_lazy_work(struct work_struct *work);
 /* Must a flush that arrives now wait for a commit? Any context. */
 static inline bool bkc_meta_must_commit(struct bkc_meta *meta)
 {
-	return atomic64_read(&meta->wanted) != atomic64_read(&meta->durable);
+	/* Pairs with the release in bkc_meta_publish(). */
+	return smp_load_acquire(&meta->publishing) ||
+	       READ_ONCE(meta->wanted) != READ_ONCE(meta->durable);
 }
 
 static inline u64 bkc_meta_index(u64 block)

@@ -511,6 +511,13 @@ bool bkc_range_begin_write(struct bkc_state *s, struct bkc_copy *copy)
 	return !bitmap_full(copy->skip, copy->nr_blocks);
 }
 
+static u64 publish(struct bkc_state *s, u64 first, u64 nr, enum bkc_valid valid)
+{
+	if (s->meta)
+		return bkc_meta_publish(s->meta, first, nr, valid, false);
+	return bkc_map_set(&s->map, first, nr, valid);
+}
+
 /**
  * bkc_range_end_copy - a copy has ended
  * @s: state
@@ -531,14 +538,9 @@ unsigned int bkc_range_end_copy(struct bkc_state *s, struct bkc_copy *copy,
 	/* Pairs with bkc_range_sync() in drop_top(): see top_epoch. */
 	if (ok && copy->epoch == READ_ONCE(s->top_epoch))
 		for_each_clear_bitrange(from, to, copy->cancelled,
-					copy->nr_blocks) {
-			published += bkc_map_set(&s->map, copy->block + from,
-						 to - from,
-						 s->mode->copied[copy->valid]);
-			if (s->meta)
-				bkc_meta_dirty(s->meta, copy->block + from,
-					       to - from, false);
-		}
+					copy->nr_blocks)
+			published += publish(s, copy->block + from, to - from,
+					     s->mode->copied[copy->valid]);
 	list_del(&copy->range.list);
 	__kick_copies(b, &copy->range);
 	__kick_parked(s, b);

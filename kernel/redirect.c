@@ -130,8 +130,7 @@ static void __publish(struct bkc_state *s, sector_t start, sector_t end,
 	u64 first, nr;
 
 	span_of(&s->map, start, end, &first, &nr);
-	bkc_map_set(&s->map, first, nr, valid);
-	bkc_meta_dirty(s->meta, first, nr, true);
+	bkc_meta_publish(s->meta, first, nr, valid, true);
 	/* It may have become the copier's business: zeroes, in a stream. */
 	if (s->mode->copy_states & BIT(valid))
 		bkc_copier_kick_soon(s);

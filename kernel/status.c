@@ -56,9 +56,12 @@ static u64 nr_segments(const struct bkc_state *s)
 
 static const char *health_word(const struct bkc_state *s)
 {
-	if (!s->meta || READ_ONCE(s->meta->health) == BKC_HEALTH_RW)
+	if (!s->meta)
 		return BLKCOPY_HEALTH_RW;
-	return BLKCOPY_HEALTH_META_RO;
+	if (s->meta->any_bad)
+		return BLKCOPY_HEALTH_FAIL;
+	return READ_ONCE(s->meta->health) == BKC_HEALTH_RW ?
+	       BLKCOPY_HEALTH_RW : BLKCOPY_HEALTH_META_RO;
 }
 
 /*
