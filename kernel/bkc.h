@@ -12,6 +12,7 @@
  *	copier.c	which run is copied next, and when
  *	redirect.c	what of that stream, overlay and commit do their own way
  *	merge.c		writes of a part of a block that has to move
+ *	reader.c	copy_on_read
  *	meta.c		the metadata device
  *	commit.c	when its bits become durable
  *	phase.c		pivot, abort, leg errors and their policy, events
@@ -147,6 +148,7 @@ struct bkc_mode {
 	/* Of modes with durable state: */
 	bool durable;			/* the table must name a metadata device */
 	bool base_read_only;
+	bool keeps_reads;		/* copy_on_read has a meaning */
 	bool mixes_base;		/* base alone is no image meanwhile */
 	u8 flush_legs;			/* BIT(enum bkc_leg) a flush is for */
 	u32 meta_mode;			/* enum blkcopy_meta_mode */
@@ -361,6 +363,10 @@ struct bkc_state {
 	bool merge_reserve_busy;
 	struct work_struct merge_work;
 
+	spinlock_t readers_lock;
+	struct bio_list readers;	/* of reader.c */
+	struct work_struct reader_work;
+
 	wait_queue_head_t drain_wait;	/* pivot: ranges in flight */
 	wait_queue_head_t copy_wait;	/* presuspend: copies in flight */
 	struct workqueue_struct *io_wq;	/* never waits for I/O */
@@ -450,6 +456,11 @@ void bkc_redirect_ended(struct bio *bio, blk_status_t status);
 sector_t bkc_redirect_cut(struct bkc_state *s, sector_t start, sector_t end);
 void __bkc_redirect_done(struct bkc_state *s, struct bkc_io *io);
 
+/* reader.c */
+void bkc_reader(struct bkc_state *s, struct bio *bio);
+void bkc_reader_work(struct work_struct *work);
+void bkc_reader_serve(struct bkc_copy *copy, blk_status_t status);
+
 /* merge.c */
 void bkc_merge(struct bkc_state *s, struct bio *bio);
 void bkc_merge_work(struct work_struct *work);
@@ -484,7 +495,7 @@ struct bkc_copy {
 	unsigned int nr_blocks;
 	enum bkc_valid valid;	/* of its blocks, when it began */
 	bool writing;		/* bucket lock: a write over it waits */
-	struct bio *bio;	/* merge: the user's */
+	struct bio *bio;	/* merge, copy_on_read: the user's */
 	u32 epoch;		/* bkc_state.top_epoch when it began */
 	bool zeroing;		/* zero blocks go out as WRITE_ZEROES */
 	atomic_t pending;

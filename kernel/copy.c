@@ -470,10 +470,13 @@ static void read_endio(struct bio *bio)
 
 	copy->status[source_of(copy)] = bio->bi_status;
 	bio_put(bio);
-	if (copy->status[source_of(copy)])
-		copy_done(copy);
-	else
+	if (!copy->status[source_of(copy)]) {
 		copy_next(copy, BKC_STEP_SCAN);
+		return;
+	}
+	if (copy->bio)
+		bkc_reader_serve(copy, copy->status[source_of(copy)]);
+	copy_done(copy);
 }
 
 /* Blocks that are zeroes: nothing to read, and nothing to look for. */
@@ -513,6 +516,8 @@ static void copy_work(struct work_struct *work)
 	}
 	switch (xchg(&copy->step, BKC_STEP_BUSY)) {
 	case BKC_STEP_SCAN:
+		if (copy->bio)
+			bkc_reader_serve(copy, BLK_STS_OK);
 		scan_run(copy);
 		break;
 	case BKC_STEP_PEEKED:

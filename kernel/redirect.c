@@ -315,17 +315,27 @@ static int map_read(struct bkc_table *t, struct bio *bio)
 	sector_t start = offset_of(t, bio), end = start + bio_sectors(bio);
 	enum bkc_valid valid;
 	u64 first, nr, run;
+	bool keep;
 
 	span_of(&s->map, start, end, &first, &nr);
 	run = bkc_map_run(&s->map, first, nr, &valid);
 	if (run < nr)
-		dm_accept_partial_bio(bio, ((first + run) << s->map.block_shift) -
-				      start);
+		end = (first + run) << s->map.block_shift;
+	keep = valid == BKC_IN_BASE && s->params.copy_on_read;
+	if (keep)
+		end = min(end, (start | (BKC_REGION_SECTORS - 1)) + 1);
+	if (end - start < bio_sectors(bio))
+		dm_accept_partial_bio(bio, end - start);
 	if (unlikely(bkc_meta_has_bad(s->meta, first, run)))
 		return DM_MAPIO_KILL;
 	if (valid == BKC_IN_NONE) {
 		zero_fill_bio(bio);
 		bio_endio(bio);
+		return DM_MAPIO_SUBMITTED;
+	}
+	if (keep) {
+		bkc_io_of(bio)->table = t;
+		bkc_reader(s, bio);
 		return DM_MAPIO_SUBMITTED;
 	}
 	bkc_remap(t, bio, valid == BKC_IN_BASE ? BKC_BASE : BKC_TOP, start);

@@ -68,6 +68,7 @@ static void state_free(struct bkc_state *s)
 	cancel_delayed_work_sync(&s->error_work);
 	cancel_delayed_work_sync(&s->copier_work);
 	cancel_work_sync(&s->retry_work);
+	cancel_work_sync(&s->reader_work);
 	bkc_meta_destroy(s->meta);
 	cancel_work_sync(&s->event_work);
 	if (s->own_wqs) {
@@ -123,6 +124,9 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 	init_waitqueue_head(&s->drain_wait);
 	init_waitqueue_head(&s->copy_wait);
 	INIT_WORK(&s->retry_work, bkc_range_retry_work);
+	bio_list_init(&s->readers);
+	spin_lock_init(&s->readers_lock);
+	INIT_WORK(&s->reader_work, bkc_reader_work);
 	INIT_WORK(&s->merge_work, bkc_merge_work);
 	INIT_WORK(&s->pivot_work, bkc_pivot_work);
 	INIT_DELAYED_WORK(&s->error_work, bkc_error_work);
@@ -360,8 +364,11 @@ void bkc_state_postsuspend(struct bkc_table *t)
 	if (!s->meta)
 		return;
 	mutex_lock(&s->life_lock);
-	if (!s->live && s->meta->loaded)
+	if (!s->live && s->meta->loaded) {
+		/* A copy_on_read may have begun since the others were stopped. */
+		bkc_copier_stop(s);
 		bkc_meta_close(s->meta);
+	}
 	mutex_unlock(&s->life_lock);
 }
 

@@ -52,6 +52,7 @@ const struct bkc_mode bkc_modes[BKC_MODE_NR] = {
 		},
 		.durable = true,
 		.base_read_only = true,
+		.keeps_reads = true,
 		.flush_legs = BIT(BKC_TOP),
 		.meta_mode = BLKCOPY_META_MODE_STREAM,
 		.write_to = BKC_TOP,
