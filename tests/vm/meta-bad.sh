@@ -15,6 +15,7 @@ fill "$A"
 line=$(durable_line overlay "$A" "$B")
 cp "$META_FILE" "$WORK/good"
 put() { dd if=/dev/urandom of=/dev/mapper/vol bs=4k count="$2" seek="$1" oflag=direct conv=notrunc"${3:-}" status=none; }
+export -f put
 come_and_go() { dmsetup create vol --table "$line" && dmsetup remove vol; }
 poke() { printf '%b' "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
 with() { cp "$1" "$META_FILE"; losetup -c "$META"; blockdev --flushbufs "$META"; }
@@ -56,7 +57,7 @@ expect 'top is not of the size'
 line=$(durable_line overlay "$A" "$B")
 
 # Any byte of a superblock copy: the other is taken. Of both: refused.
-for ((at = 0; at < 4096; at += 97)); do
+for ((at = 0; at < 4096; at += 307)); do
 	with "$WORK/known"
 	poke "$META_FILE" $((RANDOM % 2 * 4096 + at)) '\xa5'
 	come_and_go || fail "refused with one good superblock (byte $at): $(dmesg | tail -n 2)"
@@ -79,7 +80,7 @@ poke "$META_FILE" $((exact + 4096 + 200)) '\xa5\x5a'
 dmsetup create vol --table "$line"
 is "$(st vol health)" fail "health with a bad sector"
 refused 'Input/output error' dd if=/dev/mapper/vol of=/dev/null bs=4k count=1 iflag=direct
-refused 'Input/output error' put 0 1
+refused 'Input/output error' bash -c 'put 0 1'
 remove_dm vol
 
 # Damaged after a clean end, the slot that was written last is missed; the one

@@ -17,20 +17,21 @@ META=/dev/mapper/meta
 fill "$A"
 mk_dm vol "$(durable_line overlay "$A" "$B")"
 put() { dd if=/dev/urandom of=/dev/mapper/vol bs=64k count="$2" seek="$1" oflag=direct conv=notrunc"${3:-}" status=none; }
+export -f put
 put 0 8 ,fsync
 is "$(st vol health top_only)" "rw 8" "with metadata"
 
 dmsetup load meta --table "0 $n error"
 dmsetup resume meta
 put 8 1
-refused 'Input/output error' put 9 1 ,fsync
+refused 'Input/output error' bash -c 'put 9 1 ,fsync'
 is "$(st vol health)" meta_ro "health after a commit that failed"
 events=$(event_nr vol)
 ((events > 0)) || fail "no event was raised"
 # Durable: goes on, and its flush needs nothing new... but that of 8 and 9 does.
 put 0 8
 dd if=/dev/mapper/vol of=/dev/null bs=1M iflag=direct status=none
-refused 'Input/output error' put 20 1
+refused 'Input/output error' bash -c 'put 20 1'
 refused 'Input/output error' dd if=/dev/urandom of=/dev/mapper/vol bs=4k count=1 seek=800 oflag=direct status=none
 is "$(st vol base_only)" $((256 - 10)) "blocks that did not move"
 
