@@ -12,8 +12,9 @@ namespace
 
 Status run(const Arguments &args)
 {
-	bool wait = args.flag("wait") || args.value("timeout");
+	bool wait = args.flag("wait") || args.value("timeout") || args.value("max-downtime");
 	Waiting waiting = waiting_of(args, wait);
+	waiting.downtime = downtime_of(args, wait);
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	const std::string &name = args.at(0);
@@ -21,9 +22,7 @@ Status run(const Arguments &args)
 	auto copy = volume::copy_id(take(volume::find(context, name)));
 	if (wait && !args.flag("dry-run")) {
 		check_pivot(context, name, args.flag("until-reboot"));
-		std::string again = "blkctl pivot " + name + " --wait";
-		if (args.flag("until-reboot"))
-			again += " --until-reboot";
+		std::string again = "blkctl pivot " + name + " --wait" + options_again(args);
 		since = std::chrono::steady_clock::now();
 		wait_for(context, copy, Until::ready, waiting, again);
 	}
@@ -51,6 +50,7 @@ const Register entry{Verb{
 		join({{{.name = "wait",
 			.value = "",
 			.help = "wait until the copy is ready, showing progress, and then pivot"},
+		       downtime_option(),
 		       until_reboot_option()},
 		      wait_options(),
 		      {dry_run_option(), json_option()}}),

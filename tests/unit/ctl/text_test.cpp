@@ -193,3 +193,27 @@ TEST(Show, MentionsATableThatIsLoadedOnly)
 	row.volume.info.inactive_table = true;
 	EXPECT_NE(show_text(row).find("blkctl abort data"), std::string::npos);
 }
+
+TEST(Waiting, EveryPivotThatWaitsCatchesUp)
+{
+	EXPECT_EQ(downtime_of(parse("wait", {"v"}), false), std::nullopt);
+	EXPECT_EQ(downtime_of(parse("wait", {"v", "--pivot"}), true), 1000ms);
+	EXPECT_EQ(downtime_of(parse("pivot", {"v", "--max-downtime", "250"}), true), 250ms);
+	for (const char *bad : {"0", "-1", "1s", "", "99999999999"})
+		EXPECT_NE(why([&] {
+				  (void)downtime_of(
+					  parse("copy",
+						{"v", "t", std::string("--max-downtime=") + bad}),
+					  true);
+			  }),
+			  "")
+			<< bad;
+}
+
+TEST(Waiting, ComesBackWithTheSameOptions)
+{
+	EXPECT_EQ(options_again(parse("wait", {"v"})), "");
+	EXPECT_EQ(options_again(parse(
+			  "copy", {"v", "t", "--pivot", "--until-reboot", "--max-downtime", "50"})),
+		  " --pivot --until-reboot --max-downtime 50");
+}
