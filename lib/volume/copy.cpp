@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // copy: starting one.
+#include "volume/settle.hpp"
 #include "volume/steps.hpp"
 #include "volume/use.hpp"
 #include <algorithm>
@@ -178,6 +179,7 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 
 	BLKCTL_CHECK(clear_stale(change, volume.info));
 	if (ended) {
+		add_settle(change, volume);
 		change.load(volume.info, track_table(volume, volume.table.base));
 		change.switch_table(volume.info);
 	}

@@ -74,7 +74,7 @@ struct CopyRequest {
 /*
  * Starts the copy; returns when it runs, see job::wait. If that very copy runs already, or has
  * just been pivoted to this target, `already` is set and nothing is done. A copy that failed or
- * was aborted and was not cleared yet is cleared first.
+ * was aborted and was not cleared yet is cleared first; timed_out as for abort.
  * Errors: usage (target is the source, also through the stack; smaller), not_found (target),
  * busy (target mounted, held, or with a signature; the volume runs another job).
  */

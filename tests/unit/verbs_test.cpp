@@ -269,6 +269,31 @@ TEST_F(Verbs, AbortGoesBackToTheSource)
 	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
 }
 
+// A switch would hold every user of the volume until the target answers.
+TEST_F(Verbs, AbortDoesNotSwitchWhileTheTargetHangs)
+{
+	host.add_copy(table::Phase::copying);
+	host.context.patience = std::chrono::milliseconds(30);
+	host.probe.waiting[disk_b] = 1;
+	for (int i = 0; i < 2; i++) {
+		const auto result = volume::abort(host.context, "v0", Run::doit);
+		ASSERT_FALSE(result);
+		EXPECT_EQ(result.error().status, Status::timed_out);
+		EXPECT_NE(result.error().message().find("is aborted already"), std::string::npos);
+		EXPECT_NE(result.error().next.find("blkctl abort v0"), std::string::npos);
+		EXPECT_EQ(find(host.context, "v0")->state(), JobState::aborted);
+		EXPECT_EQ(host.mapper.calls,
+			  std::vector<std::string>{"message 253:0 phase abort"});
+	}
+	// Nor does a copy that clears it away first.
+	const auto again = copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::doit);
+	ASSERT_FALSE(again);
+	EXPECT_EQ(again.error().status, Status::timed_out);
+	host.probe.waiting.clear();
+	ASSERT_TRUE(volume::abort(host.context, "v0", Run::doit));
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
+}
+
 TEST_F(Verbs, PauseResumeAndSet)
 {
 	host.add_volume();
