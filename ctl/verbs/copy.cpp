@@ -25,6 +25,7 @@ volume::CopyRequest request_of(const Arguments &args)
 	request.detect_zeroes = args.flag("detect-zeroes");
 	request.no_discard_passdown = args.flag("no-discard-passdown");
 	request.force = args.flag("force");
+	request.pivot = args.flag("pivot");
 	std::string sync = args.value("sync").value_or("full");
 	if (sync.rfind("bitmap", 0) == 0)
 		bad_usage("--sync: volumes have no bitmaps yet; use full or none");
@@ -135,6 +136,10 @@ Status run(const Arguments &args)
 	} else if (!waiting.json && job.state == job::State::none) {
 		say(fmt::format("{}: somebody else has pivoted the copy: it is on {} now", name,
 				request.target));
+	} else if (!waiting.json && job.state == job::State::pivoted) {
+		say(fmt::format("{}: the pivot is not finished yet; finish it with: blkctl pivot "
+				"{}",
+				name, name));
 	} else if (!waiting.json) {
 		auto took = std::chrono::steady_clock::now() - since;
 		say(fmt::format(
@@ -189,7 +194,8 @@ const Register entry{Verb{
 		   .value = "WHAT",
 		   .help = "what to copy: full (if not given), or none: TARGET is known to be "
 			   "equal "
-			   "already, and only kept so",
+			   "already, and only kept so; it must carry the same signature, unless "
+			   "--force is given",
 		   .words = {},
 		   .offer = Offer::nothing}},
 		 copy_options(),

@@ -29,6 +29,9 @@ struct BlockDevice {
 struct Signature {
 	std::string type = {};  // as blkid names it: "ext4", "LVM2_member", "gpt"
 	std::string usage = {}; // "filesystem", "raid", "crypto", "partition table", "other"
+	std::string uuid = {};  // where there is one
+
+	bool operator==(const Signature &) const = default;
 };
 
 // One use of a device that forbids to write to it behind the user's back.

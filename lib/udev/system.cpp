@@ -226,7 +226,7 @@ Result<std::optional<Signature>> System::signature(DevNo device)
 	if (!probe || blkid_probe_set_device(probe.get(), fd.get(), 0, 0) != 0)
 		return Error{.what = "probe", .device = path, .why = "blkid cannot read it"};
 	blkid_probe_enable_superblocks(probe.get(), 1);
-	blkid_probe_set_superblocks_flags(probe.get(), BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE);
+	blkid_probe_set_superblocks_flags(probe.get(), BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE | BLKID_SUBLKS_UUID);
 	blkid_probe_enable_partitions(probe.get(), 1);
 
 	// Not the "safe" probe: that one shrugs at two signatures, and one is enough for us.
@@ -236,9 +236,11 @@ Result<std::optional<Signature>> System::signature(DevNo device)
 	if (answer > 0)
 		return std::optional<Signature>();
 
-	Signature found{value_of(probe.get(), "TYPE"), value_of(probe.get(), "USAGE")};
+	Signature found{value_of(probe.get(), "TYPE"), value_of(probe.get(), "USAGE"),
+			value_of(probe.get(), "UUID")};
 	if (found.type.empty())
-		found = {value_of(probe.get(), "PTTYPE"), "partition table"};
+		found = {value_of(probe.get(), "PTTYPE"), "partition table",
+			 value_of(probe.get(), "PTUUID")};
 	return std::optional(std::move(found));
 }
 

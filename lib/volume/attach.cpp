@@ -4,6 +4,7 @@
 #include "base/size.hpp"
 #include "table/linear.hpp"
 #include "uapi/blkcopy.h"
+#include "volume/cache.hpp"
 #include "volume/steps.hpp"
 #include "volume/use.hpp"
 #include "volume/uuid.hpp"
@@ -193,6 +194,13 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 		table::Blkcopy track;
 		track.base = linear.lower;
 		track.block_sectors = request.block_sectors;
+		// Before the switch: a kill after it must not lose what detach goes by.
+		change.add({"remember where " + label(device) + " is",
+			    [&context, device, origin = linear.lower]() -> Result<void> {
+				    remember_origin(context, device, origin);
+				    return {};
+			    },
+			    {}});
 		change.load(device, blkcopy_table(live[0].length, track));
 	} else {
 		const auto hidden = std::make_shared<dm::Info>();

@@ -149,7 +149,7 @@ TEST_F(Race, ANumberThatAnotherDeviceHasGotIsLeftAlone)
 		+[](Context &c) { return pause(c, "v0", Run::doit); },
 		+[](Context &c) { return volume::remove(c, "v0", Run::doit); },
 		+[](Context &c) { return attach(c, {.device = "v0"}, Run::doit); },
-		+[](Context &c) { return detach(c, "v0", Run::doit); },
+		+[](Context &c) { return detach(c, {.name = "v0"}, Run::doit); },
 	};
 	for (const auto verb : verbs) {
 		swap_after_first_look();

@@ -133,6 +133,26 @@ TEST_F(Verbs, CopyRefusesBadTargets)
 	EXPECT_TRUE(try_copy("/dev/sdb", true));
 }
 
+// --sync none to a mistyped target would write to it with every write of the volume.
+TEST_F(Verbs, WhatIsSaidToBeEqualMustLookIt)
+{
+	host.add_volume();
+	CopyRequest request{.name = "v0", .target = "/dev/sdb", .sync_none = true};
+	const auto try_copy = [&] { return copy(host.context, request, Run::doit); };
+	host.probe.signatures[volume_number] = {"ext4", "filesystem", "1-1"};
+	expect_refusal(try_copy(), Status::busy, "no signature, the volume ext4");
+	host.probe.signatures[disk_b] = {"xfs", "filesystem", "1-1"};
+	expect_refusal(try_copy(), Status::busy, "carries xfs");
+	host.probe.signatures[disk_b] = {"ext4", "filesystem", "2-2"};
+	expect_refusal(try_copy(), Status::busy, "UUID 2-2");
+	host.probe.signatures[disk_b] = host.probe.signatures[volume_number];
+	EXPECT_TRUE(try_copy());
+	ASSERT_TRUE(volume::abort(host.context, "v0", Run::doit));
+	host.probe.signatures[disk_b].uuid = "2-2";
+	request.force = true;
+	EXPECT_TRUE(try_copy());
+}
+
 // Whoever opens a device without claiming it shows in its open count alone.
 TEST_F(Verbs, ADmDeviceThatIsOpenIsNoTarget)
 {
@@ -220,7 +240,13 @@ TEST_F(Verbs, PivotWaitsForTheKernel)
 	EXPECT_EQ(live(), "0 131072 blkcopy track 8:16 0 - 0 - 128");
 	EXPECT_EQ(last_switch(host.context, device.info)->target, disk_b);
 	// To be told of the same copy again is no error: it is done.
-	EXPECT_TRUE(copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::doit)->already);
+	EXPECT_TRUE(copy(host.context, {.name = "v0", .target = "/dev/sdb", .pivot = true},
+			 Run::doit)
+			    ->already);
+	// But there is no mirror for who asks for one.
+	host.mapper.calls.clear();
+	expect_refusal(copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::doit),
+		       Status::usage, "is the source");
 }
 
 TEST_F(Verbs, PivotGivesUpInTime)
@@ -339,9 +365,38 @@ TEST_F(Verbs, AttachAbsorbsOneLinearLine)
 	host.mapper.calls.clear();
 	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::busy,
 		       "already");
-	ASSERT_TRUE(detach(host.context, "vg-lv", Run::doit));
+	ASSERT_TRUE(detach(host.context, {.name = "vg-lv"}, Run::doit));
 	EXPECT_EQ(live({253, 7}), "0 4096 linear 8:0 2048");
 	EXPECT_TRUE(device.info.read_only);
+}
+
+TEST_F(Verbs, DetachAfterAPivotMustBeAskedForTwice)
+{
+	auto &device = add_foreign({{0, 4096, "linear", "8:0 2048"}});
+	ASSERT_TRUE(attach(host.context, {.device = "vg-lv"}, Run::doit));
+	ASSERT_TRUE(copy(host.context,
+			 {.name = "vg-lv", .target = "/dev/sdb", .sync_none = true}, Run::doit));
+	ASSERT_TRUE(pivot(host.context, {.name = "vg-lv", .until_reboot = true}, Run::doit));
+	host.mapper.calls.clear();
+	expect_refusal(detach(host.context, {.name = "vg-lv"}, Run::doit), Status::usage,
+		       "--to-copy");
+	expect_refusal(detach(host.context, {.name = "vg-lv"}, Run::doit), Status::usage,
+		       "from /dev/sda to /dev/sdb");
+	ASSERT_TRUE(detach(host.context, {.name = "vg-lv", .to_copy = true}, Run::doit));
+	EXPECT_EQ(device.live[0].str(), "0 4096 linear 8:16 0");
+
+	// An aborted copy moves nothing; what nobody remembers is not taken for granted.
+	device.live = {{0, 4096, "linear", "8:0 2048"}};
+	ASSERT_TRUE(attach(host.context, {.device = "vg-lv"}, Run::doit));
+	ASSERT_TRUE(copy(host.context, {.name = "vg-lv", .target = "/dev/sdb"}, Run::doit));
+	ASSERT_TRUE(volume::abort(host.context, "vg-lv", Run::doit));
+	const auto before = host.mapper.at({253, 7});
+	ASSERT_TRUE(detach(host.context, {.name = "vg-lv"}, Run::doit));
+	EXPECT_EQ(device.live[0].str(), "0 4096 linear 8:0 2048");
+	device = before;
+	host.mapper.calls.clear();
+	expect_refusal(detach(host.context, {.name = "vg-lv"}, Run::doit), Status::usage,
+		       "not known");
 }
 
 TEST_F(Verbs, AttachStacksTheRest)
@@ -363,7 +418,7 @@ TEST_F(Verbs, AttachStacksTheRest)
 		ASSERT_TRUE(hidden);
 		EXPECT_EQ(hidden->live, table);
 		EXPECT_EQ(find(host.context, "vg-lv")->kind, Kind::stacked);
-		ASSERT_TRUE(detach(host.context, "vg-lv", Run::doit));
+		ASSERT_TRUE(detach(host.context, {.name = "vg-lv"}, Run::doit));
 		EXPECT_EQ(device.live, table);
 		EXPECT_FALSE(host.mapper.named("vg-lv-blkreal"));
 	}
@@ -405,14 +460,14 @@ TEST_F(Verbs, AttachRefusesTheOthersWithReason)
 TEST_F(Verbs, DetachAndRemoveKnowWhoseVolumeItIs)
 {
 	auto &device = host.add_volume();
-	expect_refusal(detach(host.context, "v0", Run::doit), Status::usage, "remove");
+	expect_refusal(detach(host.context, {.name = "v0"}, Run::doit), Status::usage, "remove");
 	device.info.open_count = 1;
 	expect_refusal(remove(host.context, "v0", Run::doit), Status::busy, "open");
 	device.info.open_count = 0;
 	host.add_copy(table::Phase::copying);
 	expect_refusal(remove(host.context, "v0", Run::doit), Status::busy, "copy");
 	device.info.uuid = "other";
-	expect_refusal(detach(host.context, "v0", Run::doit), Status::busy, "copy");
+	expect_refusal(detach(host.context, {.name = "v0"}, Run::doit), Status::busy, "copy");
 	expect_refusal(remove(host.context, "v0", Run::doit), Status::usage, "detach");
 }
 
