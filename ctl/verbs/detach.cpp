@@ -11,10 +11,9 @@ namespace
 Status run(const Arguments &args)
 {
 	auto host = take(volume::Host::open());
-	auto outcome =
-		take(volume::detach(host.context(),
-				    {.name = args.at(0), .to_copy = args.flag("to-copy")},
-				    run_of(args)));
+	auto outcome = take(volume::detach(host.context(),
+					   {.name = args.at(0), .to_copy = args.flag("to-copy")},
+					   run_of(args)));
 	report_outcome(args, outcome, "detached; it is a plain device-mapper device again");
 	return Status::ok;
 }

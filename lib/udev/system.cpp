@@ -226,7 +226,8 @@ Result<std::optional<Signature>> System::signature(DevNo device)
 	if (!probe || blkid_probe_set_device(probe.get(), fd.get(), 0, 0) != 0)
 		return Error{.what = "probe", .device = path, .why = "blkid cannot read it"};
 	blkid_probe_enable_superblocks(probe.get(), 1);
-	blkid_probe_set_superblocks_flags(probe.get(), BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE | BLKID_SUBLKS_UUID);
+	blkid_probe_set_superblocks_flags(probe.get(), BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE |
+							       BLKID_SUBLKS_UUID);
 	blkid_probe_enable_partitions(probe.get(), 1);
 
 	// Not the "safe" probe: that one shrugs at two signatures, and one is enough for us.

@@ -204,7 +204,9 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 		change.load(device, blkcopy_table(live[0].length, track));
 	} else {
 		const auto hidden = std::make_shared<dm::Info>();
-		BLKCTL_TRY(const auto hex, random_hex());
+		BLKCTL_TRY(const auto hex, device.uuid.empty()
+						   ? random_hex()
+						   : Result<std::string>(hidden_hex(device.uuid)));
 		add_hidden(change, device, live, hidden_uuid(hex), hidden);
 		// The hidden device has no number before it is made.
 		change.load(device, "a " BLKCOPY_TARGET " track table on " + hidden->name,

@@ -97,8 +97,8 @@ Result<void> check_equal(Context &context, const Volume &volume, const udev::Blo
 		       "copy without --sync none, or give --force");
 }
 
-Result<void> check_content(Context &context, const Volume &volume,
-			   const udev::BlockDevice &target, const CopyRequest &request)
+Result<void> check_content(Context &context, const Volume &volume, const udev::BlockDevice &target,
+			   const CopyRequest &request)
 {
 	if (request.force)
 		return {};
@@ -108,8 +108,8 @@ Result<void> check_content(Context &context, const Volume &volume,
 	if (!signature)
 		return {};
 	return refusal(Status::busy, verb, volume.name(),
-		       "the target " + target.path + " carries a signature: " +
-			       in_words(*signature),
+		       "the target " + target.path +
+			       " carries a signature: " + in_words(*signature),
 		       "wipefs " + target.path + " to look, or give --force to overwrite it");
 }
 
@@ -133,8 +133,7 @@ void add_second_look(Change &change, const Volume &volume, const udev::BlockDevi
 }
 
 // The very copy that was asked for, under way or done.
-bool is_same_copy(Context &context, const Volume &volume, DevNo target,
-		  const CopyRequest &request)
+bool is_same_copy(Context &context, const Volume &volume, DevNo target, const CopyRequest &request)
 {
 	switch (volume.state()) {
 	case JobState::copying:

@@ -100,7 +100,7 @@ class Probe final : public udev::Probe
 	std::map<DevNo, std::vector<udev::Use>> used;
 	std::map<DevNo, udev::Signature> signatures;
 	std::map<DevNo, uint64_t> waiting; // what is in flight to a device
-	Mapper *mapper = nullptr; // so that its devices resolve too
+	Mapper *mapper = nullptr;          // so that its devices resolve too
 
 	void add(DevNo devno, const std::string &path, uint64_t sectors);
 

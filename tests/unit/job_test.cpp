@@ -190,6 +190,30 @@ TEST(CatchUp, TurnsABackgroundCopyDualNearItsEnd)
 	EXPECT_TRUE(again());
 }
 
+TEST(Watcher, AVolumeThatCannotBeReadHidesNoOther)
+{
+	fake::Host host;
+	auto &device = host.add_volume();
+	auto &other =
+		host.mapper.add("w", "", {253, 1}, {{0, 8, "blkcopy", "track 8:16 0 - 0 - 128"}});
+	auto watcher = Watcher::open(host.context);
+	ASSERT_EQ(watcher->next(milliseconds(0))->size(), 2u);
+
+	device.live[0].params = "overlay 8:0 0 - 0 - 128";
+	const auto listed = volume::list(host.context);
+	ASSERT_TRUE(listed);
+	ASSERT_EQ(listed->volumes.size(), 1u);
+	EXPECT_EQ(listed->volumes[0].name(), "w");
+	ASSERT_EQ(listed->unreadable.size(), 1u);
+	EXPECT_EQ(listed->unreadable[0].device, fake::volume_number);
+
+	EXPECT_TRUE(watcher->next(milliseconds(0))->empty());
+	EXPECT_EQ(watcher->volumes().size(), 2u);
+	EXPECT_EQ(watcher->unreadable().size(), 1u);
+	other.info.name = "x";
+	EXPECT_EQ(watcher->next(milliseconds(0))->size(), 1u);
+}
+
 TEST(Watcher, TellsTheDifference)
 {
 	fake::Host host;

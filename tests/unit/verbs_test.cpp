@@ -240,9 +240,9 @@ TEST_F(Verbs, PivotWaitsForTheKernel)
 	EXPECT_EQ(live(), "0 131072 blkcopy track 8:16 0 - 0 - 128");
 	EXPECT_EQ(last_switch(host.context, device.info)->target, disk_b);
 	// To be told of the same copy again is no error: it is done.
-	EXPECT_TRUE(copy(host.context, {.name = "v0", .target = "/dev/sdb", .pivot = true},
-			 Run::doit)
-			    ->already);
+	EXPECT_TRUE(
+		copy(host.context, {.name = "v0", .target = "/dev/sdb", .pivot = true}, Run::doit)
+			->already);
 	// But there is no mirror for who asks for one.
 	host.mapper.calls.clear();
 	expect_refusal(copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::doit),
@@ -308,8 +308,7 @@ TEST_F(Verbs, AbortDoesNotSwitchWhileTheTargetHangs)
 		EXPECT_NE(result.error().message().find("is aborted already"), std::string::npos);
 		EXPECT_NE(result.error().next.find("blkctl abort v0"), std::string::npos);
 		EXPECT_EQ(find(host.context, "v0")->state(), JobState::aborted);
-		EXPECT_EQ(host.mapper.calls,
-			  std::vector<std::string>{"message 253:0 phase abort"});
+		EXPECT_EQ(host.mapper.calls, std::vector<std::string>{"message 253:0 phase abort"});
 	}
 	// Nor does a copy that clears it away first.
 	const auto again = copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::doit);
@@ -374,8 +373,8 @@ TEST_F(Verbs, DetachAfterAPivotMustBeAskedForTwice)
 {
 	auto &device = add_foreign({{0, 4096, "linear", "8:0 2048"}});
 	ASSERT_TRUE(attach(host.context, {.device = "vg-lv"}, Run::doit));
-	ASSERT_TRUE(copy(host.context,
-			 {.name = "vg-lv", .target = "/dev/sdb", .sync_none = true}, Run::doit));
+	ASSERT_TRUE(copy(host.context, {.name = "vg-lv", .target = "/dev/sdb", .sync_none = true},
+			 Run::doit));
 	ASSERT_TRUE(pivot(host.context, {.name = "vg-lv", .until_reboot = true}, Run::doit));
 	host.mapper.calls.clear();
 	expect_refusal(detach(host.context, {.name = "vg-lv"}, Run::doit), Status::usage,
