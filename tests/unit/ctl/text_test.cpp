@@ -194,6 +194,15 @@ TEST(Show, MentionsATableThatIsLoadedOnly)
 	EXPECT_NE(show_text(row).find("blkctl abort data"), std::string::npos);
 }
 
+TEST(CopyOptions, HelpHasTheModulesLimits)
+{
+	std::string all;
+	for (const Option &option : copy_options())
+		all += option.help + "\n";
+	EXPECT_NE(all.find("64k to 64M; 2M if not given"), std::string::npos) << all;
+	EXPECT_NE(all.find("4k to 1M; 512k if not given"), std::string::npos) << all;
+}
+
 TEST(Waiting, EveryPivotThatWaitsCatchesUp)
 {
 	EXPECT_EQ(downtime_of(parse("wait", {"v"}), false), std::nullopt);
