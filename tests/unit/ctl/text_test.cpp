@@ -2,6 +2,7 @@
 #include "cli/copy_options.hpp"
 #include "cli/progress.hpp"
 #include "cli/refusal.hpp"
+#include "cli/reporting.hpp"
 #include "cli/show_text.hpp"
 #include "cli/terminal.hpp"
 #include "cli/waiting.hpp"
@@ -192,6 +193,18 @@ TEST(Show, MentionsATableThatIsLoadedOnly)
 	EXPECT_EQ(show_text(row).find("loaded"), std::string::npos);
 	row.volume.info.inactive_table = true;
 	EXPECT_NE(show_text(row).find("blkctl abort data"), std::string::npos);
+}
+
+TEST(Reporting, ShowIsAReportWhenOneIsAskedFor)
+{
+	for (const auto &words : std::vector<std::vector<std::string>>{
+		     {"v"}, {"v", "--json"}, {"v", "--reportformat", "json"}})
+		EXPECT_FALSE(shapes_report(parse("show", words)));
+	for (const auto &words :
+	     std::vector<std::vector<std::string>>{{"v", "--json", "-S", "name=v"},
+						   {"v", "-o", "name"},
+						   {"v", "--reportformat", "basic"}})
+		EXPECT_TRUE(shapes_report(parse("show", words)));
 }
 
 TEST(CopyOptions, HelpHasTheModulesLimits)
