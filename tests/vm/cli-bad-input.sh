@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: slow=1 kernels=6.12 timeout=300
+# vm: slow=1 kernels=6.1,6.12 timeout=300
 # Bad input: one clear line, the right exit status, nothing changed.
 # guards: every check before the first step of a plan.
 UDEV=1

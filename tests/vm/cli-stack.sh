@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: slow=1 kernels=6.12 mem=1024 timeout=200
+# vm: slow=1 kernels=6.1,6.12 mem=1024 timeout=200
 # Attach over what cannot be absorbed: striped, two linear lines, thin, crypt:
 # under a writer, copied and pivoted or given back; the number stays; the
 # hidden device has no links and no prober sees it; its UUID says what it is.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.12,debug timeout=180
+# vm: quick=6.12 timeout=180
 # Every malformed table line and message: a sweep over each argument with
 # wrong counts, wrong types, overflows and unknown words. Each is refused with
 # a reason in the kernel log, and nothing changes: not the live table, not the
