@@ -98,7 +98,7 @@ unit_options() {
 		timeout=$((timeout + $(scenario_timeout "$kernel" "$name")))
 	done
 	[[ $kernel != debug || mem -gt 2048 ]] || mem=2048
-	OPTIONS=(--kernel "$kernel" --smp "$smp" --mem "$mem" --timeout "$timeout" --allow-log .)
+	OPTIONS=(--kernel "$kernel" --smp "$smp" --mem "$mem" --timeout "$timeout")
 	while IFS= read -r value; do
 		OPTIONS+=(--disk "$value")
 	done < <(scenario_header "$first" disk)
@@ -165,7 +165,7 @@ run_unit() {
 		unit_options "$kernel" "$@"
 		status=0
 		BLKCTL_MODULE_DIR=$(module_dir "$kernel") BLKCTL_BIN=$BUILD/ctl/blkctl \
-			"$BLKCTL_TREE/tools/vm" "${OPTIONS[@]}" --results "$guest" -- \
+			"$BLKCTL_TREE/tools/vm" "${OPTIONS[@]}" --allow-log . --results "$guest" -- \
 			"$BLKCTL_TREE/tools/lib/scenario-guest.sh" "$@" >"$guest/vm.out" 2>&1 || status=$?
 		first=1
 		ran=0
