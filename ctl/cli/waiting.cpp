@@ -2,6 +2,7 @@
 #include "cli/waiting.hpp"
 #include "base/size.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/pace.hpp"
 #include "cli/progress.hpp"
 #include "cli/refusal.hpp"
 #include "cli/terminal.hpp"
@@ -19,7 +20,6 @@ namespace
 // Often enough to look alive on a terminal, seldom enough not to fill a log.
 constexpr std::chrono::milliseconds terminal_interval{500};
 constexpr std::chrono::milliseconds log_interval{5000};
-constexpr std::chrono::milliseconds least_interval{50};
 constexpr std::chrono::milliseconds default_downtime{1000};
 
 class Screen
@@ -134,12 +134,7 @@ Waiting waiting_of(const Arguments &args, bool must)
 	}
 	bool live = on_terminal() && !waiting.json;
 	waiting.interval = live ? terminal_interval : log_interval;
-	if (auto text = args.value("interval")) {
-		waiting.interval = std::chrono::milliseconds(
-			take_value("interval", *text, parse_duration_ms(*text)));
-		if (waiting.interval < least_interval)
-			bad_usage("--interval: less than 50ms");
-	}
+	waiting.interval = interval_of(args).value_or(waiting.interval);
 	return waiting;
 }
 

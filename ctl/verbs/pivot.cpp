@@ -13,6 +13,8 @@ namespace
 Status run(const Arguments &args)
 {
 	bool wait = args.flag("wait") || args.value("timeout") || args.value("max-downtime");
+	if (args.value("max-downtime") && args.flag("no-wait"))
+		bad_usage("--max-downtime and --no-wait exclude each other");
 	Waiting waiting = waiting_of(args, wait);
 	waiting.downtime = downtime_of(args, wait);
 	auto host = take(volume::Host::open());
@@ -50,6 +52,9 @@ const Register entry{Verb{
 		join({{{.name = "wait",
 			.value = "",
 			.help = "wait until the copy is ready, showing progress, and then pivot"},
+		       {.name = "no-wait",
+			.value = "",
+			.help = "refuse a copy that is not ready: so it is if not given"},
 		       downtime_option(),
 		       until_reboot_option()},
 		      wait_options(),

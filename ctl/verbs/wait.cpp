@@ -64,7 +64,7 @@ const Register entry{Verb{
 			"ready to be "
 			"pivoted, or, with --for end, when the volume has no job any more. The "
 			"status says "
-			"how it ended; see below."},
+			"how it ended, as \"blkctl help\" has it."},
 	.positionals = {volume_positional()},
 	.options = join({{{.name = "for",
 			   .value = "WHAT",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/copy_options.hpp"
+#include "cli/pace.hpp"
 #include "cli/progress.hpp"
 #include "cli/refusal.hpp"
 #include "cli/reporting.hpp"
@@ -230,6 +231,17 @@ TEST(Waiting, EveryPivotThatWaitsCatchesUp)
 			  }),
 			  "")
 			<< bad;
+}
+
+TEST(Pace, KeepsTheTimeout)
+{
+	EXPECT_EQ(pace_of(parse("watch", {}), 1s).next(), 1s);
+	EXPECT_FALSE(pace_of(parse("events", {}), 1s).over());
+	auto pace = pace_of(parse("events", {"--interval", "2s", "--timeout", "100ms"}), 1s);
+	EXPECT_EQ(pace.interval, 2s);
+	EXPECT_LE(pace.next(), 100ms);
+	EXPECT_TRUE(pace_of(parse("watch", {"--timeout", "0"}), 1s).over());
+	EXPECT_NE(why([] { (void)pace_of(parse("watch", {"--interval", "49ms"}), 1s); }), "");
 }
 
 TEST(Waiting, ComesBackWithTheSameOptions)
