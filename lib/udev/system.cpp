@@ -46,7 +46,8 @@ Error not_found(std::string device, std::string why)
 	return {.status = Status::not_found,
 		.what = "find",
 		.device = std::move(device),
-		.why = std::move(why)};
+		.why = std::move(why),
+		.next = "lsblk"};
 }
 
 std::string value_of(blkid_probe probe, const char *name)

@@ -92,7 +92,7 @@ Result<void> check_device(Context &context, const dm::Info &device)
 {
 	if (is_hidden_uuid(device.uuid))
 		return refusal(Status::busy, verb, device.name,
-			       "it is the hidden layer of a volume");
+			       "it is the hidden layer of a volume", "blkctl list");
 	if (is_lvm_layer_uuid(device.uuid))
 		return refusal(Status::failed, verb, device.name,
 			       "it is a layer of LVM's own below an LV", "attach the LV instead");

@@ -39,10 +39,12 @@ Result<void> check_size(const Volume &volume, const udev::BlockDevice &target)
 		return refusal(Status::usage, verb, volume.name(),
 			       "the target " + target.path + " is smaller: " +
 				       std::to_string(target.sectors) + " sectors, " +
-				       std::to_string(volume.sectors) + " are needed");
+				       std::to_string(volume.sectors) + " are needed",
+			       "lsblk, to find one that is as large");
 	if (target.read_only)
 		return refusal(Status::failed, verb, volume.name(),
-			       "the target " + target.path + " is read-only");
+			       "the target " + target.path + " is read-only",
+			       "blockdev --setrw " + target.path);
 	return {};
 }
 
@@ -55,7 +57,8 @@ Result<void> check_free(Context &context, const Volume &volume, const udev::Bloc
 	if (use)
 		return refusal(Status::busy, verb, volume.name(),
 			       "the target cannot be used: " +
-				       udev::describe(*use, device_path(context, use->device)));
+				       udev::describe(*use, device_path(context, use->device)),
+			       next_about(context, *use));
 	return {};
 }
 

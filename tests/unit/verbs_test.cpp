@@ -169,6 +169,32 @@ TEST_F(Verbs, ADmDeviceThatIsOpenIsNoTarget)
 	EXPECT_TRUE(copy(host.context, {.name = "v0", .target = "/dev/mapper/t"}, Run::doit));
 }
 
+TEST_F(Verbs, ARefusalSaysWhatToRunNext)
+{
+	auto &device = host.add_volume();
+	const auto next = [](const Result<Outcome> &result) {
+		return result ? "" : result.error().next;
+	};
+	const auto copy_to = [&](const char *target) {
+		return copy(host.context, {.name = "v0", .target = target}, Run::doit);
+	};
+	host.probe.used[disk_b] = {{udev::Use::Kind::mounted, "/srv", {}, disk_b}};
+	EXPECT_EQ(next(copy_to("/dev/sdb")), "umount /srv");
+	EXPECT_EQ(next(create(host.context, {.name = "v1", .device = "/dev/sdb"}, Run::doit)),
+		  "umount /srv");
+	host.probe.used[disk_b] = {{udev::Use::Kind::swap, "", {}, disk_b}};
+	EXPECT_EQ(next(copy_to("/dev/sdb")), "swapoff /dev/sdb");
+	host.probe.used[disk_b] = {{udev::Use::Kind::held, "md0", {9, 0}, disk_b}};
+	EXPECT_EQ(next(copy_to("/dev/sdb")), "lsblk /dev/sdb");
+	host.probe.used.clear();
+	EXPECT_NE(next(copy_to("/dev/sdc")), ""); // smaller
+	device.info.open_count = 1;
+	EXPECT_EQ(next(remove(host.context, "v0", Run::doit)), "fuser -v /dev/mapper/v0");
+	host.mapper.add("h", "BLKCTL-00112233445566778899aabbccddee00-real", {253, 3},
+			{{0, 8, "striped", "2 128 8:0 0 8:1 0"}});
+	EXPECT_EQ(next(attach(host.context, {.device = "h"}, Run::doit)), "blkctl list");
+}
+
 TEST_F(Verbs, ASuspendedDeviceIsNotProbed)
 {
 	host.mapper.add("t", "", {253, 5}, {{0, disk_sectors, "linear", "8:16 0"}}).info.suspended =

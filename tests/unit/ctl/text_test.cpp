@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/copy_options.hpp"
 #include "cli/pace.hpp"
+#include "cli/pivoting.hpp"
 #include "cli/progress.hpp"
 #include "cli/refusal.hpp"
 #include "cli/reporting.hpp"
@@ -231,6 +232,24 @@ TEST(Waiting, EveryPivotThatWaitsCatchesUp)
 			  }),
 			  "")
 			<< bad;
+}
+
+// wipefs of what is not the volume's alone would take others' data with it.
+TEST(Pivoting, SaysWhatToDoWithTheOldDevice)
+{
+	volume::Volume volume;
+	volume.info.name = "v";
+	volume.kind = volume::Kind::created;
+	EXPECT_NE(old_leg_text(volume, "/dev/sda").find("wipefs -a /dev/sda"), std::string::npos);
+	for (auto kind : {volume::Kind::absorbed, volume::Kind::stacked}) {
+		volume.kind = kind;
+		volume.lvm = false;
+		EXPECT_NE(old_leg_text(volume, "/dev/sda").find("stale"), std::string::npos);
+		EXPECT_EQ(old_leg_text(volume, "/dev/sda").find("wipefs"), std::string::npos);
+		volume.lvm = true;
+		EXPECT_NE(old_leg_text(volume, "/dev/sda").find("LVM"), std::string::npos);
+		EXPECT_EQ(old_leg_text(volume, "/dev/sda").find("wipefs"), std::string::npos);
+	}
 }
 
 TEST(Pace, KeepsTheTimeout)
