@@ -19,7 +19,8 @@ class Reports : public testing::Test
 		host.add_copy(table::Phase::synced);
 		host.mapper.add("big", "LVM-x", {253, 1},
 				{{0, uint64_t(1) << 31, "blkcopy", "track 8:32 0 - 0 - 2048"}});
-		for (const auto &volume : volume::list(host.context)->volumes)
+		const auto listed = volume::list(host.context);
+		for (const auto &volume : listed->volumes)
 			rows.push_back(make_row(host.context, volume));
 	}
 
