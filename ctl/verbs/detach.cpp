@@ -26,8 +26,9 @@ const Register entry{Verb{
 	.description =
 		{"Undoes blkctl-attach(8) while the device stays in use. A volume with a job "
 		 "is refused: finish the job first, with blkctl-pivot(8) or blkctl-abort(8).",
-		 "After a pivot the table it had leads to data that is stale, so it is only given "
-		 "back with --to-copy, and then with a linear table on the device it was moved to. "
+		 "After a pivot the table it had leads to data that is stale: with --to-copy it "
+		 "gets a linear table on the device it was moved to instead, without it is "
+		 "refused. "
 		 "LVM does not know of that place: the next lvchange(8), lvextend(8) or activation "
 		 "of such an LV goes back to the stale data, as the next boot does.",
 		 "A volume that was made by blkctl-create(8) has nothing to go back to; see "

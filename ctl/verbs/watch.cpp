@@ -30,12 +30,16 @@ class View
 	{
 	}
 
-	void draw(const std::map<DevNo, volume::Volume> &volumes)
+	void draw(const std::map<DevNo, volume::Volume> &volumes,
+		  const std::vector<volume::Unreadable> &unreadable)
 	{
 		std::vector<std::string> lines;
 		for (const auto &[device, volume] : volumes)
 			if (wanted_.empty() || wanted_.count(device) != 0)
 				lines.push_back(line_of(device, volume));
+		for (const auto &each : unreadable)
+			if (!json_ && (wanted_.empty() || wanted_.count(each.device) != 0))
+				lines.push_back(each.error.message());
 		if (lines.empty() && !json_)
 			lines.push_back("no volumes");
 		show(lines);
@@ -100,7 +104,7 @@ Status run(const Arguments &args)
 	Interrupt interrupt;
 	while (!interrupt.came() && !pace.over()) {
 		take(watcher.next(pace.next()));
-		view.draw(watcher.volumes());
+		view.draw(watcher.volumes(), watcher.unreadable());
 	}
 	return Status::ok;
 }

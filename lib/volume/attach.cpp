@@ -189,7 +189,8 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 	if (leftover)
 		change.remove_hidden(*leftover);
 
-	if (live.size() == 1 && live[0].type == "linear") {
+	const bool absorb = live.size() == 1 && live[0].type == "linear";
+	if (absorb) {
 		BLKCTL_TRY(const auto linear, table::parse_linear(live[0].params));
 		table::Blkcopy track;
 		track.base = linear.lower;
@@ -219,7 +220,11 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 			    });
 	}
 	change.switch_table(device);
-	return change.finish(device);
+	BLKCTL_TRY(auto outcome, change.finish(device));
+	// Of an earlier table of a device of this name.
+	if (!change.dry() && !absorb)
+		forget_origin(context, device);
+	return outcome;
 }
 
 } // namespace blkctl::volume
