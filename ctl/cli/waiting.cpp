@@ -149,8 +149,10 @@ job::Job wait_for(volume::Context &context, const volume::CopyId &copy, Until un
 	options.on_progress = [&](const volume::Volume &volume, const job::Job &job,
 				  const job::Meter &meter) {
 		screen.show(volume, job, meter);
-		if (waiting.downtime)
-			take(job::catch_up(context, volume, job, *waiting.downtime));
+		if (!waiting.downtime)
+			return;
+		if (auto done = job::catch_up(context, volume, job, *waiting.downtime); !done)
+			refuse(done.error());
 	};
 	options.cancelled = [&] { return interrupt.came(); };
 
