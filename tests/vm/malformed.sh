@@ -18,7 +18,10 @@ log_mark
 
 # Each try has a mark in the kernel log. without_reason REGEX: the tries since
 # log_mark that no line which matches follows.
-try() { echo "vm: try '${1:0:200}'" | tr '\n' ' ' >/dev/kmsg; }
+try() {
+	local what=${1:0:200}
+	echo "vm: try '${what//$'\n'/ }'" >/dev/kmsg
+}
 without_reason() {
 	log_since | awk -v reason="$1" '
 		/vm: try / { if (open) print open; sub(/.*vm: try /, ""); open = $0; next }
