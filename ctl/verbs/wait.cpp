@@ -29,8 +29,9 @@ void say_ready(const std::string &name, const job::Job &job)
 
 Status run(const Arguments &args)
 {
-	Waiting waiting = waiting_of(args, true);
 	bool pivot = args.flag("pivot");
+	Waiting waiting = waiting_of(args, true);
+	waiting.downtime = downtime_of(args, pivot);
 	bool gone = args.value("for").value_or("ready") == "end";
 	if (pivot && gone)
 		bad_usage("--pivot ends the job by itself; leave --for out");
@@ -40,11 +41,7 @@ Status run(const Arguments &args)
 	auto copy = pivot ? check_pivot(context, name, args.flag("until-reboot"))
 			  : volume::copy_id(take(volume::find(context, name)));
 
-	std::string again = "blkctl wait " + name;
-	if (pivot)
-		again += " --pivot";
-	if (args.flag("until-reboot"))
-		again += " --until-reboot";
+	std::string again = "blkctl wait " + name + options_again(args);
 	if (gone)
 		again += " --for end";
 	Start since = std::chrono::steady_clock::now();
@@ -67,7 +64,7 @@ const Register entry{Verb{
 			"ready to be "
 			"pivoted, or, with --for end, when the volume has no job any more. The "
 			"status says "
-			"how it ended; see below."},
+			"how it ended, as \"blkctl help\" has it."},
 	.positionals = {volume_positional()},
 	.options = join({{{.name = "for",
 			   .value = "WHAT",
@@ -76,6 +73,7 @@ const Register entry{Verb{
 			  {.name = "pivot",
 			   .value = "",
 			   .help = "when the copy is ready, finish it on its target"},
+			  downtime_option(),
 			  until_reboot_option()},
 			 wait_options(),
 			 {json_option()}}),

@@ -254,6 +254,14 @@ std::vector<dm_report_field_type> field_types(bool with_index)
 	return types;
 }
 
+std::optional<Column> column_of(const std::string &heading)
+{
+	for (const auto &field : all_fields)
+		if (heading == field.heading)
+			return Column{field.id, field.flags == string_type};
+	return std::nullopt;
+}
+
 std::vector<FieldHelp> fields()
 {
 	std::vector<FieldHelp> found;

@@ -130,7 +130,33 @@ json::object with_schema()
 	return object;
 }
 
+json::value cell_value(const Column &column, const std::string &text)
+{
+	json::error_code error;
+
+	if (text.empty())
+		return nullptr;
+	auto number = column.is_text ? json::value() : json::parse(text, error);
+	return column.is_text || error ? json::value(text) : number;
+}
+
 } // namespace
+
+std::string json_list(const std::vector<Column> &columns,
+		      const std::vector<std::vector<std::string>> &rows)
+{
+	auto object = with_schema();
+	json::array volumes;
+
+	for (const auto &row : rows) {
+		json::object volume;
+		for (size_t i = 0; i < columns.size() && i < row.size(); i++)
+			volume[columns[i].id] = cell_value(columns[i], row[i]);
+		volumes.push_back(std::move(volume));
+	}
+	object["volumes"] = std::move(volumes);
+	return json::serialize(object);
+}
 
 std::string json_list(const std::vector<const Row *> &rows)
 {

@@ -29,6 +29,9 @@ struct BlockDevice {
 struct Signature {
 	std::string type = {};  // as blkid names it: "ext4", "LVM2_member", "gpt"
 	std::string usage = {}; // "filesystem", "raid", "crypto", "partition table", "other"
+	std::string uuid = {};  // where there is one
+
+	bool operator==(const Signature &) const = default;
 };
 
 // One use of a device that forbids to write to it behind the user's back.
@@ -66,6 +69,12 @@ class Probe
 	 * With nothing of that, a device that cannot be opened exclusively is `claimed`.
 	 */
 	virtual Result<std::vector<Use>> uses(DevNo device) = 0;
+
+	/*
+	 * How many reads and writes a device has not answered yet, as far as the kernel counts them
+	 * for it. Unlike the rest this needs no answer of the device. Errors: not_found.
+	 */
+	virtual Result<uint64_t> in_flight(DevNo device) = 0;
 
 	// The first signature blkid finds: filesystem, RAID or crypto member, partition table.
 	virtual Result<std::optional<Signature>> signature(DevNo device) = 0;

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <dirent.h>
 #include <memory>
+#include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,6 +82,16 @@ uint64_t number(DevNo device, const std::string &file)
 	if (line)
 		std::from_chars(line->data(), line->data() + line->size(), value);
 	return value;
+}
+
+uint64_t in_flight(DevNo device)
+{
+	// Reads, then writes.
+	std::istringstream words(read_line(folder(device) + "/inflight").value_or(""));
+	uint64_t reads = 0, writes = 0;
+
+	words >> reads >> writes;
+	return reads + writes;
 }
 
 std::string dm_name(DevNo device)

@@ -27,6 +27,10 @@ std::string kernel_name(DevNo device);
 // A number in a file below the device's folder; 0 if there is none.
 uint64_t number(DevNo device, const std::string &file);
 
+// The reads and writes a device has not answered yet. Nothing is counted where "queue/iostats" is
+// off, nor by the few drivers that keep no account, such as RAM disks; those never hang.
+uint64_t in_flight(DevNo device);
+
 // DM_NAME, empty for other devices.
 std::string dm_name(DevNo device);
 

@@ -6,6 +6,7 @@
 
 #include "dm/mapper.hpp"
 #include "udev/probe.hpp"
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -31,6 +32,8 @@ struct Context {
 	udev::Probe &probe;
 	std::string run_dir = "/run/blkctl"; // locks and caches, never state
 	KillKnob knob;
+	// How long a switch is put off for a device that does not answer what is on its way to it.
+	std::chrono::milliseconds patience{10000};
 };
 
 // The running host. Errors: failed (not root, no device-mapper).

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // copy: starting one.
+#include "volume/settle.hpp"
 #include "volume/steps.hpp"
 #include "volume/use.hpp"
 #include <algorithm>
@@ -38,10 +39,12 @@ Result<void> check_size(const Volume &volume, const udev::BlockDevice &target)
 		return refusal(Status::usage, verb, volume.name(),
 			       "the target " + target.path + " is smaller: " +
 				       std::to_string(target.sectors) + " sectors, " +
-				       std::to_string(volume.sectors) + " are needed");
+				       std::to_string(volume.sectors) + " are needed",
+			       "lsblk, to find one that is as large");
 	if (target.read_only)
 		return refusal(Status::failed, verb, volume.name(),
-			       "the target " + target.path + " is read-only");
+			       "the target " + target.path + " is read-only",
+			       "blockdev --setrw " + target.path);
 	return {};
 }
 
@@ -54,7 +57,8 @@ Result<void> check_free(Context &context, const Volume &volume, const udev::Bloc
 	if (use)
 		return refusal(Status::busy, verb, volume.name(),
 			       "the target cannot be used: " +
-				       udev::describe(*use, device_path(context, use->device)));
+				       udev::describe(*use, device_path(context, use->device)),
+			       next_about(context, *use));
 	return {};
 }
 
@@ -70,19 +74,45 @@ Result<void> check_answers(Context &context, const Volume &volume, const udev::B
 	return {};
 }
 
-Result<void> check_empty(Context &context, const Volume &volume, const udev::BlockDevice &target,
-			 const CopyRequest &request)
+std::string in_words(const udev::Signature &signature)
 {
-	if (request.force || request.sync_none)
+	return signature.usage.empty() || signature.usage == signature.type
+		       ? signature.type
+		       : signature.type + " (" + signature.usage + ")";
+}
+
+// A target that is said to be equal has to look it: every write goes there from now on.
+Result<void> check_equal(Context &context, const Volume &volume, const udev::BlockDevice &target,
+			 const std::optional<udev::Signature> &signature)
+{
+	BLKCTL_TRY(const auto wanted, context.probe.signature(volume.devno()));
+	const auto with_uuid = [](const std::optional<udev::Signature> &found) {
+		return !found ? std::string("no signature")
+			      : in_words(*found) +
+					(found->uuid.empty() ? "" : ", UUID " + found->uuid);
+	};
+
+	if (signature == wanted)
+		return {};
+	return refusal(Status::busy, verb, volume.name(),
+		       "the target " + target.path + " is not equal: it carries " +
+			       with_uuid(signature) + ", the volume " + with_uuid(wanted),
+		       "copy without --sync none, or give --force");
+}
+
+Result<void> check_content(Context &context, const Volume &volume, const udev::BlockDevice &target,
+			   const CopyRequest &request)
+{
+	if (request.force)
 		return {};
 	BLKCTL_TRY(const auto signature, context.probe.signature(target.devno));
+	if (request.sync_none)
+		return check_equal(context, volume, target, signature);
 	if (!signature)
 		return {};
-	const auto what = signature->usage.empty() || signature->usage == signature->type
-				  ? signature->type
-				  : signature->type + " (" + signature->usage + ")";
 	return refusal(Status::busy, verb, volume.name(),
-		       "the target " + target.path + " carries a signature: " + what,
+		       "the target " + target.path +
+			       " carries a signature: " + in_words(*signature),
 		       "wipefs " + target.path + " to look, or give --force to overwrite it");
 }
 
@@ -100,13 +130,13 @@ void add_second_look(Change &change, const Volume &volume, const udev::BlockDevi
 		    [&context, volume, target, request]() -> Result<void> {
 			    BLKCTL_CHECK(check_answers(context, volume, target));
 			    BLKCTL_CHECK(check_free(context, volume, target));
-			    return check_empty(context, volume, target, request);
+			    return check_content(context, volume, target, request);
 		    },
 		    {}});
 }
 
 // The very copy that was asked for, under way or done.
-bool is_same_copy(Context &context, const Volume &volume, DevNo target)
+bool is_same_copy(Context &context, const Volume &volume, DevNo target, const CopyRequest &request)
 {
 	switch (volume.state()) {
 	case JobState::copying:
@@ -121,6 +151,9 @@ bool is_same_copy(Context &context, const Volume &volume, DevNo target)
 	case JobState::none:
 		break;
 	}
+	// Who wanted a mirror has none, and the target is the source by now.
+	if (!request.pivot)
+		return false;
 	// A volume gets onto the target of its last copy by a pivot alone. The verb may still be
 	// "copy": a pivot that was killed right after its switch had no time to write itself down.
 	const auto last = last_switch(context, volume.info);
@@ -152,7 +185,7 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
 	BLKCTL_TRY(const auto devno, context.probe.resolve(request.target));
 
-	if (is_same_copy(context, volume, devno)) {
+	if (is_same_copy(context, volume, devno, request)) {
 		// A pivot that was killed at its very end leaves the hidden device.
 		BLKCTL_TRY(const auto leftover, find_leftover(context, volume.info));
 		if (volume.state() == JobState::none && leftover)
@@ -174,10 +207,11 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 	BLKCTL_CHECK(check_size(volume, target));
 	BLKCTL_CHECK(check_answers(context, volume, target));
 	BLKCTL_CHECK(check_free(context, volume, target));
-	BLKCTL_CHECK(check_empty(context, volume, target, request));
+	BLKCTL_CHECK(check_content(context, volume, target, request));
 
 	BLKCTL_CHECK(clear_stale(change, volume.info));
 	if (ended) {
+		add_settle(change, volume);
 		change.load(volume.info, track_table(volume, volume.table.base));
 		change.switch_table(volume.info);
 	}

@@ -37,7 +37,8 @@ Result<void> check_free(Context &context, const std::string &name, DevNo device,
 
 	if (use)
 		return refusal(Status::busy, verb, name,
-			       udev::describe(*use, device_path(context, use->device)));
+			       udev::describe(*use, device_path(context, use->device)),
+			       next_about(context, *use));
 	return {};
 }
 
@@ -166,12 +167,14 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 				       "blkctl abort " + info.name);
 	}
 	if (info.open_count > 0) {
+		udev::Use use{udev::Use::Kind::claimed, {}, {}, info.devno};
 		std::string why = "it is open";
 		const auto uses = context.probe.uses(info.devno);
-		if (uses && !uses->empty())
-			why = udev::describe(uses->front(),
-					     device_path(context, uses->front().device));
-		return refusal(Status::busy, verb, info.name, why);
+		if (uses && !uses->empty()) {
+			use = uses->front();
+			why = udev::describe(use, device_path(context, use.device));
+		}
+		return refusal(Status::busy, verb, info.name, why, next_about(context, use));
 	}
 
 	change.add({"remove the device " + label(info),

@@ -2,6 +2,7 @@
 // pivot and abort: the two ends of a copy.
 #include "base/size.hpp"
 #include "uapi/blkcopy.h"
+#include "volume/settle.hpp"
 #include "volume/steps.hpp"
 #include <cerrno>
 
@@ -210,6 +211,7 @@ Result<Outcome> abort(Context &context, const std::string &name, Run run)
 	BLKCTL_CHECK(clear_stale(change, device));
 	if (volume.status.phase != table::Phase::aborted)
 		change.message(device, "phase abort");
+	add_settle(change, volume);
 	change.load(device, track_table(volume, volume.table.base));
 	change.switch_table(device, {}, volume.table.top->device);
 	return change.finish(device);

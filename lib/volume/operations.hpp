@@ -54,9 +54,13 @@ struct AttachRequest {
 // an LVM PV; suspended), failed (a target that cannot be taken over), with what to do instead.
 Result<Outcome> attach(Context &context, const AttachRequest &request, Run run);
 
+struct DetachRequest {
+	std::string name = {};
+	bool to_copy = false; // leave it where a pivot has moved it to
+};
 // Gives an attached volume back with the table it had. Errors: busy (a job runs), usage (it was
-// made by create).
-Result<Outcome> detach(Context &context, const std::string &name, Run run);
+// made by create; it is not, or not known to be, where it was attached, without to_copy).
+Result<Outcome> detach(Context &context, const DetachRequest &request, Run run);
 
 // Removes a volume made by `create`; its device keeps the data. Errors: busy (open, or a job
 // runs), usage (it was attached).
@@ -69,14 +73,16 @@ struct CopyRequest {
 	bool detect_zeroes = false;
 	bool no_discard_passdown = false;
 	bool sync_none = false; // target is equal already: copy nothing
-	bool force = false;     // overwrite a signature; overrides nothing else
+	bool force = false;     // overwrite a signature, or believe that it is equal; no more
+	bool pivot = false;     // it is to be pivoted, by the caller
 };
 /*
- * Starts the copy; returns when it runs, see job::wait. If that very copy runs already, or has
- * just been pivoted to this target, `already` is set and nothing is done. A copy that failed or
- * was aborted and was not cleared yet is cleared first.
+ * Starts the copy; returns when it runs, see job::wait. If that very copy runs already, or was to
+ * be pivoted and has just been, `already` is set and nothing is done. A copy that failed or
+ * was aborted and was not cleared yet is cleared first; timed_out as for abort.
  * Errors: usage (target is the source, also through the stack; smaller), not_found (target),
- * busy (target mounted, held, or with a signature; the volume runs another job).
+ * busy (target mounted, held, or with a signature; with sync_none, with another one than the
+ * volume; the volume runs another job).
  */
 Result<Outcome> copy(Context &context, const CopyRequest &request, Run run);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/steps.hpp"
+#include "table/linear.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/cache.hpp"
 #include "volume/uuid.hpp"
@@ -22,6 +23,47 @@ std::string table_text(const dm::Table &table)
 	for (const auto &target : table)
 		text += (text.empty() ? "" : " | ") + dm::redacted(target).str();
 	return text;
+}
+
+/*
+ * The hidden device of a device. The UUID tells where there is one to make it from: names change,
+ * LVM's above all.
+ */
+Result<std::optional<dm::Info>> find_hidden(Context &context, const dm::Info &device)
+{
+	if (!device.uuid.empty()) {
+		const auto uuid = hidden_uuid(hidden_hex(device.uuid));
+		BLKCTL_TRY(const auto listed, context.dm.list());
+		for (const auto &each : listed) {
+			const auto info = context.dm.info(each.devno);
+			if (info && info->uuid == uuid)
+				return std::optional(*info);
+		}
+	}
+	const auto named = context.dm.find_name(hidden_name(device.name));
+	if (!named && named.error().status != Status::not_found)
+		return named.error();
+	if (!named || !is_hidden_uuid(named->uuid))
+		return std::optional<dm::Info>();
+	return std::optional(*named);
+}
+
+// What a detach of ours loads into a volume: the table it had.
+Result<bool> is_way_out(Context &context, const dm::Table &live, const dm::Table &loaded)
+{
+	if (live.size() != 1 || loaded.empty())
+		return false;
+	const auto parsed = table::parse_blkcopy(live[0].params);
+	if (!parsed || parsed->mode != table::Mode::track)
+		return false;
+	const table::Linear absorbed{parsed->base};
+	if (same_table(loaded, {{0, dm::table_sectors(live), "linear", table::print(absorbed)}}))
+		return true;
+	const auto base = context.dm.info(parsed->base.device);
+	if (!base || !is_hidden_uuid(base->uuid))
+		return false;
+	BLKCTL_TRY(const auto original, context.dm.table(base->devno, dm::Slot::live, false));
+	return same_table(loaded, original);
 }
 
 // Whether a table of ours is over a device.
@@ -287,13 +329,8 @@ Result<Volume> find_for_change(Change &change, DevNo device)
 
 Result<std::optional<dm::Info>> find_leftover(Context &context, const dm::Info &device)
 {
-	auto hidden = context.dm.find_name(hidden_name(device.name));
-
-	if (!hidden && hidden.error().status == Status::not_found)
-		return std::optional<dm::Info>();
+	BLKCTL_TRY(const auto hidden, find_hidden(context, device));
 	if (!hidden)
-		return hidden.error();
-	if (!is_hidden_uuid(hidden->uuid))
 		return std::optional<dm::Info>();
 	BLKCTL_TRY(const auto used, context.dm.deps(device.devno));
 	if (std::find(used.begin(), used.end(), hidden->devno) != used.end())
@@ -301,7 +338,7 @@ Result<std::optional<dm::Info>> find_leftover(Context &context, const dm::Info &
 	BLKCTL_TRY(const auto loaded, context.dm.table(device.devno, dm::Slot::inactive, false));
 	if (hidden->open_count > (names(loaded, hidden->devno) ? 1 : 0))
 		return std::optional<dm::Info>();
-	return std::optional(std::move(*hidden));
+	return hidden;
 }
 
 Result<void> clear_stale(Change &change, const dm::Info &device)
@@ -315,8 +352,11 @@ Result<void> clear_stale(Change &change, const dm::Info &device)
 	const auto ours = [](const dm::Table &table) {
 		return !table.empty() && table[0].type == BLKCOPY_TARGET;
 	};
-	// Ours is on one side at least: a volume's next table, or its way in or out.
-	if (!ours(live) && !ours(loaded))
+	// A volume's next table, its way in, or its way out. LVM may have loaded the last one just
+	// as well; its RESUME does without.
+	BLKCTL_TRY(const bool way_out,
+		   ours(live) ? is_way_out(change.context(), live, loaded) : Result<bool>(false));
+	if (!ours(loaded) && !way_out)
 		return refusal(Status::busy, change.verb(), device.name,
 			       "another tool has loaded a table into it",
 			       "dmsetup clear " + device.name);

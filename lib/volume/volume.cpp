@@ -196,9 +196,9 @@ Result<Volume> find(Context &context, std::string_view text)
 	return find(context, info.devno);
 }
 
-Result<std::vector<Volume>> list(Context &context)
+Result<Listing> list(Context &context)
 {
-	std::vector<Volume> volumes;
+	Listing found;
 	BLKCTL_TRY(const auto listed, context.dm.list());
 
 	for (const auto &device : listed) {
@@ -212,13 +212,14 @@ Result<std::vector<Volume>> list(Context &context)
 		// It may have gone since it was listed.
 		if (!volume && volume.error().status == Status::not_found)
 			continue;
-		if (!volume)
-			return volume.error();
-		volumes.push_back(std::move(*volume));
+		if (volume)
+			found.volumes.push_back(std::move(*volume));
+		else
+			found.unreadable.push_back({info->devno, volume.error()});
 	}
-	std::sort(volumes.begin(), volumes.end(),
+	std::sort(found.volumes.begin(), found.volumes.end(),
 		  [](const Volume &a, const Volume &b) { return a.name() < b.name(); });
-	return volumes;
+	return found;
 }
 
 std::string device_path(Context &context, DevNo device)

@@ -92,8 +92,19 @@ Result<dm::Info> find_device(Context &context, std::string_view text);
 Result<Volume> find(Context &context, std::string_view text);
 Result<Volume> find(Context &context, DevNo device);
 
-// Every volume, by name.
-Result<std::vector<Volume>> list(Context &context);
+// A volume whose table or status cannot be read: of a newer module, or always on the move.
+struct Unreadable {
+	DevNo device = {};
+	Error error = {};
+};
+
+struct Listing {
+	std::vector<Volume> volumes = {};        // by name
+	std::vector<Unreadable> unreadable = {}; // these do not hide the others
+};
+
+// Every volume.
+Result<Listing> list(Context &context);
 
 // The cache of the last switch; nullopt if there is none for this volume.
 std::optional<LastSwitch> last_switch(Context &context, const dm::Info &info);

@@ -346,6 +346,13 @@ Result<std::vector<udev::Use>> Probe::uses(DevNo device)
 	return found;
 }
 
+Result<uint64_t> Probe::in_flight(DevNo device)
+{
+	BLKCTL_CHECK(describe(device));
+	const auto found = waiting.find(device);
+	return found == waiting.end() ? 0 : found->second;
+}
+
 Result<std::optional<udev::Signature>> Probe::signature(DevNo device)
 {
 	const auto found = signatures.find(device);

@@ -99,13 +99,15 @@ class Probe final : public udev::Probe
 	std::map<DevNo, udev::BlockDevice> devices;
 	std::map<DevNo, std::vector<udev::Use>> used;
 	std::map<DevNo, udev::Signature> signatures;
-	Mapper *mapper = nullptr; // so that its devices resolve too
+	std::map<DevNo, uint64_t> waiting; // what is in flight to a device
+	Mapper *mapper = nullptr;          // so that its devices resolve too
 
 	void add(DevNo devno, const std::string &path, uint64_t sectors);
 
 	Result<DevNo> resolve(std::string_view text) override;
 	Result<udev::BlockDevice> describe(DevNo device) override;
 	Result<std::vector<udev::Use>> uses(DevNo device) override;
+	Result<uint64_t> in_flight(DevNo device) override;
 	Result<std::optional<udev::Signature>> signature(DevNo device) override;
 };
 

@@ -58,7 +58,7 @@ const Case cases[] = {
 	 },
 	 [](Context &c) { return attach(c, {.device = "x"}, Run::doit); }, "x",
 	 "0 131072 blkcopy track 253:0 0 - 0 - 128", true, Status::busy},
-	{"detach", stack, [](Context &c) { return detach(c, "x", Run::doit); }, "x",
+	{"detach", stack, [](Context &c) { return detach(c, {.name = "x"}, Run::doit); }, "x",
 	 striped[0].str(), false, Status::not_found},
 	{"copy", [](fake::Host &h) { h.add_volume(); },
 	 [](Context &c) { return copy(c, {.name = "v0", .target = "/dev/sdb"}, Run::doit); }, "v0",
@@ -176,7 +176,8 @@ TEST(Kill, ACopyWhosePivotWasKilledInItsSwitchIsDone)
 {
 	fake::Host host;
 	host.add_volume();
-	const CopyRequest request{.name = "v0", .target = "/dev/sdb", .sync_none = true};
+	const CopyRequest request{
+		.name = "v0", .target = "/dev/sdb", .sync_none = true, .pivot = true};
 	ASSERT_TRUE(copy(host.context, request, Run::doit));
 	host.mapper.calls.clear();
 	host.mapper.kill_after = 2; // phase pivot, load, resume

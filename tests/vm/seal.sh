@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.12,debug timeout=60
+# vm: quick=6.12 timeout=60
 # A table that is removed or replaced without "seal" may have been written
 # past: what other tables of its state called equal is void, and is copied
 # again. With it the state stays.

@@ -102,6 +102,19 @@ TEST(Registry, ChangingVerbsHaveADryRun)
 	}
 }
 
+TEST(Registry, LongVerbsHaveTheSameOptions)
+{
+	for (const char *name : {"copy", "pivot", "wait", "watch", "events"}) {
+		std::set<std::string> options;
+		for (const Option &option : find_verb(name)->options)
+			options.insert(option.name);
+		for (const char *option : {"interval", "timeout", "json"})
+			EXPECT_TRUE(options.count(option)) << name << " --" << option;
+	}
+	EXPECT_NO_THROW(Arguments::parse(*find_verb("copy"), {"v", "t", "--no-wait"}));
+	EXPECT_NO_THROW(Arguments::parse(*find_verb("pivot"), {"v", "--no-wait"}));
+}
+
 TEST(Help, WrapsAtTheWidth)
 {
 	std::string text = wrap("one two three four five six seven eight nine ten", 4, 20);
