@@ -13,7 +13,7 @@
  *	redirect.c	what of that stream, overlay and commit do their own way
  *	merge.c		writes of a part of a block that has to move
  *	reader.c	copy_on_read
- *	meta.c		the metadata device
+ *	meta.c, super.c	the metadata device
  *	commit.c	when its bits become durable
  *	phase.c		pivot, abort, leg errors and their policy, events
  *	status.c	the status and table lines
@@ -363,7 +363,7 @@ struct bkc_state {
 	bool merge_reserve_busy;
 	struct work_struct merge_work;
 
-	spinlock_t readers_lock;
+	spinlock_t readers_lock;	/* of readers */
 	struct bio_list readers;	/* of reader.c */
 	struct work_struct reader_work;
 

@@ -33,7 +33,7 @@ static int map_uniform(struct bkc_table *t, struct bio *bio,
 		}
 	}
 	bkc_remap(t, bio, route_leg(route),
-	      dm_target_offset(t->ti, bio->bi_iter.bi_sector));
+		  dm_target_offset(t->ti, bio->bi_iter.bi_sector));
 	return DM_MAPIO_REMAPPED;
 }
 
@@ -161,7 +161,7 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 		return bkc_redirect_map(t, bio);
 	if (!op_is_write(bio_op(bio))) {
 		bkc_remap(t, bio, route_leg(route),
-		      dm_target_offset(ti, bio->bi_iter.bi_sector));
+			  dm_target_offset(ti, bio->bi_iter.bi_sector));
 		return DM_MAPIO_REMAPPED;
 	}
 	if (unlikely(bio_op(bio) == REQ_OP_DISCARD) &&
@@ -196,7 +196,7 @@ void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict)
 	case BKC_ROUTE_CHANGED:
 		io->range.kind = BKC_RANGE_ONE_LEG;
 		bkc_remap(t, bio, route_leg(READ_ONCE(t->s->route)),
-		      io->range.start);
+			  io->range.start);
 		break;
 	default:
 		io->range.kind = BKC_RANGE_DONE;

@@ -14,8 +14,6 @@
 
 #include "meta.h"
 
-#define SECTOR_SHIFT_4K		(12 - SECTOR_SHIFT)
-#define SUPERS			2
 #define META_BIOS		BKC_META_BATCH
 #define LOAD_PAGES		BIO_MAX_VECS	/* 1 MiB a read */
 
@@ -34,12 +32,12 @@ static __le32 crc_of(const struct blkcopy_meta_header *h)
 
 	crc = __crc32c_le(crc, none, sizeof(none));
 	crc = __crc32c_le(crc, p + at + sizeof(none),
-		     BLKCOPY_META_SECTOR_SIZE - at - sizeof(none));
+			  BLKCOPY_META_SECTOR_SIZE - at - sizeof(none));
 	return cpu_to_le32(~crc);
 }
 
-static void seal_sector(struct bkc_meta *meta, struct blkcopy_meta_header *h,
-			u64 magic, u64 index, u64 generation)
+void bkc_meta_seal(struct bkc_meta *meta, struct blkcopy_meta_header *h,
+		   u64 magic, u64 index, u64 generation)
 {
 	memset(h, 0, sizeof(*h));
 	h->magic = cpu_to_le64(magic);
@@ -49,22 +47,22 @@ static void seal_sector(struct bkc_meta *meta, struct blkcopy_meta_header *h,
 	h->crc = crc_of(h);
 }
 
-static bool sector_is(const struct blkcopy_meta_header *h, u64 magic, u64 index)
+bool bkc_meta_is(const struct blkcopy_meta_header *h, u64 magic, u64 index)
 {
 	return h->magic == cpu_to_le64(magic) &&
 	       h->index == cpu_to_le64(index) && h->crc == crc_of(h);
 }
 
 /* Process context. Reads or writes whole sectors of 4 KiB, and waits. */
-static int sectors_io(struct bkc_meta *meta, blk_opf_t opf, u64 first,
-		      struct page **pages, unsigned int nr)
+int bkc_meta_io(struct bkc_meta *meta, blk_opf_t opf, u64 first,
+		struct page **pages, unsigned int nr)
 {
 	struct bio *bio = bio_alloc_bioset(meta->bdev, nr, opf, GFP_NOIO,
 					   &meta->bios);
 	unsigned int i;
 	int r;
 
-	bio->bi_iter.bi_sector = first << SECTOR_SHIFT_4K;
+	bio->bi_iter.bi_sector = first << BKC_META_SECTOR_SHIFT;
 	for (i = 0; i < nr; i++)
 		__bio_add_page(bio, pages[i], PAGE_SIZE, 0);
 	r = submit_bio_wait(bio);
@@ -83,184 +81,13 @@ void bkc_meta_failed(struct bkc_meta *meta, const char *what, int r)
 }
 
 /*
- * ---- Superblock
- */
-
-static int write_super_image(struct bkc_meta *meta,
-			     struct blkcopy_meta_super *super)
-{
-	u64 generation = le64_to_cpu(super->header.generation) + 1;
-	struct page *page = virt_to_page(super);
-	int r;
-
-	seal_sector(meta, &super->header, BLKCOPY_META_MAGIC_SUPER,
-		    generation % SUPERS, generation);
-	r = sectors_io(meta, REQ_OP_WRITE | REQ_PREFLUSH | REQ_FUA | REQ_SYNC |
-		       REQ_META, generation % SUPERS, &page, 1);
-	return r;
-}
-
-static u32 exact_sum(struct bkc_meta *meta)
-{
-	u32 crc = ~0;
-	u64 i;
-
-	for (i = 0; i < meta->nr_exact; i++) {
-		__le64 generation = cpu_to_le64(meta->generation[i]);
-
-		crc = __crc32c_le(crc, (const u8 *)&generation,
-				   sizeof(generation));
-	}
-	return ~crc;
-}
-
-static u32 disk_phase(enum bkc_phase phase)
-{
-	static const u8 values[] = {
-		[BKC_PHASE_IDLE] = BLKCOPY_META_PHASE_IDLE,
-		[BKC_PHASE_COPYING] = BLKCOPY_META_PHASE_COPYING,
-		[BKC_PHASE_SYNCED] = BLKCOPY_META_PHASE_SYNCED,
-		[BKC_PHASE_PIVOTED] = BLKCOPY_META_PHASE_PIVOTED,
-		[BKC_PHASE_ABORTED] = BLKCOPY_META_PHASE_ABORTED,
-		[BKC_PHASE_STREAMING] = BLKCOPY_META_PHASE_STREAMING,
-		[BKC_PHASE_STREAMED] = BLKCOPY_META_PHASE_STREAMED,
-		[BKC_PHASE_MERGING] = BLKCOPY_META_PHASE_MERGING,
-		[BKC_PHASE_MERGED] = BLKCOPY_META_PHASE_MERGED,
-	};
-
-	return values[phase];
-}
-
-/**
- * bkc_meta_write_super - mode and phase as they are now become durable
- * @meta: metadata
- * @set: BLKCOPY_META_* flags to set
- * @clear: flags to clear; the rest stay as they are
- *
- * Process context; waits for I/O. Returns 0, or an errno and health is META_RO.
- */
-int bkc_meta_write_super(struct bkc_meta *meta, u32 set, u32 clear)
-{
-	struct blkcopy_meta_super *super;
-	struct bkc_state *s = meta->s;
-	int leg, r;
-	u32 flags;
-
-	if (READ_ONCE(meta->health) == BKC_HEALTH_META_RO)
-		return -EIO;
-	mutex_lock(&meta->super_lock);
-	super = meta->next_super;
-	memcpy(super, meta->super, sizeof(*super));
-	flags = (le32_to_cpu(super->flags) & ~clear) | set;
-	super->flags = cpu_to_le32(flags);
-	super->exact_sum = cpu_to_le32(flags & BLKCOPY_META_CLEAN ?
-				       exact_sum(meta) : 0);
-	super->mode = cpu_to_le32(s->mode->meta_mode);
-	super->phase = cpu_to_le32(disk_phase(READ_ONCE(s->phase)));
-	for (leg = 0; leg < BKC_LEGS; leg++) {
-		super->leg[leg].sectors =
-			cpu_to_le64(bdev_nr_sectors(s->bdev[leg]));
-		super->leg[leg].start = cpu_to_le64(s->start[leg]);
-	}
-	r = write_super_image(meta, super);
-	if (!r) {
-		memcpy(meta->super, super, sizeof(*super));
-		/* Once all is merged it may be written to all the more. */
-		if (flags & BLKCOPY_META_BASE_MIXED)
-			WRITE_ONCE(meta->may_write_base, true);
-	}
-	mutex_unlock(&meta->super_lock);
-	if (r)
-		bkc_meta_failed(meta, "writing the superblock", r);
-	return r;
-}
-
-static int read_supers(struct bkc_meta *meta)
-{
-	struct blkcopy_meta_super *copy = meta->next_super;
-	struct page *page = virt_to_page(copy);
-	unsigned int i, found = 0;
-	int r;
-
-	for (i = 0; i < SUPERS; i++) {
-		r = sectors_io(meta, REQ_OP_READ, i, &page, 1);
-		if (r) {
-			DMERR("metadata on %pg: cannot read superblock copy %u (%d)",
-			      meta->bdev, i, r);
-			continue;
-		}
-		if (!sector_is(&copy->header, BLKCOPY_META_MAGIC_SUPER, i))
-			continue;
-		if (!found || le64_to_cpu(copy->header.generation) >
-			      le64_to_cpu(meta->super->header.generation))
-			memcpy(meta->super, copy, sizeof(*copy));
-		found++;
-	}
-	if (found)
-		return 0;
-	DMERR("metadata on %pg: no superblock, or both copies are damaged: format it, or see blkctl check",
-	      meta->bdev);
-	return -EINVAL;
-}
-
-static int refuse(struct bkc_meta *meta, const char *why)
-{
-	DMERR("metadata on %pg refused: %s", meta->bdev, why);
-	return -EINVAL;
-}
-
-/* Does what the superblock says fit the table? */
-static int check_super(struct bkc_meta *meta, struct bkc_table *t)
-{
-	const struct blkcopy_meta_super *super = meta->super;
-	u64 size = bdev_nr_sectors(meta->bdev) >> SECTOR_SHIFT_4K;
-	u64 first = le64_to_cpu(super->first_exact);
-	u32 mode = le32_to_cpu(super->mode);
-	int leg;
-
-	if (super->version != cpu_to_le32(BLKCOPY_META_VERSION))
-		return refuse(meta, "another version of the format");
-	if (super->incompat)
-		return refuse(meta, "it uses features this module does not know");
-	if (le64_to_cpu(super->sectors) != t->ti->len)
-		return refuse(meta, "it is of a volume of another length");
-	if (le32_to_cpu(super->block_sectors) != t->block_sectors)
-		return refuse(meta, "its block size is another one");
-	if (le64_to_cpu(super->nr_exact) != meta->nr_exact ||
-	    first < SUPERS || first > size ||
-	    2 * meta->nr_exact > size - first)
-		return refuse(meta, "it does not fit on its device");
-	if (mode == BLKCOPY_META_MODE_MIRROR || mode < BLKCOPY_META_MODE_MIRROR ||
-	    mode > BLKCOPY_META_MODE_COMMIT)
-		return refuse(meta, "it is of a mode that cannot become this one");
-	if (le32_to_cpu(super->flags) & ~BLKCOPY_META_FLAGS)
-		return refuse(meta, "it has flags this module does not know");
-	for (leg = 0; leg < BKC_LEGS; leg++) {
-		u64 sectors = le64_to_cpu(super->leg[leg].sectors);
-
-		if (!sectors)
-			continue;
-		if (sectors != bdev_nr_sectors(t->dev[leg]->bdev))
-			return refuse(meta, leg == BKC_TOP ?
-				      "top is not of the size it had" :
-				      "base is not of the size it had");
-		if (le64_to_cpu(super->leg[leg].start) != t->start[leg])
-			return refuse(meta, leg == BKC_TOP ?
-				      "top's offset is another one" :
-				      "base's offset is another one");
-	}
-	meta->first_exact = first;
-	return 0;
-}
-
-/*
  * ---- Exact sectors
  */
 
 static bool of_volume(const struct bkc_meta *meta,
 		      const struct blkcopy_meta_exact *slot, u64 index)
 {
-	return sector_is(&slot->header, BLKCOPY_META_MAGIC_EXACT, index) &&
+	return bkc_meta_is(&slot->header, BLKCOPY_META_MAGIC_EXACT, index) &&
 	       !memcmp(slot->header.uuid, meta->super->header.uuid,
 		       sizeof(slot->header.uuid));
 }
@@ -329,7 +156,7 @@ static void load_range(struct bkc_meta *meta, u64 index, unsigned int nr,
 	u64 first = meta->first_exact + 2 * index;
 	unsigned int i;
 
-	if (!sectors_io(meta, REQ_OP_READ, first, pages, 2 * nr)) {
+	if (!bkc_meta_io(meta, REQ_OP_READ, first, pages, 2 * nr)) {
 		for (i = 0; i < nr; i++)
 			load_sector(meta, pages + 2 * i, index + i, unsure);
 		return;
@@ -339,8 +166,8 @@ static void load_range(struct bkc_meta *meta, u64 index, unsigned int nr,
 		int slot;
 
 		for (slot = 0; slot < 2; slot++)
-			if (sectors_io(meta, REQ_OP_READ, first + 2 * i + slot,
-				       pages + slot, 1))
+			if (bkc_meta_io(meta, REQ_OP_READ, first + 2 * i + slot,
+					pages + slot, 1))
 				memset(page_address(pages[slot]), 0xff, PAGE_SIZE);
 		load_sector(meta, pages, index + i, unsure);
 	}
@@ -356,7 +183,7 @@ static void judge_unsure(struct bkc_meta *meta, u64 unsure)
 	bool clean = le32_to_cpu(meta->super->flags) & BLKCOPY_META_CLEAN;
 	u64 i;
 
-	if (!clean || exact_sum(meta) == le32_to_cpu(meta->super->exact_sum)) {
+	if (!clean || bkc_meta_exact_sum(meta) == le32_to_cpu(meta->super->exact_sum)) {
 		if (!clean)
 			meta->torn = min_t(u64, unsure, U32_MAX);
 		bitmap_zero(meta->unsettled, meta->nr_exact);
@@ -394,7 +221,7 @@ static int load_exact(struct bkc_meta *meta)
 	bad = bitmap_weight(meta->bad, meta->nr_exact);
 	meta->any_bad = bad;
 	if (bad)
-		DMERR("metadata on %pg: %llu of %llu sectors are unreadable, their blocks give I/O errors: see blkctl check",
+		DMERR("metadata on %pg: %llu of %llu sectors are unreadable: see blkctl check",
 		      meta->bdev, bad, meta->nr_exact);
 	bkc_map_recount(&meta->s->map);
 out:
@@ -423,13 +250,13 @@ void bkc_meta_capture(struct bkc_meta *meta, u64 index, struct page *image)
 {
 	struct blkcopy_meta_exact *exact = page_address(image);
 	const struct bkc_map *map = &meta->s->map;
-	u64 i;
+	u64 at = index * BLKCOPY_META_WORDS, i;
 
 	for (i = 0; i < BLKCOPY_META_WORDS; i++)
-		exact->words[i] = cpu_to_le64(
-			bkc_map_word(map, index * BLKCOPY_META_WORDS + i));
-	seal_sector(meta, &exact->header, BLKCOPY_META_MAGIC_EXACT, index,
-		    meta->generation[index] + 1);
+		exact->words[i] =
+			cpu_to_le64(bkc_map_word(map, at + i));
+	bkc_meta_seal(meta, &exact->header, BLKCOPY_META_MAGIC_EXACT, index,
+		      meta->generation[index] + 1);
 }
 
 struct batch {
@@ -484,7 +311,7 @@ int bkc_meta_write_batch(struct bkc_meta *meta, const u64 *index,
 						   &meta->bios);
 
 		bio->bi_iter.bi_sector = (meta->first_exact + 2 * index[i] +
-					  slot) << SECTOR_SHIFT_4K;
+					  slot) << BKC_META_SECTOR_SHIFT;
 		__bio_add_page(bio, meta->images[i], PAGE_SIZE, 0);
 		bio->bi_end_io = batch_endio;
 		bio->bi_private = &batch;
@@ -597,7 +424,8 @@ void bkc_meta_destroy(struct bkc_meta *meta)
 
 static int load(struct bkc_meta *meta, struct bkc_table *t)
 {
-	int r = read_supers(meta) ?: check_super(meta, t) ?: load_exact(meta);
+	int r = bkc_meta_read_super(meta) ?:
+		bkc_meta_check_super(meta, t) ?: load_exact(meta);
 
 	meta->loaded = !r;
 	return r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The durable state of a volume: meta.c reads and writes its metadata device,
- * commit.c decides when, and in which order with the data.
+ * The durable state of a volume: super.c and meta.c read and write its metadata
+ * device, commit.c decides when, and in which order with the data.
  *
  * The order, for every bit that says where data is (an exact bit): the data is
  * durable, then the bit is, then a flush is acknowledged. The map in memory runs
@@ -78,12 +78,24 @@ struct bkc_meta *bkc_meta_create(struct bkc_state *s, struct block_device *bdev,
 void bkc_meta_destroy(struct bkc_meta *meta);
 int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t);
 void bkc_meta_close(struct bkc_meta *meta);
-int bkc_meta_write_super(struct bkc_meta *meta, u32 set, u32 clear);
 int bkc_meta_write_batch(struct bkc_meta *meta, const u64 *index,
 			 unsigned int nr);
 void bkc_meta_capture(struct bkc_meta *meta, u64 index, struct page *image);
 void bkc_meta_failed(struct bkc_meta *meta, const char *what, int r);
 bool bkc_meta_has_bad(struct bkc_meta *meta, u64 first, u64 nr);
+
+#define BKC_META_SECTOR_SHIFT	(12 - SECTOR_SHIFT)
+void bkc_meta_seal(struct bkc_meta *meta, struct blkcopy_meta_header *h,
+		   u64 magic, u64 index, u64 generation);
+bool bkc_meta_is(const struct blkcopy_meta_header *h, u64 magic, u64 index);
+int bkc_meta_io(struct bkc_meta *meta, blk_opf_t opf, u64 first,
+		struct page **pages, unsigned int nr);
+
+/* super.c */
+int bkc_meta_read_super(struct bkc_meta *meta);
+int bkc_meta_check_super(struct bkc_meta *meta, struct bkc_table *t);
+int bkc_meta_write_super(struct bkc_meta *meta, u32 set, u32 clear);
+u32 bkc_meta_exact_sum(struct bkc_meta *meta);
 
 /* commit.c */
 u64 bkc_meta_publish(struct bkc_meta *meta, u64 first, u64 nr,

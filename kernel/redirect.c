@@ -165,7 +165,7 @@ static bool __must_wait(struct bkc_state *s, struct bkc_bucket *b,
 
 /* Bucket lock held. */
 static enum bkc_verdict __go_free(struct bkc_state *s, enum bkc_write action,
-			       enum bkc_valid valid, sector_t start, sector_t end)
+				  enum bkc_valid valid, sector_t start, sector_t end)
 {
 	if (action == BKC_WRITE_FREE_BASE && !may_write_base(s))
 		return BKC_REFUSE;

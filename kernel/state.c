@@ -32,7 +32,9 @@ static bool same_legs(const struct bkc_state *s, const struct bkc_table *t)
 {
 	int leg;
 
-	if ((s->mode != t->mode && !(s->mode->durable && t->mode->durable)) || s->map.len != t->ti->len ||
+	if (s->mode != t->mode && !(s->mode->durable && t->mode->durable))
+		return false;
+	if (s->map.len != t->ti->len ||
 	    1U << s->map.block_shift != t->block_sectors)
 		return false;
 	for (leg = 0; leg < BKC_LEGS; leg++)
