@@ -27,6 +27,9 @@
 /* Modes. */
 #define BLKCOPY_MODE_TRACK "track"
 #define BLKCOPY_MODE_MIRROR "mirror"
+#define BLKCOPY_MODE_STREAM "stream"
+#define BLKCOPY_MODE_OVERLAY "overlay"
+#define BLKCOPY_MODE_COMMIT "commit"
 
 /* Phases. */
 #define BLKCOPY_PHASE_IDLE "idle"
@@ -34,6 +37,10 @@
 #define BLKCOPY_PHASE_SYNCED "synced"
 #define BLKCOPY_PHASE_PIVOTED "pivoted"
 #define BLKCOPY_PHASE_ABORTED "aborted"
+#define BLKCOPY_PHASE_STREAMING "streaming"
+#define BLKCOPY_PHASE_STREAMED "streamed"
+#define BLKCOPY_PHASE_MERGING "merging"
+#define BLKCOPY_PHASE_MERGED "merged"
 
 /* Health of the state. */
 #define BLKCOPY_HEALTH_RW "rw"
@@ -49,6 +56,8 @@
 #define BLKCOPY_FEATURE_NO_DISCARD_PASSDOWN "no_discard_passdown"
 #define BLKCOPY_FEATURE_DETECT_ZEROES "detect_zeroes"
 #define BLKCOPY_FEATURE_PAUSED "paused"
+/* stream: what a read brings from base is kept in top. */
+#define BLKCOPY_FEATURE_COPY_ON_READ "copy_on_read"
 /*
  * One-shot: top is known to hold what base holds, so a new map starts all
  * "both". Never printed again, or a line reloaded after writes went past us
