@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The guest's part of tests/crash/run: seed after seed a new volume, and cut
+# after cut on it. A seed decides everything but the scheduler.
+# usage: guest.sh BIN MODE FIRST-SEED LAST-SEED CUTS ROUNDS
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=tests/crash/lib-server.sh
+source "$here/lib-server.sh"
+# shellcheck source=tests/crash/lib-modes.sh
+source "$here/lib-modes.sh"
+BIN=$1 MODES=${2//,/ } FIRST=$3 LAST=$4 CUTS=$5 ROUNDS=$6
+LIE_FLUSH=${BLKCTL_CRASH_LIE_FLUSH:-} LIE_FUA=${BLKCTL_CRASH_LIE_FUA:-}
+STOP_AFTER=${BLKCTL_CRASH_STOP_AFTER:-5}
+DIR=/dev/shm/crash
+cuts=0 losses=0 requests=0
+
+[[ -n ${BLKCTL_IN_GUEST:-} ]] || { echo "$0: in a guest only: tests/crash/run" >&2 && exit 2; }
+
+prepare() {
+	udevadm control --exit || true
+	rm -f /run/udev/control
+	export DM_DISABLE_UDEV=1
+	# Thousands of failed requests on an emulated serial line take minutes.
+	dmesg -n 1
+	modprobe -a dm-mod dm-snapshot
+	modprobe nbd nbds_max=4 max_part=0
+	[[ $MODES =~ ^(nbd|linear|snapshot|\ )+$ ]] || insmod "$BLKCTL_MODULE_DIR/dm-blkcopy.ko" || exit 2
+	mkdir -p $DIR
+	mkfifo $DIR/nothing $DIR/control
+}
+
+# A loss, or whatever else must not be: this seed ends here.
+bad() {
+	echo "LOSS: $MODE seed $SEED cut $ROUND: $*" | tee -a "$DIR/bad"
+	keep_evidence
+	exit 1
+}
+
+keep_evidence() {
+	local to=$RESULTS/$MODE-$SEED
+	mkdir -p "$to"
+	timeout 5 dmsetup table >"$to/dmsetup" 2>&1
+	timeout 5 dmsetup status --noflush >>"$to/dmsetup" 2>&1
+	cp "$DIR"/*.log "$DIR"/*.out "$DIR/log" "$DIR/state" "$DIR/meta.img" "$to/" 2>/dev/null
+	ps axo pid,stat,wchan:24,etimes,args | awk '!/\[.*\]$/ || $2 ~ /D/' >"$to/ps"
+	dmesg >"$to/dmesg"
+}
+
+verify() {
+	"$BIN/verify" "$DIR/state" "$DIR/log" "$DEVICE" "$@" >"$DIR/verify.out" 2>&1
+	case $? in
+	0) return 0 ;;
+	3) power || return 1 ;;
+	esac
+	bad "$(cat "$DIR/verify.out")"
+}
+
+write() {
+	local n writer seconds
+	between 0 12 && n=$((RANDOM % (4 << REPLY) + 2))
+	pick 0.3 1 1 3 3 3 && seconds=$REPLY
+	# Now and then nothing cuts it short: it ends with a flush, and the cut
+	# comes after that, or after the removal.
+	((ORDERLY)) && seconds=0.4 || tell "arm $n"
+	"$BIN/writer" "$DIR/state" "$DIR/log" "$DEVICE" $((SEED * 1000 + ROUND)) "$seconds" "$BLOCK" \
+		>"$DIR/writer.out" 2>&1 &
+	writer=$!
+	act
+	gone 60 "$writer" || bad "the writer does not end"
+	wait "$writer" || ! power || bad "the writer: $(cat "$DIR/writer.out")"
+	! power || ! grep -q 'writer: .*: ' "$DIR/writer.out" ||
+		bad "an error without a cut: $(cat "$DIR/writer.out")"
+}
+
+# One cut. False when the volume is at its end.
+round() {
+	local early=0 delay
+	RANDOM=$((SEED * 37 + ROUND))
+	pick 0 0 300 3000 && delay=$REPLY
+	ORDERLY=$((RANDOM % 10 == 0))
+	# Now and then while it is being activated, or verified.
+	((RANDOM % 8)) || between 1 40 && ((ORDERLY)) || early=$((RANDOM % 8 ? 0 : REPLY))
+	server_start $((SEED * 1000 + ROUND)) "$early" "$delay"
+	if attach "${LEGS[@]}" && activate && verify; then
+		write
+		if power && ((ORDERLY)); then deactivate; fi
+	fi
+	cut
+	deactivate
+	detach
+	wait
+	look_at_disks
+	! at_its_end
+}
+
+seed() {
+	local cuts=0
+	make_volume
+	for ((ROUND = 0; ROUND < ROUNDS; ROUND++)); do
+		round || { cuts=$((cuts + 1)) && break; }
+		cuts=$((cuts + 1))
+	done
+	echo "$cuts" >"$DIR/cuts"
+	if with_meta; then echo "$MODE seed $SEED: $cuts cuts, ${PHASE:-}; $META"; else echo "$MODE seed $SEED: $cuts cuts"; fi
+}
+
+# What a failed seed left.
+clean_up() {
+	timeout 20 dmsetup remove --force crash >/dev/null 2>&1
+	pkill -9 -x nbdkit
+	for n in 0 1 2; do timeout 5 nbd-client -d /dev/nbd$n >/dev/null 2>&1; done
+	sleep 0.5
+}
+
+prepare
+for ((SEED = FIRST; SEED <= LAST; SEED++)); do
+	for MODE in $MODES; do
+		rm -f $DIR/cuts $DIR/bad
+		(seed) || {
+			losses=$((losses + 1))
+			echo "to see it again: tests/crash/run --mode $MODE --seeds $SEED-$SEED --rounds $ROUNDS --kernel $BLKCTL_CRASH_KERNEL"
+			clean_up
+		}
+		cuts=$((cuts + $(cat $DIR/cuts 2>/dev/null || grep -c '^cut' $DIR/server.log)))
+	done
+	((losses < STOP_AFTER)) || break
+	((CUTS == 0 || cuts < CUTS)) || break
+done
+rmmod dm_blkcopy 2>/dev/null
+echo "$cuts cuts, $losses losses" | tee "$RESULTS/summary"
+((losses == 0))
