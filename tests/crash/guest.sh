@@ -23,11 +23,12 @@ prepare() {
 	export DM_DISABLE_UDEV=1
 	# Thousands of failed requests on an emulated serial line take minutes.
 	dmesg -n 1
-	modprobe -a dm-mod dm-snapshot
+	modprobe -a dm-mod dm-snapshot libcrc32c
 	modprobe nbd nbds_max=4 max_part=0
 	[[ $MODES =~ ^(nbd|linear|snapshot|\ )+$ ]] || insmod "$BLKCTL_MODULE_DIR/dm-blkcopy.ko" || exit 2
 	mkdir -p $DIR
 	mkfifo $DIR/nothing $DIR/control
+	exec {CONTROL}<>$DIR/control
 }
 
 # A loss, or whatever else must not be: this seed ends here.
@@ -51,14 +52,15 @@ verify() {
 	"$BIN/verify" "$DIR/state" "$DIR/log" "$DEVICE" "$@" >"$DIR/verify.out" 2>&1
 	case $? in
 	0) return 0 ;;
-	3) power || return 1 ;;
+	3) power_is_on || return 1 ;;
 	esac
 	bad "$(cat "$DIR/verify.out")"
 }
 
 write() {
 	local n writer seconds
-	between 0 12 && n=$((RANDOM % (4 << REPLY) + 2))
+	between 0 10
+	n=$((RANDOM % (4 << REPLY) + 2))
 	pick 0.3 1 1 3 3 3 && seconds=$REPLY
 	# Now and then nothing cuts it short: it ends with a flush, and the cut
 	# comes after that, or after the removal.
@@ -68,10 +70,12 @@ write() {
 	writer=$!
 	act
 	gone 60 "$writer" || bad "the writer does not end"
-	wait "$writer" || ! power || bad "the writer: $(cat "$DIR/writer.out")"
-	! power || ! grep -q 'writer: .*: ' "$DIR/writer.out" ||
+	wait "$writer" || ! power_is_on || bad "the writer: $(cat "$DIR/writer.out")"
+	! grep -q 'writer: .*: ' "$DIR/writer.out" || ! power_is_on ||
 		bad "an error without a cut: $(cat "$DIR/writer.out")"
 }
+
+trace() { [[ -z ${BLKCTL_CRASH_TRACE:-} ]] || echo "  $EPOCHREALTIME $*"; }
 
 # One cut. False when the volume is at its end.
 round() {
@@ -80,17 +84,26 @@ round() {
 	pick 0 0 300 3000 && delay=$REPLY
 	ORDERLY=$((RANDOM % 10 == 0))
 	# Now and then while it is being activated, or verified.
-	((RANDOM % 8)) || between 1 40 && ((ORDERLY)) || early=$((RANDOM % 8 ? 0 : REPLY))
+	between 1 40
+	((ORDERLY || RANDOM % 8)) || early=$REPLY
+	trace "round $ROUND"
 	server_start $((SEED * 1000 + ROUND)) "$early" "$delay"
-	if attach "${LEGS[@]}" && activate && verify; then
+	trace server
+	if attach "${LEGS[@]}" && trace attached && activate && trace active && verify; then
+		trace verified
 		write
+		trace "written $(cat "$DIR/writer.out")"
 		if power && ((ORDERLY)); then deactivate; fi
 	fi
 	cut
+	trace dead
 	deactivate
+	trace removed
 	detach
 	wait
+	trace down
 	look_at_disks
+	trace seen
 	! at_its_end
 }
 

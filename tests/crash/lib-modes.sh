@@ -45,7 +45,7 @@ make_volume() {
 	rm -f "$DIR"/*.img "$DIR"/*.log "$DIR/log" "$DIR/state"
 	"$BIN/initial" "$DIR/state" "$DIR/base.img" "$SEED" "$SECTORS" "${EXTENTS[@]}"
 	LEGS=(base)
-	PHASE='' TABLE_MODE=''
+	PHASE='' TABLE_MODE='' CREATED=''
 	case $MODE in
 	nbd | linear) return ;;
 	snapshot)
@@ -76,7 +76,7 @@ line() {
 	echo "0 $SECTORS blkcopy $mode /dev/nbd0 0 /dev/nbd1 0 /dev/nbd2 $BLOCK ${#features[@]} ${features[*]} ${#params[@]} ${params[*]}"
 }
 
-status() { timeout 10 dmsetup status --noflush crash; }
+status() { limited 10 dmsetup status --noflush crash; }
 phase() { status | cut -d' ' -f5; }
 
 # activate: false when the power went meanwhile.
@@ -86,25 +86,27 @@ activate() {
 		return
 	fi
 	DEVICE=/dev/mapper/crash
-	timeout 60 dmsetup create crash --table "$(line)" >"$DIR/dmsetup.out" 2>&1 && return
-	power && bad "cannot activate: $(cat "$DIR/dmsetup.out"): $(dmesg | grep device-mapper | tail -n 2)"
+	CREATED=1
+	limited 60 dmsetup create crash --table "$(line)" >"$DIR/dmsetup.out" 2>&1 && return
+	CREATED=
+	power_is_on && bad "cannot activate: $(cat "$DIR/dmsetup.out"): $(dmesg | grep device-mapper | tail -n 2)"
 	return 1
 }
 
 # With its disks there or gone; in both ways dmsetup has.
 deactivate() {
 	local force=()
-	[[ $MODE != nbd ]] || return 0
-	timeout 10 dmsetup info crash >/dev/null 2>&1 || return 0
-	power || pick "" --force && [[ -z $REPLY ]] || force=("$REPLY")
-	timeout 60 dmsetup remove "${force[@]}" crash >"$DIR/dmsetup.out" 2>&1 ||
+	[[ -n $CREATED ]] || return 0
+	CREATED=
+	power || ((RANDOM % 2)) || force=(--force)
+	limited 60 dmsetup remove "${force[@]}" crash >"$DIR/dmsetup.out" 2>&1 ||
 		bad "cannot remove it: $(cat "$DIR/dmsetup.out")"
 }
 
 switch_to() { # MODE
-	timeout 60 dmsetup load crash --table "$(line "$1")" >"$DIR/dmsetup.out" 2>&1 &&
-		timeout 60 dmsetup resume --noudevsync crash >>"$DIR/dmsetup.out" 2>&1 && return
-	! power || bad "cannot become $1: $(cat "$DIR/dmsetup.out")"
+	limited 60 dmsetup load crash --table "$(line "$1")" >"$DIR/dmsetup.out" 2>&1 &&
+		limited 60 dmsetup resume --noudevsync crash >>"$DIR/dmsetup.out" 2>&1 && return
+	! power_is_on || bad "cannot become $1: $(cat "$DIR/dmsetup.out")"
 }
 
 # While the writer is at it.
@@ -121,7 +123,7 @@ act() {
 	mirror)
 		((RANDOM % 3 == 0)) || return 0
 		nap "$wait"
-		timeout 10 dmsetup message crash 0 phase pivot >/dev/null 2>&1 || true
+		limited 10 dmsetup message crash 0 phase pivot >/dev/null 2>&1 || true
 		;;
 	esac
 }
@@ -145,7 +147,8 @@ look_at_disks() {
 }
 
 base_is_frozen() {
-	cmp -s "$DIR/base.img" "$DIR/base.frozen" || bad "base has changed: $(cmp "$DIR/base.img" "$DIR/base.frozen" 2>&1)"
+	"$BIN/same" "$DIR/base.img" "$DIR/base.frozen" >"$DIR/same.out" 2>&1 ||
+		bad "base has changed: $(cat "$DIR/same.out")"
 }
 
 # That disk alone is the volume.

@@ -22,6 +22,16 @@ gone() {
 	done
 }
 
+# limited SECONDS COMMAND...: as timeout does, with a process less.
+limited() {
+	local seconds=$1 pid
+	shift
+	"$@" &
+	pid=$!
+	gone "$seconds" $pid || { kill -9 $pid && return 124; }
+	wait $pid
+}
+
 make_disk() { # NAME SECTORS
 	rm -f "$DIR/$1.img"
 	truncate -s $(($2 * 512)) "$DIR/$1.img"
@@ -30,6 +40,7 @@ make_disk() { # NAME SECTORS
 # server_start SEED CUT_AFTER DELAY_US
 server_start() {
 	rm -f "$DIR/socket"
+	unsay
 	nbdkit -f -t 16 -U "$DIR/socket" "$BIN/powercut.so" dir="$DIR" seed="$1" cut_after="$2" \
 		delay_us="$3" lie_flush="$LIE_FLUSH" lie_fua="$LIE_FUA" >>"$DIR/nbdkit.out" 2>&1 &
 	SERVER=$!
@@ -40,14 +51,16 @@ server_start() {
 }
 
 power() { alive "$SERVER"; }
+# After an error: connections break before the process has quite gone.
+power_is_on() { ! gone 5 "$SERVER"; }
 
-# A cut may come before the word does.
-tell() {
-	! power || timeout 5 bash -c 'echo "$1" >"$2"' _ "$*" "$DIR/control" || true
-}
+# The pipe is held open here, so that no word waits for a reader; what a server
+# did not live to read is not for the next.
+tell() { echo "$*" >&"$CONTROL"; }
+unsay() { while read -r -t 0 -u "$CONTROL"; do read -r -t 1 -u "$CONTROL" _ || break; done; }
 
 cut() {
-	tell cut
+	! power || tell cut
 	gone 10 "$SERVER" || bad "the server does not obey"
 }
 
@@ -64,7 +77,7 @@ attach() {
 	for ((n = 0; n < $#; n++)); do
 		until [[ -e /sys/block/nbd$n/pid && $(</sys/block/nbd$n/size) != 0 ]]; do
 			alive "${CLIENTS[n]}" || {
-				power && bad "nbd$n: no connection: $(tail -n 3 "$DIR/nbd-client.out")"
+				power_is_on && bad "nbd$n: no connection: $(tail -n 3 "$DIR/nbd-client.out")"
 				return 1
 			}
 			nap 0.01
@@ -77,7 +90,7 @@ detach() {
 	local n
 	if power || ! gone 5 "${CLIENTS[@]}"; then
 		for n in "${!CLIENTS[@]}"; do
-			timeout 10 nbd-client -d "/dev/nbd$n" >>"$DIR/nbd-client.out" 2>&1 || true
+			limited 10 nbd-client -d "/dev/nbd$n" >>"$DIR/nbd-client.out" 2>&1 || true
 		done
 	fi
 	gone 20 "${CLIENTS[@]}" || bad "a client of nbd does not end"
