@@ -13,7 +13,7 @@ BIN=$1 MODES=${2//,/ } FIRST=$3 LAST=$4 CUTS=$5 ROUNDS=$6
 LIE_FLUSH=${BLKCTL_CRASH_LIE_FLUSH:-} LIE_FUA=${BLKCTL_CRASH_LIE_FUA:-}
 STOP_AFTER=${BLKCTL_CRASH_STOP_AFTER:-5}
 DIR=/dev/shm/crash
-cuts=0 losses=0 requests=0
+cuts=0 losses=0
 
 [[ -n ${BLKCTL_IN_GUEST:-} ]] || { echo "$0: in a guest only: tests/crash/run" >&2 && exit 2; }
 
@@ -49,10 +49,10 @@ keep_evidence() {
 }
 
 verify() {
-	"$BIN/verify" "$DIR/state" "$DIR/log" "$DEVICE" "$@" >"$DIR/verify.out" 2>&1
+	"$BIN/verify" "$DIR/state" "$DIR/log" "$DEVICE" >"$DIR/verify.out" 2>&1
 	case $? in
 	0) return 0 ;;
-	3) power_is_on || return 1 ;;
+	3) power || return 1 ;;
 	esac
 	bad "$(cat "$DIR/verify.out")"
 }
@@ -64,14 +64,14 @@ write() {
 	pick 0.3 1 1 3 3 3 && seconds=$REPLY
 	# Now and then nothing cuts it short: it ends with a flush, and the cut
 	# comes after that, or after the removal.
-	((ORDERLY)) && seconds=0.4 || tell "arm $n"
+	if ((ORDERLY)); then seconds=0.4; else tell "arm $n"; fi
 	"$BIN/writer" "$DIR/state" "$DIR/log" "$DEVICE" $((SEED * 1000 + ROUND)) "$seconds" "$BLOCK" \
 		>"$DIR/writer.out" 2>&1 &
 	writer=$!
 	act
 	gone 60 "$writer" || bad "the writer does not end"
-	wait "$writer" || ! power_is_on || bad "the writer: $(cat "$DIR/writer.out")"
-	! grep -q 'writer: .*: ' "$DIR/writer.out" || ! power_is_on ||
+	wait "$writer" || ! power || bad "the writer: $(cat "$DIR/writer.out")"
+	! grep -q 'writer: .*: ' "$DIR/writer.out" || ! power ||
 		bad "an error without a cut: $(cat "$DIR/writer.out")"
 }
 
@@ -87,15 +87,18 @@ round() {
 	between 1 40
 	((ORDERLY || RANDOM % 8)) || early=$REPLY
 	trace "round $ROUND"
-	server_start $((SEED * 1000 + ROUND)) "$early" "$delay"
-	trace server
-	if attach "${LEGS[@]}" && trace attached && activate && trace active && verify; then
+	[[ $MODE != nbd ]] || DEVICE=/dev/nbd0
+	power_on $((SEED * 1000 + ROUND)) "$early" "$delay"
+	attach "${LEGS[@]}"
+	trace attached
+	if activate && trace active && verify; then
 		trace verified
 		write
 		trace "written $(cat "$DIR/writer.out")"
 		if power && ((ORDERLY)); then deactivate; fi
 	fi
 	cut
+	echo $((ROUND + 1)) >"$DIR/cuts"
 	trace dead
 	deactivate
 	trace removed
@@ -108,34 +111,35 @@ round() {
 }
 
 seed() {
-	local cuts=0
 	make_volume
 	for ((ROUND = 0; ROUND < ROUNDS; ROUND++)); do
-		round || { cuts=$((cuts + 1)) && break; }
-		cuts=$((cuts + 1))
+		round || break
 	done
-	echo "$cuts" >"$DIR/cuts"
-	if with_meta; then echo "$MODE seed $SEED: $cuts cuts, ${PHASE:-}; $META"; else echo "$MODE seed $SEED: $cuts cuts"; fi
+	local cuts
+	cuts=$(<"$DIR/cuts")
+	if with_meta; then echo "$MODE seed $SEED: $cuts cuts; $META"; else echo "$MODE seed $SEED: $cuts cuts"; fi
 }
 
 # What a failed seed left.
 clean_up() {
+	tell cut
 	timeout 20 dmsetup remove --force crash >/dev/null 2>&1
-	pkill -9 -x nbdkit
-	for n in 0 1 2; do timeout 5 nbd-client -d /dev/nbd$n >/dev/null 2>&1; done
-	sleep 0.5
+	pkill -x nbd
+	sleep 1
 }
 
 prepare
+server_start
 for ((SEED = FIRST; SEED <= LAST; SEED++)); do
 	for MODE in $MODES; do
-		rm -f $DIR/cuts $DIR/bad
+		rm -f $DIR/bad
+		echo 0 >$DIR/cuts
 		(seed) || {
 			losses=$((losses + 1))
 			echo "to see it again: tests/crash/run --mode $MODE --seeds $SEED-$SEED --rounds $ROUNDS --kernel $BLKCTL_CRASH_KERNEL"
 			clean_up
 		}
-		cuts=$((cuts + $(cat $DIR/cuts 2>/dev/null || grep -c '^cut' $DIR/server.log)))
+		cuts=$((cuts + $(cat $DIR/cuts)))
 	done
 	((losses < STOP_AFTER)) || break
 	((CUTS == 0 || cuts < CUTS)) || break

@@ -8,7 +8,7 @@
 # commit (an overlay that is merged at some point), flatten (an overlay that is
 # streamed), mirror.
 
-DEVICE=/dev/mapper/crash
+DEVICE=/dev/dm-0 # the only one
 
 pick() { REPLY=${*:RANDOM % $# + 1:1}; } # of its arguments, one
 between() { REPLY=$(($1 + (RANDOM << 15 | RANDOM) % ($2 - $1 + 1))); }
@@ -42,12 +42,12 @@ draw_volume() {
 make_volume() {
 	RANDOM=$((SEED + 77))
 	draw_volume
-	rm -f "$DIR"/*.img "$DIR"/*.log "$DIR/log" "$DIR/state"
+	rm -f "$DIR"/*.img "$DIR/log" "$DIR/state"
 	"$BIN/initial" "$DIR/state" "$DIR/base.img" "$SEED" "$SECTORS" "${EXTENTS[@]}"
 	LEGS=(base)
 	PHASE='' TABLE_MODE='' CREATED=''
 	case $MODE in
-	nbd | linear) return ;;
+	nbd | linear) ;;
 	snapshot)
 		make_disk top $((SECTORS + SECTORS / 4 + 8192))
 		LEGS+=(top)
@@ -62,6 +62,7 @@ make_volume() {
 		;;
 	esac
 	cp --sparse=always "$DIR/base.img" "$DIR/base.frozen"
+	tell load
 }
 
 # line [MODE]: the table.
@@ -76,37 +77,28 @@ line() {
 	echo "0 $SECTORS blkcopy $mode /dev/nbd0 0 /dev/nbd1 0 /dev/nbd2 $BLOCK ${#features[@]} ${features[*]} ${#params[@]} ${params[*]}"
 }
 
-status() { limited 10 dmsetup status --noflush crash; }
-phase() { status | cut -d' ' -f5; }
-
 # activate: false when the power went meanwhile.
 activate() {
-	if [[ $MODE == nbd ]]; then
-		DEVICE=/dev/nbd0
-		return
-	fi
-	DEVICE=/dev/mapper/crash
+	[[ $MODE != nbd ]] || return 0
 	CREATED=1
-	limited 60 dmsetup create crash --table "$(line)" >"$DIR/dmsetup.out" 2>&1 && return
+	limited 60 "$BIN/dm" create crash "$(line)" >"$DIR/dm.out" 2>&1 && return
 	CREATED=
-	power_is_on && bad "cannot activate: $(cat "$DIR/dmsetup.out"): $(dmesg | grep device-mapper | tail -n 2)"
+	! power || bad "cannot activate: $(<"$DIR/dm.out"): $(dmesg | grep device-mapper | tail -n 2)"
 	return 1
 }
 
-# With its disks there or gone; in both ways dmsetup has.
+# With its disks there or gone; in both ways that dmsetup has.
 deactivate() {
-	local force=()
+	local how=remove
 	[[ -n $CREATED ]] || return 0
 	CREATED=
-	power || ((RANDOM % 2)) || force=(--force)
-	limited 60 dmsetup remove "${force[@]}" crash >"$DIR/dmsetup.out" 2>&1 ||
-		bad "cannot remove it: $(cat "$DIR/dmsetup.out")"
+	power || ((RANDOM % 2)) || how=force-remove
+	limited 60 "$BIN/dm" $how crash >"$DIR/dm.out" 2>&1 || bad "cannot remove it: $(<"$DIR/dm.out")"
 }
 
 switch_to() { # MODE
-	limited 60 dmsetup load crash --table "$(line "$1")" >"$DIR/dmsetup.out" 2>&1 &&
-		limited 60 dmsetup resume --noudevsync crash >>"$DIR/dmsetup.out" 2>&1 && return
-	! power_is_on || bad "cannot become $1: $(cat "$DIR/dmsetup.out")"
+	limited 60 "$BIN/dm" reload crash "$(line "$1")" >"$DIR/dm.out" 2>&1 ||
+		! power || bad "cannot become $1: $(<"$DIR/dm.out")"
 }
 
 # While the writer is at it.
@@ -123,7 +115,7 @@ act() {
 	mirror)
 		((RANDOM % 3 == 0)) || return 0
 		nap "$wait"
-		limited 10 dmsetup message crash 0 phase pivot >/dev/null 2>&1 || true
+		"$BIN/dm" message crash "phase pivot" >/dev/null 2>&1 || true
 		;;
 	esac
 }

@@ -3,7 +3,7 @@
 # The power-cut server and the block devices that the kernel makes of it.
 # Sourced by guest.sh. DIR holds the disks; BIN the programs.
 
-SERVER='' CLIENTS=()
+SERVER='' CLIENT=''
 
 # A wait without a process.
 nap() { read -r -t "$1" _ <>"$DIR/nothing" || true; }
@@ -37,62 +37,53 @@ make_disk() { # NAME SECTORS
 	truncate -s $(($2 * 512)) "$DIR/$1.img"
 }
 
-# server_start SEED CUT_AFTER DELAY_US
 server_start() {
-	rm -f "$DIR/socket"
-	unsay
-	nbdkit -f -t 16 -U "$DIR/socket" "$BIN/powercut.so" dir="$DIR" seed="$1" cut_after="$2" \
-		delay_us="$3" lie_flush="$LIE_FLUSH" lie_fua="$LIE_FUA" >>"$DIR/nbdkit.out" 2>&1 &
+	nbdkit -f -t 16 -U "$DIR/socket" "$BIN/powercut.so" dir="$DIR" lie_flush="$LIE_FLUSH" \
+		lie_fua="$LIE_FUA" >"$DIR/nbdkit.out" 2>&1 {CONTROL}>&- &
 	SERVER=$!
 	until [[ -S $DIR/socket ]]; do
-		alive $SERVER || bad "the server does not start: $(tail -n 3 "$DIR/nbdkit.out")"
+		alive $SERVER || { cat "$DIR/nbdkit.out" && exit 2; }
+		nap 0.05
+	done
+}
+
+tell() { echo "$*" >&"$CONTROL"; }
+
+power() { [[ -e $DIR/on ]]; }
+
+# wait_power on|off
+wait_power() {
+	local deadline=$((SECONDS + 20))
+	until [[ -e $DIR/on && $1 == on || ! -e $DIR/on && $1 == off ]]; do
+		((SECONDS <= deadline)) || bad "the server does not obey: $(tail -n 3 "$DIR/nbdkit.out")"
 		nap 0.01
 	done
 }
 
-power() { alive "$SERVER"; }
-# After an error: connections break before the process has quite gone.
-power_is_on() { ! gone 5 "$SERVER"; }
-
-# The pipe is held open here, so that no word waits for a reader; what a server
-# did not live to read is not for the next.
-tell() { echo "$*" >&"$CONTROL"; }
-unsay() { while read -r -t 0 -u "$CONTROL"; do read -r -t 1 -u "$CONTROL" _ || break; done; }
+power_on() { # SEED CUT_AFTER DELAY_US
+	tell on "$@"
+	wait_power on
+}
 
 cut() {
 	! power || tell cut
-	gone 10 "$SERVER" || bad "the server does not obey"
+	wait_power off
 }
 
-# attach NAME...: /dev/nbd0 and on. False when the power went.
+# attach NAME...: /dev/nbd0 and on.
 attach() {
-	local name n=0
-	CLIENTS=()
-	for name; do
-		nbd-client -L -n -b 512 -unix "$DIR/socket" -N "$name" "/dev/nbd$n" \
-			>>"$DIR/nbd-client.out" 2>&1 </dev/null &
-		CLIENTS+=($!)
-		n=$((n + 1))
-	done
+	local n
+	"$BIN/nbd" "$DIR/socket" "$@" >"$DIR/nbd.out" 2>&1 &
+	CLIENT=$!
 	for ((n = 0; n < $#; n++)); do
 		until [[ -e /sys/block/nbd$n/pid && $(</sys/block/nbd$n/size) != 0 ]]; do
-			alive "${CLIENTS[n]}" || {
-				power_is_on && bad "nbd$n: no connection: $(tail -n 3 "$DIR/nbd-client.out")"
-				return 1
-			}
+			alive "$CLIENT" || bad "nbd$n: no connection: $(<"$DIR/nbd.out")"
 			nap 0.01
 		done
 	done
 }
 
-# After a cut they go by themselves.
 detach() {
-	local n
-	if power || ! gone 5 "${CLIENTS[@]}"; then
-		for n in "${!CLIENTS[@]}"; do
-			limited 10 nbd-client -d "/dev/nbd$n" >>"$DIR/nbd-client.out" 2>&1 || true
-		done
-	fi
-	gone 20 "${CLIENTS[@]}" || bad "a client of nbd does not end"
-	CLIENTS=()
+	kill "$CLIENT"
+	gone 20 "$CLIENT" || bad "the devices do not go"
 }

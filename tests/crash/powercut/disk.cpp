@@ -59,7 +59,7 @@ Disk::Disk(std::string name, const std::string &path)
 	sectors_ = st.st_size / kSector;
 	cache_ = static_cast<char *>(zeroes(bytes()));
 	hardened_ = static_cast<uint64_t *>(zeroes(sectors_ * sizeof(*hardened_)));
-	load();
+	load(0, static_cast<off_t>(bytes()));
 }
 
 Disk::~Disk()
@@ -69,9 +69,9 @@ Disk::~Disk()
 	close(fd_);
 }
 
-void Disk::load()
+// A hole is zeroes, and takes no memory here either.
+void Disk::load(off_t at, off_t end)
 {
-	off_t at = 0, end = static_cast<off_t>(bytes());
 	while (at < end && (at = lseek(fd_, at, SEEK_DATA)) >= 0) {
 		off_t hole = std::min(lseek(fd_, at, SEEK_HOLE), end);
 		while (at < hole) {
@@ -81,6 +81,17 @@ void Disk::load()
 			at += n;
 		}
 	}
+}
+
+void Disk::lose_cache()
+{
+	for (const Pending &p : pending_) {
+		off_t at = static_cast<off_t>(p.first * kSector);
+		memset(cache_ + at, 0, p.count * kSector);
+		load(at, at + static_cast<off_t>(p.count * kSector));
+	}
+	pending_.clear();
+	pending_bytes_ = 0;
 }
 
 void Disk::read(char *buf, uint64_t first, uint64_t count) const

@@ -5,6 +5,8 @@
 #ifndef BLKCTL_CRASH_DISK_HPP
 #define BLKCTL_CRASH_DISK_HPP
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -45,7 +47,8 @@ class Disk
 	void harden_until(uint64_t order);
 	// One sector of a pending change: false, unless something newer is there.
 	void harden_sectors(const Pending &p, const std::function<bool(uint64_t)> &survives);
-	void forget_pending() { pending_.clear(), pending_bytes_ = 0; }
+	// What is read is what the medium holds, once more.
+	void lose_cache();
 	const std::vector<Pending> &pending() const { return pending_; }
 	uint64_t pending_bytes() const { return pending_bytes_; }
 
@@ -60,7 +63,7 @@ class Disk
 	std::vector<Pending> pending_; // by order
 	uint64_t pending_bytes_ = 0;
 
-	void load();
+	void load(off_t at, off_t end);
 	template <typename Pred> void harden_if(Pred which);
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The nbdkit plugin: exports NAME for each NAME.img of a directory.
-//   nbdkit -f -U SOCKET blkctl-powercut.so dir=DIR [seed=N] [cut_after=N]
-//       [delay_us=N] [lie_flush=NAME,...|all] [lie_fua=NAME,...|all]
-// A cut ends the process; started again, it serves what survived.
+//   nbdkit -f -U SOCKET blkctl-powercut.so dir=DIR [lie_flush=NAME,...|all]
+//       [lie_fua=NAME,...|all]
+// It begins without power, see Server::obey(); without it requests fail.
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
 
@@ -37,12 +37,6 @@ int config(const char *key, const char *value)
 	std::string k = key;
 	if (k == "dir")
 		settings.dir = value;
-	else if (k == "seed")
-		return nbdkit_parse_uint64_t("seed", value, &settings.seed);
-	else if (k == "cut_after")
-		return nbdkit_parse_uint64_t("cut_after", value, &settings.cut_after);
-	else if (k == "delay_us")
-		return nbdkit_parse_uint64_t("delay_us", value, &settings.delay_us);
 	else if (k == "lie_flush")
 		settings.lie_flush = value;
 	else if (k == "lie_fua")
@@ -121,22 +115,28 @@ bool aligned(uint64_t count, uint64_t offset)
 	return false;
 }
 
+int result(bool done)
+{
+	if (!done)
+		nbdkit_set_error(EIO);
+	return done ? 0 : -1;
+}
+
 int change(void *handle, Kind kind, const void *data, uint32_t count, uint64_t offset,
 	   uint32_t flags)
 {
 	if (!aligned(count, offset))
 		return -1;
-	server->change(disk_of(handle), kind, offset / kSector, count / kSector,
-		       static_cast<const char *>(data), flags & NBDKIT_FLAG_FUA);
-	return 0;
+	return result(server->change(disk_of(handle), kind, offset / kSector, count / kSector,
+				     static_cast<const char *>(data), flags & NBDKIT_FLAG_FUA));
 }
 
 int pread_(void *handle, void *buf, uint32_t count, uint64_t offset, uint32_t)
 {
 	if (!aligned(count, offset))
 		return -1;
-	server->read(disk_of(handle), static_cast<char *>(buf), offset / kSector, count / kSector);
-	return 0;
+	return result(server->read(disk_of(handle), static_cast<char *>(buf), offset / kSector,
+				   count / kSector));
 }
 
 int pwrite_(void *handle, const void *buf, uint32_t count, uint64_t offset, uint32_t flags)
@@ -156,8 +156,7 @@ int trim(void *handle, uint32_t count, uint64_t offset, uint32_t flags)
 
 int flush(void *handle, uint32_t)
 {
-	server->flush(disk_of(handle));
-	return 0;
+	return result(server->flush(disk_of(handle)));
 }
 
 nbdkit_plugin make_plugin()

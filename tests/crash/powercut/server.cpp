@@ -8,6 +8,7 @@
 #include <cinttypes>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -28,24 +29,45 @@ bool names(const std::string &list, const std::string &name)
 } // namespace
 
 Server::Server(const Settings &settings)
-	: settings_(settings), random_(settings.seed), cut_at_(settings.cut_after)
+	: settings_(settings), log_(fopen((settings.dir + "/server.log").c_str(), "ae"))
+{
+	if (!log_)
+		throw std::runtime_error("no log in " + settings_.dir);
+	std::filesystem::remove(settings_.dir + "/on");
+}
+
+// Nobody is connected.
+void Server::load()
 {
 	std::vector<std::filesystem::path> images;
 	for (const auto &entry : std::filesystem::directory_iterator(settings_.dir))
 		if (entry.path().extension() == ".img")
 			images.push_back(entry.path());
 	std::sort(images.begin(), images.end());
+	disks_.clear();
 	for (const auto &path : images) {
 		disks_.push_back(std::make_unique<Disk>(path.stem(), path));
 		disks_.back()->ignores_flush = names(settings_.lie_flush, path.stem());
 		disks_.back()->ignores_fua = names(settings_.lie_fua, path.stem());
 	}
-	log_ = fopen((settings_.dir + "/server.log").c_str(), "ae");
-	if (disks_.empty() || !log_)
-		throw std::runtime_error("no *.img, or no log, in " + settings_.dir);
-	fprintf(log_, "start: seed %" PRIu64 ", cut after %" PRIu64 ", delay %" PRIu64 " us\n",
-		settings_.seed, settings_.cut_after, settings_.delay_us);
+	order_ = 0;
+}
+
+void Server::power_on(uint64_t seed, uint64_t cut_after, uint64_t delay_us)
+{
+	for (const auto &disk : disks_)
+		disk->lose_cache();
+	history_.clear();
+	random_.seed(seed);
+	seed_ = seed;
+	delay_us_ = delay_us;
+	requests_ = arrivals_ = 0;
+	cut_at_ = cut_after;
+	fprintf(log_, "on: seed %" PRIu64 ", cut after %" PRIu64 ", delay %" PRIu64 " us\n", seed,
+		cut_after, delay_us);
 	fflush(log_);
+	power_ = true;
+	std::ofstream(settings_.dir + "/on").put('1');
 }
 
 Disk *Server::find(const std::string &name) const
@@ -59,20 +81,23 @@ Disk *Server::find(const std::string &name) const
 // Some at once, most not: what is in flight together ends in any order.
 void Server::delay()
 {
-	if (!settings_.delay_us)
+	uint64_t longest = delay_us_;
+	if (!longest || !power_)
 		return;
-	std::minstd_rand random(settings_.seed + ++arrivals_ * 7919);
+	std::minstd_rand random(seed_ + ++arrivals_ * 7919);
 	random.discard(3);
 	if (random() % 4 == 0)
 		return;
-	std::this_thread::sleep_for(std::chrono::microseconds(random() % settings_.delay_us));
+	std::this_thread::sleep_for(std::chrono::microseconds(random() % longest));
 }
 
-void Server::read(const Disk &disk, char *buf, uint64_t first, uint64_t count)
+bool Server::read(const Disk &disk, char *buf, uint64_t first, uint64_t count)
 {
 	delay();
 	std::lock_guard<std::mutex> guard(lock_);
-	disk.read(buf, first, count);
+	if (power_)
+		disk.read(buf, first, count);
+	return power_;
 }
 
 // order: of a change its own, of a flush the last it covers.
@@ -96,38 +121,47 @@ void Server::evict()
 	}
 }
 
-void Server::change(Disk &disk, Kind kind, uint64_t first, uint64_t count, const char *data,
+bool Server::change(Disk &disk, Kind kind, uint64_t first, uint64_t count, const char *data,
 		    bool fua)
 {
 	delay();
 	std::lock_guard<std::mutex> guard(lock_);
+	if (!power_)
+		return false;
 	++order_;
 	this->count(disk, kind, order_, first, count, fua);
 	disk.change(order_, kind, first, count, data);
 	// A cut in the middle of this one: in the cache, and nobody was told.
-	cut_if_due();
+	if (cut_if_due())
+		return false;
 	if (fua && !disk.ignores_fua)
 		disk.harden_one(order_);
 	evict();
+	return true;
 }
 
 // Only what was acknowledged when the flush came: what completes meanwhile
 // need not be covered.
-void Server::flush(Disk &disk)
+bool Server::flush(Disk &disk)
 {
 	uint64_t arrived = order_;
 	delay();
 	std::lock_guard<std::mutex> guard(lock_);
+	if (!power_)
+		return false;
 	count(disk, Kind::kFlush, arrived, 0, 0, false);
-	cut_if_due();
+	if (cut_if_due())
+		return false;
 	if (!disk.ignores_flush)
 		disk.harden_until(arrived);
+	return true;
 }
 
-void Server::cut_if_due()
+bool Server::cut_if_due()
 {
 	if (cut_at_ && requests_ >= cut_at_)
 		cut("as armed");
+	return !power_;
 }
 
 void Server::log_history()
@@ -142,45 +176,39 @@ void Server::log_history()
 			    << name_of(p.kind) << ' ' << p.first << '+' << p.count << '\n';
 }
 
-// The process ends here, so that no request is served any more and every
-// connection breaks at the same moment.
+// lock_ held. From here on no request is served.
 void Server::cut(const char *why)
 {
+	power_ = false;
 	log_history();
 	fprintf(log_, "cut: %s, seed %" PRIu64 ", after request %" PRIu64 " (change %" PRIu64 ")",
-		why, settings_.seed, requests_, order_.load());
+		why, seed_, requests_, order_.load());
 	settle();
 	fputc('\n', log_);
 	fflush(log_);
-	_exit(0);
-}
-
-void Server::stop()
-{
-	for (const auto &disk : disks_)
-		disk->harden_until(UINT64_MAX);
-	fprintf(log_, "stop: after request %" PRIu64 "\n", requests_);
-	fflush(log_);
-	_exit(0);
+	std::filesystem::remove(settings_.dir + "/on");
 }
 
 void Server::obey()
 {
-	for (;;) {
-		// Ends with its last writer: the next open waits for the next.
-		std::ifstream in(settings_.dir + "/control");
+	std::ifstream in(settings_.dir + "/control");
+	std::string line;
+	while (std::getline(in, line)) {
+		std::istringstream words(line);
 		std::string word;
-		while (in >> word) {
-			std::lock_guard<std::mutex> guard(lock_);
-			uint64_t n = 0;
-			if (word == "cut")
-				cut("as asked");
-			else if (word == "stop")
-				stop();
-			else if (word == "arm" && in >> n)
-				cut_at_ = requests_ + n;
-		}
+		uint64_t n = 0, seed = 0, us = 0;
+		words >> word;
+		std::lock_guard<std::mutex> guard(lock_);
+		if (word == "load" && !power_)
+			load();
+		else if (word == "on" && !power_ && words >> seed >> n >> us)
+			power_on(seed, n, us);
+		else if (word == "arm" && words >> n)
+			cut_at_ = requests_ + n;
+		else if (word == "cut" && power_)
+			cut("as asked");
 	}
+	_exit(0); // the last who could give a word is gone
 }
 
 } // namespace powercut

@@ -20,10 +20,7 @@ namespace powercut
 {
 
 struct Settings {
-	std::string dir; // NAME.img: the disks; control: a pipe; server.log
-	uint64_t seed = 1;
-	uint64_t cut_after = 0;         // changes and flushes; 0: not by itself
-	uint64_t delay_us = 0;          // requests take up to that long
+	std::string dir; // NAME.img: the disks; control: a pipe; server.log; on: power
 	std::string lie_flush, lie_fua; // disks that ignore it, by comma, or "all"
 };
 
@@ -34,12 +31,17 @@ class Server
 
 	const std::vector<std::unique_ptr<Disk>> &disks() const { return disks_; }
 	Disk *find(const std::string &name) const;
-	void read(const Disk &disk, char *buf, uint64_t first, uint64_t count);
-	void change(Disk &disk, Kind kind, uint64_t first, uint64_t count, const char *data,
+	// False: there is no power.
+	bool read(const Disk &disk, char *buf, uint64_t first, uint64_t count);
+	bool change(Disk &disk, Kind kind, uint64_t first, uint64_t count, const char *data,
 		    bool fua);
-	void flush(Disk &disk);
-	// Obeys the lines of the control pipe: "cut", "arm N" (N requests from
-	// now), "stop" (orderly: everything is durable). For ever.
+	bool flush(Disk &disk);
+	// Obeys the lines of the control pipe, for ever:
+	//   load               takes the images that are there now
+	//   on SEED N US       power, until the Nth request from now (0: no end);
+	//                      each takes up to that many microseconds
+	//   arm N              until the Nth request from now
+	//   cut                no power
 	void obey();
 
       private:
@@ -54,9 +56,9 @@ class Server
 	std::vector<std::unique_ptr<Disk>> disks_;
 	std::mutex lock_;
 	std::mt19937_64 random_;
-	std::atomic<uint64_t> order_{0};
-	std::atomic<uint64_t> arrivals_{0};
-	uint64_t requests_ = 0, cut_at_;
+	std::atomic<bool> power_{false};
+	std::atomic<uint64_t> order_{0}, arrivals_{0}, delay_us_{0};
+	uint64_t seed_ = 0, requests_ = 0, cut_at_ = 0;
 	std::deque<Past> history_;
 	FILE *log_;
 
@@ -64,9 +66,10 @@ class Server
 	void count(const Disk &disk, Kind kind, uint64_t order, uint64_t first, uint64_t count,
 		   bool fua);
 	void evict();
-	void cut_if_due();
-	[[noreturn]] void cut(const char *why);
-	[[noreturn]] void stop();
+	bool cut_if_due();
+	void load();
+	void power_on(uint64_t seed, uint64_t cut_after, uint64_t delay_us);
+	void cut(const char *why);
 	void settle();
 	void log_history();
 };
