@@ -26,6 +26,7 @@ prepare() {
 	modprobe -a dm-mod dm-snapshot libcrc32c
 	modprobe nbd nbds_max=4 max_part=0
 	[[ $MODES =~ ^(nbd|linear|snapshot|\ )+$ ]] || insmod "$BLKCTL_MODULE_DIR/dm-blkcopy.ko" || exit 2
+	COPY_ON_READ=$(grep -aqs copy_on_read "$BLKCTL_MODULE_DIR/dm-blkcopy.ko" && echo copy_on_read)
 	mkdir -p $DIR
 	mkfifo $DIR/nothing $DIR/control
 	exec {CONTROL}<>$DIR/control
@@ -58,13 +59,18 @@ verify() {
 }
 
 write() {
-	local n writer seconds
+	local n writer seconds of=
 	between 0 10
 	n=$((RANDOM % (4 << REPLY) + 2))
-	pick 0.3 1 1 3 3 3 && seconds=$REPLY
+	# The metadata's requests are few, and each is a moment of its own.
+	if with_meta && ((RANDOM % 3 == 0)); then
+		of=meta
+		n=$((n / 32 + 1))
+	fi
+	pick 0.3 0.6 1 1 1.5 && seconds=$REPLY
 	# Now and then nothing cuts it short: it ends with a flush, and the cut
 	# comes after that, or after the removal.
-	if ((ORDERLY)); then seconds=0.4; else tell "arm $n"; fi
+	if ((ORDERLY)); then seconds=0.4; else tell "arm $n $of"; fi
 	"$BIN/writer" "$DIR/state" "$DIR/log" "$DEVICE" $((SEED * 1000 + ROUND)) "$seconds" "$BLOCK" \
 		>"$DIR/writer.out" 2>&1 &
 	writer=$!

@@ -20,7 +20,7 @@ draw_volume() {
 	local mib i
 	RANDOM=$SEED
 	pick 8 8 16 32 128 && BLOCK=$REPLY
-	pick 6 10 16 && mib=$REPLY
+	pick 2 4 8 && mib=$REPLY
 	SECTORS=$((mib * 2048))
 	EXTENTS=("0+$SECTORS")
 	# Now and then with a short last block.
@@ -33,10 +33,10 @@ draw_volume() {
 	if ((i)) && [[ $MODE =~ ^(overlay|commit)$ ]]; then
 		# Three sectors of the block map, each written to.
 		BLOCK=8 SECTORS=$((160 * 2048))
-		EXTENTS=("0+4096" "$((63 * 2048 - 4096))+8192" "$((126 * 2048 - 2048))+4096" "$((SECTORS - 4096))+4096")
+		EXTENTS=("0+2048" "$((63 * 2048 - 2048))+4096" "$((126 * 2048 - 1024))+2048" "$((SECTORS - 2048))+2048")
 	fi
-	pick 1500 4000 20000 && RATE=$REPLY
-	pick "" "" copy_on_read && FEATURE=$REPLY
+	pick 200 600 3000 && RATE=$REPLY
+	pick "" $COPY_ON_READ && FEATURE=$REPLY
 }
 
 make_volume() {
@@ -45,7 +45,7 @@ make_volume() {
 	rm -f "$DIR"/*.img "$DIR/log" "$DIR/state"
 	"$BIN/initial" "$DIR/state" "$DIR/base.img" "$SEED" "$SECTORS" "${EXTENTS[@]}"
 	LEGS=(base)
-	PHASE='' TABLE_MODE='' CREATED=''
+	PHASE='' TABLE_MODE='' CREATED='' ENDED=0
 	case $MODE in
 	nbd | linear) ;;
 	snapshot)
@@ -131,7 +131,7 @@ look_at_disks() {
 	eval "$META"
 	TABLE_MODE=$mode PHASE=$phase
 	((bad == 0)) || bad "$bad sectors of the block map are lost"
-	[[ $mode == mirror ]] || ((base_mixed)) || base_is_frozen
+	[[ $mode == mirror || $phase == merged ]] || ((base_mixed)) || base_is_frozen
 	case $phase in
 	streamed | pivoted) raw_image top ;;
 	merged) raw_image base ;;
@@ -149,5 +149,7 @@ raw_image() {
 		bad "$PHASE, but $1 alone is not the volume: $(head -n 5 "$DIR/raw.out")"
 }
 
-# Nothing more to be seen with this volume.
-at_its_end() { [[ $PHASE =~ ^(streamed|merged|pivoted|aborted)$ ]]; }
+# A little longer, then there is nothing more to be seen with this volume.
+at_its_end() {
+	[[ $PHASE =~ ^(streamed|merged|pivoted|aborted)$ ]] && ((++ENDED > 2))
+}

@@ -86,7 +86,15 @@ void print_version(uint64_t version)
 
 void report(uint64_t sector, uint64_t known, const uint64_t *p, bool garbage, uint64_t found)
 {
-	if (losses++ >= kReported)
+	// Of a run of sectors with the same story only the first.
+	static uint64_t last = UINT64_MAX, last_found, reported;
+	static uint32_t last_step;
+	uint32_t step = latest[sector] == kNone ? kNone : steps[latest[sector]].record;
+	bool more = losses++ && sector == last + 1 && found == last_found && step == last_step;
+	last = sector;
+	last_found = found;
+	last_step = step;
+	if (more || ++reported > kReported)
 		return;
 	printf("LOSS: sector %" PRIu64 " holds ", sector);
 	if (garbage)

@@ -62,7 +62,7 @@ void Server::power_on(uint64_t seed, uint64_t cut_after, uint64_t delay_us)
 	seed_ = seed;
 	delay_us_ = delay_us;
 	requests_ = arrivals_ = 0;
-	cut_at_ = cut_after;
+	arm(cut_after, "");
 	fprintf(log_, "on: seed %" PRIu64 ", cut after %" PRIu64 ", delay %" PRIu64 " us\n", seed,
 		cut_after, delay_us);
 	fflush(log_);
@@ -132,7 +132,7 @@ bool Server::change(Disk &disk, Kind kind, uint64_t first, uint64_t count, const
 	this->count(disk, kind, order_, first, count, fua);
 	disk.change(order_, kind, first, count, data);
 	// A cut in the middle of this one: in the cache, and nobody was told.
-	if (cut_if_due())
+	if (cut_if_due(disk))
 		return false;
 	if (fua && !disk.ignores_fua)
 		disk.harden_one(order_);
@@ -150,16 +150,23 @@ bool Server::flush(Disk &disk)
 	if (!power_)
 		return false;
 	count(disk, Kind::kFlush, arrived, 0, 0, false);
-	if (cut_if_due())
+	if (cut_if_due(disk))
 		return false;
 	if (!disk.ignores_flush)
 		disk.harden_until(arrived);
 	return true;
 }
 
-bool Server::cut_if_due()
+void Server::arm(uint64_t n, const std::string &disk)
 {
-	if (cut_at_ && requests_ >= cut_at_)
+	left_ = n;
+	armed_ = disk.empty() ? nullptr : find(disk);
+}
+
+// lock_ held. Is it this request of the disk's in which the power goes?
+bool Server::cut_if_due(const Disk &disk)
+{
+	if (left_ && (!armed_ || armed_ == &disk) && --left_ == 0)
 		cut("as armed");
 	return !power_;
 }
@@ -203,8 +210,8 @@ void Server::obey()
 			load();
 		else if (word == "on" && !power_ && words >> seed >> n >> us)
 			power_on(seed, n, us);
-		else if (word == "arm" && words >> n)
-			cut_at_ = requests_ + n;
+		else if (word == "arm" && power_ && words >> n)
+			arm(n, words >> word ? word : "");
 		else if (word == "cut" && power_)
 			cut("as asked");
 	}

@@ -40,7 +40,7 @@ class Server
 	//   load               takes the images that are there now
 	//   on SEED N US       power, until the Nth request from now (0: no end);
 	//                      each takes up to that many microseconds
-	//   arm N              until the Nth request from now
+	//   arm N [DISK]       until the Nth request from now, or its Nth
 	//   cut                no power
 	void obey();
 
@@ -58,7 +58,9 @@ class Server
 	std::mt19937_64 random_;
 	std::atomic<bool> power_{false};
 	std::atomic<uint64_t> order_{0}, arrivals_{0}, delay_us_{0};
-	uint64_t seed_ = 0, requests_ = 0, cut_at_ = 0;
+	uint64_t seed_ = 0, requests_ = 0;
+	uint64_t left_ = 0;           // requests until the cut; 0: not armed
+	const Disk *armed_ = nullptr; // whose; null: of all
 	std::deque<Past> history_;
 	FILE *log_;
 
@@ -66,7 +68,8 @@ class Server
 	void count(const Disk &disk, Kind kind, uint64_t order, uint64_t first, uint64_t count,
 		   bool fua);
 	void evict();
-	bool cut_if_due();
+	bool cut_if_due(const Disk &disk);
+	void arm(uint64_t n, const std::string &disk);
 	void load();
 	void power_on(uint64_t seed, uint64_t cut_after, uint64_t delay_us);
 	void cut(const char *why);

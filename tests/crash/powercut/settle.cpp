@@ -60,7 +60,7 @@ void Server::settle()
 		  [](const Loose &a, const Loose &b) { return a.change->order < b.change->order; });
 	auto style = static_cast<Style>(random_() % kStyles);
 	uint64_t one = all.empty() ? 0 : random_() % all.size(), kept = 0, torn = 0;
-	bool tears = random_() % 2;
+	unsigned tears = random_() % 2;
 	auto chance_of = [&](const Disk *disk) {
 		for (size_t i = 0; i < disks_.size(); i++)
 			if (disks_[i].get() == disk)
@@ -90,7 +90,9 @@ void Server::settle()
 		}
 		if (!keep)
 			continue;
-		tear = p.count > 1 && (tear || (tears && random_() % 4 == 0));
+		// The one in which the power went is torn more often than others.
+		tear = tear || random_() % 4 < (p.order == order_ ? 2 : tears);
+		tear = tear && p.count > 1;
 		kept++;
 		torn += tear;
 		Tear parts(random_, p.count);
