@@ -10,6 +10,7 @@ PACKAGES_BUILD=(build-essential cmake pkg-config python3 bc flex bison libelf-de
 PACKAGES_GUEST=(qemu-system-x86 linux-image-amd64 linux-image-6.12-amd64 busybox-static cpio
 	xz-utils zstd kmod udev rsync util-linux
 	fio lvm2 dmsetup e2fsprogs xfsprogs cryptsetup-bin thin-provisioning-tools mdadm jq procps)
+PACKAGES_CRASH=(nbdkit nbdkit-plugin-dev nbd-client)
 PACKAGES_CHECK=(git perl patch linux-source-6.12 sparse clang-format clang-tidy pahole)
 
 missing_packages() {

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# What is under test: of each mode the disks, the device, what it does while it
+# is written to, and what must hold besides. Sourced by guest.sh.
+#
+# Modes: nbd, linear (no target of ours: they prove server and verifier),
+# snapshot (dm-snapshot with persistent exceptions, a peer), overlay, stream,
+# commit (an overlay that is merged at some point), flatten (an overlay that is
+# streamed), mirror.
+
+DEVICE=/dev/dm-0 # the only one
+
+pick() { REPLY=${*:RANDOM % $# + 1:1}; } # of its arguments, one
+between() { REPLY=$(($1 + (RANDOM << 15 | RANDOM) % ($2 - $1 + 1))); }
+
+with_meta() { [[ $MODE =~ ^(overlay|stream|commit|flatten|mirror)$ ]]; }
+
+# One seed's volume: SECTORS, BLOCK, EXTENTS (what is written to), OPTIONS.
+draw_volume() {
+	local mib i
+	RANDOM=$SEED
+	pick 8 8 16 32 128 && BLOCK=$REPLY
+	pick 2 4 8 && mib=$REPLY
+	SECTORS=$((mib * 2048))
+	EXTENTS=("0+$SECTORS")
+	# Now and then with a short last block.
+	pick 0 0 1 && ((REPLY == 0)) || {
+		between 1 $((BLOCK - 1))
+		SECTORS=$((SECTORS - REPLY))
+		EXTENTS=("0+$SECTORS")
+	}
+	pick 0 1 && i=$REPLY
+	if ((i)) && [[ $MODE =~ ^(overlay|commit)$ ]]; then
+		# Three sectors of the block map, each written to.
+		BLOCK=8 SECTORS=$((160 * 2048))
+		EXTENTS=("0+2048" "$((63 * 2048 - 2048))+4096" "$((126 * 2048 - 1024))+2048" "$((SECTORS - 2048))+2048")
+	fi
+	pick 200 600 3000 && RATE=$REPLY
+	pick "" $COPY_ON_READ && FEATURE=$REPLY
+}
+
+make_volume() {
+	RANDOM=$((SEED + 77))
+	draw_volume
+	rm -f "$DIR"/*.img "$DIR/log" "$DIR/state"
+	"$BIN/initial" "$DIR/state" "$DIR/base.img" "$SEED" "$SECTORS" "${EXTENTS[@]}"
+	LEGS=(base)
+	PHASE='' TABLE_MODE='' CREATED='' ENDED=0
+	case $MODE in
+	nbd | linear) ;;
+	snapshot)
+		make_disk top $((SECTORS + SECTORS / 4 + 8192))
+		LEGS+=(top)
+		;;
+	*)
+		make_disk top "$SECTORS"
+		make_disk meta 2048
+		LEGS+=(top meta)
+		TABLE_MODE=$MODE
+		[[ $MODE != commit && $MODE != flatten ]] || TABLE_MODE=overlay
+		"$BIN/format" "$DIR/meta.img" "$SECTORS" "$BLOCK" "$TABLE_MODE" 1
+		;;
+	esac
+	cp --sparse=always "$DIR/base.img" "$DIR/base.frozen"
+	tell load
+}
+
+# line [MODE]: the table.
+line() {
+	local mode=${1:-$TABLE_MODE} features=() params=()
+	case $MODE in
+	linear) echo "0 $SECTORS linear /dev/nbd0 0" && return ;;
+	snapshot) echo "0 $SECTORS snapshot /dev/nbd0 /dev/nbd1 P $BLOCK" && return ;;
+	esac
+	[[ $mode != stream || -z $FEATURE ]] || features=("$FEATURE")
+	[[ $mode == overlay ]] || params=(rate_kib "$RATE")
+	echo "0 $SECTORS blkcopy $mode /dev/nbd0 0 /dev/nbd1 0 /dev/nbd2 $BLOCK ${#features[@]} ${features[*]} ${#params[@]} ${params[*]}"
+}
+
+# activate: false when the power went meanwhile.
+activate() {
+	[[ $MODE != nbd ]] || return 0
+	CREATED=1
+	limited 60 "$BIN/dm" create crash "$(line)" >"$DIR/dm.out" 2>&1 && return
+	CREATED=
+	! power || bad "cannot activate: $(<"$DIR/dm.out"): $(dmesg | grep device-mapper | tail -n 2)"
+	return 1
+}
+
+# With its disks there or gone; in both ways that dmsetup has.
+deactivate() {
+	local how=remove
+	[[ -n $CREATED ]] || return 0
+	CREATED=
+	power || ((RANDOM % 2)) || how=force-remove
+	limited 60 "$BIN/dm" $how crash >"$DIR/dm.out" 2>&1 || bad "cannot remove it: $(<"$DIR/dm.out")"
+}
+
+switch_to() { # MODE
+	limited 60 "$BIN/dm" reload crash "$(line "$1")" >"$DIR/dm.out" 2>&1 ||
+		! power || bad "cannot become $1: $(<"$DIR/dm.out")"
+}
+
+# While the writer is at it.
+act() {
+	local wait
+	pick 0 0.05 0.2 0.6 && wait=$REPLY
+	case $MODE in
+	commit | flatten)
+		if [[ $TABLE_MODE == overlay ]] && ((ROUND >= 2)); then
+			nap "$wait"
+			switch_to "$([[ $MODE == commit ]] && echo commit || echo stream)"
+		fi
+		;;
+	mirror)
+		((RANDOM % 3 == 0)) || return 0
+		nap "$wait"
+		"$BIN/dm" message crash "phase pivot" >/dev/null 2>&1 || true
+		;;
+	esac
+}
+
+# What the disks say after a cut. Sets TABLE_MODE and PHASE.
+look_at_disks() {
+	local mode phase clean base_stale top_stale base_mixed bad in_base in_both in_top in_none
+	if ! with_meta; then
+		[[ $MODE != snapshot ]] || base_is_frozen
+		return 0
+	fi
+	META=$("$BIN/show" "$DIR/meta.img") || bad "no superblock is left"
+	eval "$META"
+	TABLE_MODE=$mode PHASE=$phase
+	((bad == 0)) || bad "$bad sectors of the block map are lost"
+	[[ $mode == mirror || $phase == merged ]] || ((base_mixed)) || base_is_frozen
+	case $phase in
+	streamed | pivoted) raw_image top ;;
+	merged) raw_image base ;;
+	esac
+}
+
+base_is_frozen() {
+	"$BIN/same" "$DIR/base.img" "$DIR/base.frozen" >"$DIR/same.out" 2>&1 ||
+		bad "base has changed: $(cat "$DIR/same.out")"
+}
+
+# That disk alone is the volume.
+raw_image() {
+	"$BIN/verify" "$DIR/state" "$DIR/log" "$DIR/$1.img" keep >"$DIR/raw.out" 2>&1 ||
+		bad "$PHASE, but $1 alone is not the volume: $(head -n 5 "$DIR/raw.out")"
+}
+
+# A little longer, then there is nothing more to be seen with this volume.
+at_its_end() {
+	[[ $PHASE =~ ^(streamed|merged|pivoted|aborted)$ ]] && ((++ENDED > 2))
+}
