@@ -43,6 +43,11 @@ std::string hidden_uuid(const std::string &hex)
 	return std::string(prefix) + hex + std::string(hidden_suffix);
 }
 
+std::string hex_of(std::string_view uuid)
+{
+	return std::string(uuid.substr(prefix.size(), hex_digits));
+}
+
 bool is_volume_uuid(std::string_view uuid)
 {
 	return is_ours(uuid, volume_suffix);

@@ -13,6 +13,9 @@ namespace blkctl::volume
 std::string volume_uuid(const std::string &hex); // of a volume made by create
 std::string hidden_uuid(const std::string &hex); // of the lower device of a stack
 
+// The digits of one of these.
+std::string hex_of(std::string_view uuid);
+
 bool is_volume_uuid(std::string_view uuid);
 bool is_hidden_uuid(std::string_view uuid);
 
