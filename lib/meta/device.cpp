@@ -77,6 +77,12 @@ Result<std::unique_ptr<FileDevice>> FileDevice::open(const std::string &path, Ac
 	return device;
 }
 
+Result<std::unique_ptr<Device>> open_device(const std::string &path, Access access)
+{
+	BLKCTL_TRY(auto device, FileDevice::open(path, access));
+	return std::unique_ptr<Device>(std::move(device));
+}
+
 Result<void> FileDevice::read(uint64_t sector, std::span<uint8_t> to)
 {
 	auto at = static_cast<off_t>(sector * sector_bytes);

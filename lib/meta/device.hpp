@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -30,6 +31,10 @@ class Device
 };
 
 enum class Access { read, write };
+
+// How a device is opened: the seam.
+using Opener = std::function<Result<std::unique_ptr<Device>>(const std::string &path, Access)>;
+Result<std::unique_ptr<Device>> open_device(const std::string &path, Access access);
 
 // A file or a block device, past the page cache where that can be: the kernel writes metadata
 // past it too.
