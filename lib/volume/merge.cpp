@@ -10,24 +10,19 @@ namespace blkctl::volume
 namespace
 {
 
-// The files of the volume's devices that it does not need any more.
-void add_releases(Change &change, const Volume &volume, DevNo dropped)
-{
-	add_release(change, *volume.table.meta_device());
-	add_release(change, dropped);
-}
-
 /*
  * All of it is in `kept`, and durably so: the metadata says it too. Then the metadata and the other
  * device are of no use. Killed between the switch and the end, files are left.
  */
-Result<Outcome> finish_job(Change &change, const Volume &volume, const table::Leg &kept,
-			   DevNo dropped)
+Result<Outcome> finish_job(Change &change, const Volume &volume, const table::Leg &kept)
 {
 	change.message(volume.info, "phase finish");
 	change.load(volume.info, track_table(volume, kept));
 	change.switch_table(volume.info, {}, kept.device);
-	add_releases(change, volume, dropped);
+	add_release(change, *volume.table.meta_device());
+	// A base was somebody's device before: it stays as it is.
+	if (kept != *volume.table.top)
+		add_release(change, volume.table.top->device);
 	return change.finish(volume.info);
 }
 
@@ -69,8 +64,7 @@ Result<Outcome> run_job(Context &context, const std::string &name, Run run, tabl
 	const bool down = mode == table::Mode::commit;
 	switch (volume.state()) {
 	case JobState::ready:
-		return finish_job(change, volume, down ? volume.table.base : top,
-				  down ? top.device : volume.table.base.device);
+		return finish_job(change, volume, down ? volume.table.base : top);
 	case JobState::needs_attention:
 	case JobState::failed:
 		return refusal(Status::needs_attention, change.verb(), volume.name(),

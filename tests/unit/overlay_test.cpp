@@ -93,6 +93,25 @@ TEST_F(Overlay, ASnapshotOnAFile)
 	EXPECT_EQ(std::filesystem::file_size(store), fake::disk_sectors * 512);
 	EXPECT_EQ(checked().contents.super.legs[1].identity, "file:" + store);
 	EXPECT_TRUE(snapshot(host.context, request, volume::Run::doit)->already);
+
+	// A commit lets go of the loop devices, and keeps the file that was named.
+	ASSERT_TRUE(commit(host.context, "v0", volume::Run::doit));
+	set_phase(table::Phase::merged);
+	ASSERT_TRUE(commit(host.context, "v0", volume::Run::doit));
+	EXPECT_TRUE(host.probe.loop_devices.empty());
+	EXPECT_TRUE(std::filesystem::exists(store));
+}
+
+TEST_F(Overlay, AStreamLeavesTheBaseAlone)
+{
+	host.probe.loop_devices = {{disk_a, "/images/a"}};
+	host.add_volume();
+	ASSERT_TRUE(snapshot(host.context, {.name = "v0", .store = "/dev/sdb"}, volume::Run::doit));
+	ASSERT_TRUE(stream(host.context, "v0", volume::Run::doit));
+	set_phase(table::Phase::streamed);
+	ASSERT_TRUE(stream(host.context, "v0", volume::Run::doit));
+	ASSERT_EQ(host.probe.loop_devices.size(), 1u);
+	EXPECT_EQ(host.probe.loop_devices[0].devno, disk_a);
 }
 
 TEST_F(Overlay, ASnapshotThatFailsLeavesNothing)
