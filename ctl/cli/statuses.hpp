@@ -23,7 +23,8 @@ inline constexpr std::array<StatusMeaning, 8> status_meanings{{
 	{Status::failed, "failed; the message says where and why"},
 	{Status::aborted, "the job was aborted"},
 	{Status::timed_out, "timed out, left with Ctrl-C, or not ready yet; the volume goes on"},
-	{Status::needs_attention, "the job stopped and waits for somebody to decide"},
+	{Status::needs_attention,
+	 "the job stopped and waits for somebody to decide, or metadata is damaged"},
 }};
 
 } // namespace blkctl::cli

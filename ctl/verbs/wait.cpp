@@ -13,10 +13,14 @@ namespace blkctl::cli
 namespace
 {
 
-void say_ready(const std::string &name, const job::Job &job)
+void say_ready(const std::string &name, table::Mode mode, const job::Job &job)
 {
+	bool merges = mode == table::Mode::stream || mode == table::Mode::commit;
 	if (job.state == job::State::none)
 		say(fmt::format("{}: the job is over", name));
+	else if (merges)
+		say(fmt::format("{}: all of it is on one device; finish it with: blkctl {} {}",
+				name, table::word(mode), name));
 	else if (job.state == job::State::pivoted)
 		say(fmt::format("{}: the pivot is not finished yet; finish it with: blkctl pivot "
 				"{}",
@@ -49,7 +53,7 @@ Status run(const Arguments &args)
 	if (pivot && job.state != job::State::none)
 		pivot_now(context, args, copy, since);
 	else if (!waiting.json)
-		say_ready(name, job);
+		say_ready(name, copy.mode, job);
 	return Status::ok;
 }
 

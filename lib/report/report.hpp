@@ -17,6 +17,7 @@ struct Row {
 	job::Job job = {};
 	std::string base_path = {};
 	std::string target_path = {}; // empty without a target
+	std::string meta_path = {};   // empty without a metadata device
 	std::optional<volume::LastSwitch> last = {};
 };
 

@@ -43,6 +43,11 @@ struct Use {
 		{}; // the device in use: the one asked for, one of its partitions, or its disk
 };
 
+struct LoopDevice {
+	DevNo devno = {};
+	std::string file = {}; // that it shows
+};
+
 // "/dev/vdb1 is mounted on /srv".
 std::string describe(const Use &use, const std::string &path);
 
@@ -78,6 +83,22 @@ class Probe
 
 	// The first signature blkid finds: filesystem, RAID or crypto member, partition table.
 	virtual Result<std::optional<Signature>> signature(DevNo device) = 0;
+
+	/*
+	 * The name by which a device is found again after a boot: "dm:UUID", "partuuid:UUID",
+	 * "id:NAME" (of /dev/disk/by-id), "file:PATH" (behind a loop device); for one that has no
+	 * such name "name:vdb", which another may have next time. Errors: not_found.
+	 */
+	virtual Result<std::string> identity(DevNo device) = 0;
+
+	// The device that goes by it now. Errors: not_found.
+	virtual Result<DevNo> find_identity(const std::string &identity) = 0;
+
+	// The loop devices that are set up.
+	virtual std::vector<LoopDevice> loops() = 0;
+
+	// Bytes of a device as the medium has them. Errors: failed.
+	virtual Result<std::vector<uint8_t>> read(DevNo device, uint64_t at, size_t count) = 0;
 };
 
 } // namespace blkctl::udev

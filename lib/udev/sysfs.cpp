@@ -99,6 +99,21 @@ std::string dm_name(DevNo device)
 	return read_line(folder(device) + "/dm/name").value_or("");
 }
 
+std::string dm_uuid(DevNo device)
+{
+	return read_line(folder(device) + "/dm/uuid").value_or("");
+}
+
+std::vector<DevNo> all()
+{
+	std::vector<DevNo> found;
+
+	for (const auto &name : names_in("/sys/class/block"))
+		if (const auto devno = devno_in("/sys/class/block/" + name + "/dev"))
+			found.push_back(*devno);
+	return found;
+}
+
 std::optional<DevNo> whole_disk(DevNo partition)
 {
 	if (!is_there(folder(partition) + "/partition"))

@@ -31,8 +31,12 @@ uint64_t number(DevNo device, const std::string &file);
 // off, nor by the few drivers that keep no account, such as RAM disks; those never hang.
 uint64_t in_flight(DevNo device);
 
-// DM_NAME, empty for other devices.
+// DM_NAME and DM_UUID, empty for other devices.
 std::string dm_name(DevNo device);
+std::string dm_uuid(DevNo device);
+
+// Every block device.
+std::vector<DevNo> all();
 
 std::optional<DevNo> whole_disk(DevNo partition);
 std::vector<DevNo> partitions(DevNo disk);

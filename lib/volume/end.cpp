@@ -158,6 +158,7 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 	BLKCTL_TRY(const auto found, change.open(request.name));
 	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
 	const auto &device = volume.info;
+	BLKCTL_CHECK(check_no_overlay("pivot", volume));
 	const auto what_became = request.only ? fate(*request.only, volume) : Fate::there;
 
 	if (what_became == Fate::pivoted)
@@ -201,6 +202,7 @@ Result<Outcome> abort(Context &context, const std::string &name, Run run)
 	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
 	const auto &device = volume.info;
 
+	BLKCTL_CHECK(check_no_overlay("abort", volume));
 	if (volume.state() == JobState::none)
 		return abort_loaded(change, volume);
 	if (volume.state() == JobState::pivoted)

@@ -46,6 +46,44 @@ struct CreateRequest {
  */
 Result<Outcome> create(Context &context, const CreateRequest &request, Run run);
 
+struct CreateFromRequest {
+	std::string name = {};
+	std::string device = {};   // the volume will be on it
+	std::string base = {};     // the data is on it; it is only read
+	std::string metadata = {}; // device or file; empty: a file in the state folder
+	uint32_t block_sectors = 128;
+	bool copy_on_read = false;
+	bool no_hydrate = false; // the fill begins paused
+	bool force = false;      // overwrite a signature
+};
+/*
+ * A new volume on `device` whose content is still on `base`, as long as the base; a stream of it
+ * runs. Errors: as create(), and usage (device smaller, same as base).
+ */
+Result<Outcome> create_from(Context &context, const CreateFromRequest &request, Run run);
+
+struct SnapshotRequest {
+	std::string name = {};
+	std::string store = {};    // device, or a file that is made
+	std::string metadata = {}; // as above
+	bool no_freeze = false;    // leave the filesystem on it as it is at that instant
+	bool force = false;        // overwrite a signature on the store
+};
+/*
+ * Freezes what is on the volume's device and lets writes go to the store. Errors: usage (the store
+ * is the source, or smaller), busy (store or metadata in use; a copy runs; an overlay already).
+ */
+Result<Outcome> snapshot(Context &context, const SnapshotRequest &request, Run run);
+
+/*
+ * Merges the top of an overlay down into its base; or fills the top from the base. Starts the job
+ * and returns, with Outcome::copy set: see job::wait. When all is merged or filled, the same call
+ * again finishes it: the volume is then on that device alone, metadata in the state folder is
+ * removed. Errors: not_found (not an overlay), busy (the other one runs), needs_attention.
+ */
+Result<Outcome> commit(Context &context, const std::string &name, Run run);
+Result<Outcome> stream(Context &context, const std::string &name, Run run);
+
 struct AttachRequest {
 	std::string device = {}; // an active dm device
 	uint32_t block_sectors = 128;

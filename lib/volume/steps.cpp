@@ -179,11 +179,12 @@ Result<void> Change::check_slots(const dm::Info &device, const dm::Table &live)
  * stays live; but if a target's preresume refuses, the device stays suspended. Then the old table
  * goes back at once: users wait.
  */
-Result<void> Change::do_switch(const dm::Info &device, const std::optional<DevNo> &target)
+Result<void> Change::do_switch(const dm::Info &device, const std::optional<DevNo> &target,
+			       const dm::ResumeOptions &options)
 {
 	BLKCTL_TRY(const auto live, context_.dm.table(device.devno, dm::Slot::live, true));
 	BLKCTL_CHECK(check_slots(device, live));
-	const auto done = context_.dm.resume(device.devno, {});
+	const auto done = context_.dm.resume(device.devno, options);
 
 	if (!done) {
 		auto error = done.error();
@@ -214,12 +215,12 @@ Result<void> Change::go_back(const dm::Info &device, const dm::Table &table)
 }
 
 void Change::switch_table(const dm::Info &device, const std::optional<dm::Table> &before,
-			  std::optional<DevNo> target)
+			  std::optional<DevNo> target, const dm::ResumeOptions &options)
 {
 	Step step;
 
 	step.text = "switch " + label(device) + " to the loaded table, in one RESUME";
-	step.apply = [this, device, target] { return do_switch(device, target); };
+	step.apply = [this, device, target, options] { return do_switch(device, target, options); };
 	if (before)
 		step.undo = [this, device, table = *before] { return go_back(device, table); };
 	add(std::move(step));
@@ -306,6 +307,8 @@ Error message_error(Error error, const dm::Info &device, const std::string &text
 		say(Status::failed, "the copy has ended already");
 	else if (error.sys_errno == EBUSY && text == "phase pivot")
 		say(Status::timed_out, "not everything is in both devices yet");
+	else if (error.sys_errno == EBUSY && text == "phase finish")
+		say(Status::timed_out, "not everything has been moved yet");
 	else if (error.sys_errno == EBUSY)
 		say(Status::busy, "a pivot is under way");
 	return error;
@@ -325,6 +328,20 @@ Result<Volume> find_for_change(Change &change, DevNo device)
 		return refusal(Status::busy, change.verb(), volume.name(),
 			       "the device is suspended", "dmsetup resume " + volume.name());
 	return volume;
+}
+
+Result<void> check_no_overlay(const std::string &verb, const Volume &volume)
+{
+	const auto &name = volume.name();
+
+	if (!volume.table.is_durable())
+		return {};
+	if (volume.table.mode == table::Mode::overlay)
+		return refusal(Status::busy, verb, name, "it is an overlay: it is on two devices",
+			       "blkctl commit " + name + ", or blkctl stream " + name);
+	const std::string job(word(volume.table.mode));
+	return refusal(Status::busy, verb, name, "a " + job + " of it runs",
+		       "blkctl " + job + " " + name + ", to finish it");
 }
 
 Result<std::optional<dm::Info>> find_leftover(Context &context, const dm::Info &device)

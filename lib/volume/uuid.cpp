@@ -60,6 +60,11 @@ std::string hidden_hex(std::string_view uuid)
 	return text;
 }
 
+std::string hex_of(std::string_view uuid)
+{
+	return std::string(uuid.substr(prefix.size(), hex_digits));
+}
+
 bool is_volume_uuid(std::string_view uuid)
 {
 	return is_ours(uuid, volume_suffix);

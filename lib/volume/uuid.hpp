@@ -17,6 +17,9 @@ std::string hidden_uuid(const std::string &hex); // of the lower device of a sta
 // for an empty one.
 std::string hidden_hex(std::string_view uuid);
 
+// The digits of one of these.
+std::string hex_of(std::string_view uuid);
+
 bool is_volume_uuid(std::string_view uuid);
 bool is_hidden_uuid(std::string_view uuid);
 

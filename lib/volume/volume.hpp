@@ -55,6 +55,7 @@ struct Volume {
 
 // One copy of one volume, so that no later one is taken for it.
 struct CopyId {
+	table::Mode mode = table::Mode::mirror;
 	DevNo device = {}; // of the volume; its name may change meanwhile
 	std::string uuid = {};
 	std::string name = {};
@@ -66,7 +67,7 @@ CopyId copy_id(const Volume &volume);
 // What has become of a copy, from a later look at its volume.
 enum class Fate {
 	there,    // it is the volume's job, in whatever state
-	pivoted,  // the volume is on its target
+	pivoted,  // the volume is on its target; a commit's is its base
 	aborted,  // the volume is on its source without it
 	replaced, // the volume is somewhere else altogether
 };
