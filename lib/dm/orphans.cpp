@@ -84,11 +84,12 @@ void sweep_file(const std::string &folder, const std::string &name)
 {
 	const auto path = folder + "/" + name;
 	const bool is_note = name.starts_with(note_prefix);
-	const auto maker =
-		is_note ? number_in<pid_t>(name.substr(note_prefix.size()), 10) : std::nullopt;
-	const auto cookie = is_note ? std::nullopt : number_in<uint32_t>(name, 16);
+	// Neither is ever 0.
+	const pid_t maker =
+		is_note ? number_in<pid_t>(name.substr(note_prefix.size()), 10).value_or(0) : 0;
+	const uint32_t cookie = is_note ? 0 : number_in<uint32_t>(name, 16).value_or(0);
 
-	if (!maker && !cookie)
+	if (maker <= 0 && cookie == 0)
 		return;
 	const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
 	if (!fd || flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
@@ -97,12 +98,12 @@ void sweep_file(const std::string &folder, const std::string &name)
 	if (!is_at(fd.get(), path))
 		return;
 	// A note's maker locks it a moment after it has made it.
-	if (maker && kill(*maker, 0) == 0)
+	if (is_note && kill(maker, 0) == 0)
 		return;
-	if (maker)
-		sweep_note(*maker);
+	if (is_note)
+		sweep_note(maker);
 	else
-		sweep_record(fd.get(), *cookie);
+		sweep_record(fd.get(), cookie);
 	unlink(path.c_str());
 }
 
