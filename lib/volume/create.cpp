@@ -3,6 +3,7 @@
 #include "base/random.hpp"
 #include "volume/cache.hpp"
 #include "volume/making.hpp"
+#include "volume/use.hpp"
 #include "volume/uuid.hpp"
 
 namespace blkctl::volume
