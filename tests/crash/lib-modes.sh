@@ -134,7 +134,7 @@ look_at_disks() {
 	[[ $mode == mirror || $phase == merged ]] || ((base_mixed)) || base_is_frozen
 	case $phase in
 	streamed | pivoted) raw_image top ;;
-	merged) raw_image base ;;
+	merged | copying | synced | aborted) raw_image base ;;
 	esac
 }
 

@@ -40,6 +40,7 @@ std::vector<bool> busy; // by device sector
 struct Weights {
 	unsigned flush, fua, discard, zero; // of 256
 	Extent hot;                         // where half of everything goes
+	bool small; // never a whole block, if blocks are larger than a sector
 	uint64_t sleep_us;
 };
 
@@ -130,9 +131,13 @@ void clear(Kind kind, uint64_t first, uint64_t count)
 }
 
 // Any size; often whole blocks, often less than one.
-Extent choose(std::minstd_rand &random, const Extent &in, bool clears)
+Extent choose(std::minstd_rand &random, const Weights &weights, const Extent &in, bool clears)
 {
 	uint64_t count, first;
+	if (weights.small) {
+		count = 1 + random() % std::min<uint64_t>(block - 1, 8);
+		return {in.first + random() % (in.count - count + 1), count};
+	}
 	switch (random() % 4) {
 	case 0:
 		count = 1 + random() % 8;
@@ -169,7 +174,7 @@ void work(const Weights &weights, uint64_t seed)
 		bool clears = dice < weights.discard + weights.zero;
 		const Extent &in =
 			random() % 2 ? weights.hot : state->extent[random() % state->extents];
-		Extent e = choose(random, in, clears);
+		Extent e = choose(random, weights, in, clears);
 		if (!claim(e.first, e.count))
 			continue;
 		if (dice < weights.discard)
@@ -197,6 +202,7 @@ Weights draw(std::minstd_rand &random)
 		     kClear[random() % 3],
 		     kClear[random() % 3],
 		     state->extent[random() % state->extents],
+		     random() % 4 == 0 && block > 1,
 		     kSleep[random() % 3]};
 	uint64_t size = std::min<uint64_t>(w.hot.count, 256u << random() % 5);
 	w.hot.first += random() % (w.hot.count - size + 1);
