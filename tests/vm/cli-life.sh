@@ -72,7 +72,12 @@ has "$(cat "$WORK/waiter")" 'status=6' "the status of a copy --pivot that somebo
 garbage /dev/ram1
 # What is left with Ctrl-C goes on, is watched, and come back to; a background
 # copy ends although the writer does not.
-exits 7 timeout --preserve-status -s INT 2 "$BLKCTL" copy data /dev/ram1 --mode background --rate 500k --pivot
+run_bg "$WORK/left" bash -c "status=0; '$BLKCTL' copy data /dev/ram1 --mode background --rate 500k --pivot || status=\$?; echo status=\$status"
+until_true 20 "progress" grep -q copying "$WORK/left"
+pkill -INT -P "$BG" blkctl
+until_true 10 "the end of what was left" grep -q status= "$WORK/left"
+OUT=$(cat "$WORK/left")
+has "$OUT" 'status=7' "the status after Ctrl-C"
 has "$OUT" 'left; the job goes on.*blkctl wait data --pivot' "Ctrl-C"
 is "$(json data .volume.state)" copying "the state after Ctrl-C"
 exits 0 ctl show data --map

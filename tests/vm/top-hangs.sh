@@ -44,14 +44,18 @@ pivot vol
 finish_pivot vol /dev/mapper/top
 same "$base" "$top"
 
-# A write waits for top when the copy is aborted.
+# A write waits for top when the copy is aborted. dm-delay does not count what it
+# holds back; the linear device above it does, as disks do.
+mk_linear counted /dev/mapper/top
 reload vol "0 $n blkcopy track $base 0 - 0 - 128"
-start_copy vol "$base" /dev/mapper/top
+start_copy vol "$base" /dev/mapper/counted
 wait_phase vol 20 synced
 swap_dm top "0 $n delay $top 0 0 $top 0 60000 $top 0 60000"
 run_bg "$WORK/stuck" dd if=/dev/urandom of=/dev/mapper/vol bs=64k count=1 oflag=direct conv=notrunc status=none
 stuck=$BG
-sleep 1
+# "delay <reads> <writes> <flushes>" that wait in it.
+until_true 20 "the write to be on its way to top" eval '[[ $(dmsetup status top) =~ delay\ [0-9]+\ [1-9] ]]'
+note "a write is on its way to a silent top; in flight: $(cat "/sys/block/$(dm_node counted)/inflight")"
 began=$SECONDS
 exits 7 ctl abort vol
 has "$OUT" 'aborted already' "blkctl abort, with a write on its way to a silent top"
