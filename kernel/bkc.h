@@ -380,6 +380,17 @@ struct bkc_state {
 	struct work_struct event_work;
 };
 
+/*
+ * Something in flight has ended: for a pivot, which holds writes, and for what
+ * is left over when the route has changed. Any context.
+ */
+static inline void bkc_wake_drain(struct bkc_state *s)
+{
+	if (unlikely(READ_ONCE(s->hold) ||
+		     READ_ONCE(s->route) != BKC_ROUTE_MAP))
+		wake_up(&s->drain_wait);
+}
+
 /* One table line. */
 struct bkc_table {
 	struct bkc_state *s;
@@ -548,6 +559,7 @@ int bkc_pivot(struct bkc_state *s);
 int bkc_abort(struct bkc_state *s, enum bkc_stopper by);
 int bkc_pause(struct bkc_state *s, enum bkc_stopper by);
 int bkc_unpause(struct bkc_state *s);
+void bkc_settle(struct bkc_state *s);
 void bkc_pivot_work(struct work_struct *work);
 void bkc_error_work(struct work_struct *work);
 void bkc_event_work(struct work_struct *work);

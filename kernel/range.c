@@ -305,8 +305,7 @@ void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
 	__kick_parked(s, b);
 	spin_unlock_irqrestore(&b->lock, flags);
 	/* Set before the sweep of bkc_range_quiet() took our bucket's lock. */
-	if (unlikely(READ_ONCE(s->hold)))
-		wake_up(&s->drain_wait);
+	bkc_wake_drain(s);
 }
 
 /* Look at the parked bios of every bucket again: the route or hold changed. */
@@ -545,7 +544,6 @@ unsigned int bkc_range_end_copy(struct bkc_state *s, struct bkc_copy *copy,
 	__kick_copies(b, &copy->range);
 	__kick_parked(s, b);
 	spin_unlock_irqrestore(&b->lock, flags);
-	if (unlikely(READ_ONCE(s->hold)))
-		wake_up(&s->drain_wait);
+	bkc_wake_drain(s);
 	return published;
 }

@@ -432,6 +432,7 @@ void bkc_state_presuspend(struct bkc_table *t)
 		if (last && s->mode->has_copier) {
 			flush_work(&s->pivot_work);
 			bkc_copier_stop(s);
+			bkc_settle(s);
 		}
 	}
 	mutex_unlock(&s->life_lock);
