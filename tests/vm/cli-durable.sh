@@ -25,7 +25,7 @@ is "$(st vol mode phase health)" "overlay idle rw" "after the snapshot"
 frozen=$(sum_of /dev/ram0)
 sleep 3
 is "$(sum_of /dev/ram0)" "$frozen" "base under a snapshot"
-has "$(ctl show vol)" overlay "show of an overlay"
+has "$(ctl show vol)" "written to +/dev/ram1" "show of an overlay"
 exits 4 ctl copy vol /dev/ram2
 ctl commit vol --wait
 is "$(st vol mode)" track "after the commit"
@@ -50,7 +50,7 @@ ctl remove vol
 
 note "a volume whose data is elsewhere"
 before=$(sum_of /dev/ram1)
-ctl create new /dev/ram2 --from /dev/ram1 --no-wait
+ctl create new /dev/ram2 --from /dev/ram1
 mount /dev/mapper/new "$WORK/mnt"
 (cd "$WORK/mnt" && sha256sum --quiet -c "$WORK/sums") || fail "files differ on a volume that streams"
 ctl wait new --timeout 60
