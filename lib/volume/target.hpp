@@ -10,7 +10,7 @@ namespace blkctl::volume
 
 struct TargetRules {
 	std::string verb;
-	std::string role; // "target", "store"
+	std::string role;   // "target", "store"
 	bool any_content;   // a signature on it does not matter
 	bool equal = false; // it is said to hold what the volume holds: it has to look it
 };

@@ -100,7 +100,7 @@ class Probe final : public udev::Probe
 	std::map<DevNo, udev::BlockDevice> devices;
 	std::map<DevNo, std::vector<udev::Use>> used;
 	std::map<DevNo, udev::Signature> signatures;
-	std::map<DevNo, uint64_t> waiting; // what is in flight to a device
+	std::map<DevNo, uint64_t> waiting;       // what is in flight to a device
 	std::map<DevNo, std::string> identities; // "name:..." if there is none
 	std::vector<udev::LoopDevice> loop_devices;
 	std::map<DevNo, uint8_t> content; // what all bytes of a device are; 0 if not given
