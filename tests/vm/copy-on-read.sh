@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=120
+# vm: quick=6.12 timeout=120
 # copy_on_read: what is read once from base is in top then, also while the fill
 # is paused, and base is not read for it twice; under a writer too.
 # guards: one read for the user and the copy.

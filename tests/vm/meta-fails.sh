@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=120
+# vm: quick=6.12 timeout=120
 # The metadata device fails under a volume in use: what is durable goes on to
 # work, what needs a new durable bit gets an error and is not acknowledged as
 # flushed; whole again after a suspend and a resume with the device back.

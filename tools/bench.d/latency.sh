@@ -127,6 +127,7 @@ make_disks
 for ((run = 0; run < RUNS; run++)); do
 	with_table "nothing running" "0 $LEN linear $A 0" sleep 5
 	with_blkctl
+	with_table "blkcopy, in sync, nothing to copy" "0 $LEN blkcopy mirror $A 0 $B 0 - 128 1 nosync" sleep 5
 	with_table "blkcopy by hand" "0 $LEN blkcopy track $A 0 - 0 - 128" by_messages
 	with_table "dm-mirror by hand" "0 $LEN linear $A 0" by_dm_mirror
 	with_lvm

@@ -32,7 +32,7 @@ def cost(rows):
     yield "| dm-linear (absolute) | " + " | ".join("%d" % by[BASE, p] for p in PATTERNS) + " |"
     for name in in_order(rows):
         if name != BASE:
-            cells = ["%+d" % (by[name, p] - by[BASE, p]) for p in PATTERNS]
+            cells = ["%+d" % (by[name, p] - by[BASE, p]) if (name, p) in by else "-" for p in PATTERNS]
             yield "| " + name + " | " + " | ".join(cells) + " |"
 
 
@@ -43,7 +43,7 @@ def latency(rows):
     yield "|---|---|---|---|---|---|"
     for name in in_order(rows):
         runs = [row for row in rows if row["row"] == name]
-        idle = name == "nothing running"
+        idle = name in ("nothing running", "blkcopy, in sync, nothing to copy")
         cells = [str(len(runs)), "-" if idle else span([r["seconds"] for r in runs], "%.2f")]
         cells += [span([r[key] for r in runs], "%.1f") for key in ("p50", "p99", "max")]
         yield "| " + name + " | " + " | ".join(cells) + " |"
