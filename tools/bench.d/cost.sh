@@ -43,7 +43,7 @@ cold() {
 	for run in 1 2; do
 		dd if=/dev/zero of=$META bs=1M count=1 oflag=direct status=none
 		dd if=/dev/zero of=$B bs=1M count=1 oflag=direct status=none
-		[[ $2 != *blkcopy* ]] || "$BLKCTL_BIN" format $META --base $A --top $B --block-size 4k --force >/dev/null
+		[[ $2 != *blkcopy* ]] || "$BLKCTL_BIN" format $META --size 64M --block-size 4k --force >/dev/null
 		make_dm peer "$2"
 		settle
 		ms=$(one_run /dev/mapper/peer randwrite 32 50)
@@ -58,8 +58,9 @@ cold() {
 
 load_modules
 modprobe dm-snapshot
-ram_disks 3 64
-A=/dev/ram0 B=/dev/ram1 META=/dev/ram2 LEN=$(sectors /dev/ram0)
+# Of 80 MiB: dm-snapshot has its metadata where its data is.
+ram_disks 3 80
+A=/dev/ram0 B=/dev/ram1 META=/dev/ram2 LEN=$((64 * 2048))
 
 all_patterns bare $A
 
@@ -91,8 +92,7 @@ all_patterns "dm-clone, hydrated" /dev/mapper/peer
 remove_dm peer
 
 cold "blkcopy overlay, 4 KiB blocks" "0 $LEN blkcopy overlay $A 0 $B 0 $META 8"
-# The store has room for its own metadata.
-cold "dm-snapshot, 4 KiB chunks" "0 $((LEN - 8192)) snapshot $A $B P 8"
+cold "dm-snapshot, 4 KiB chunks" "0 $LEN snapshot $A $B P 8"
 cold "dm-clone, 4 KiB regions" "0 $LEN clone $META $B $A 8 1 no_hydration"
 
 make_dm peer "0 $LEN floor $A $B"
