@@ -52,6 +52,7 @@ static const struct {
 	size_t offset;		/* of the bool in struct bkc_params */
 	bool copier;		/* of a copy: meaningless without one */
 	bool one_shot;		/* never printed */
+	bool reads;		/* of a mode that can keep what it reads */
 } features[] = {
 	{ BLKCOPY_FEATURE_NO_DISCARD_PASSDOWN,
 	  offsetof(struct bkc_params, no_discard_passdown) },
@@ -59,6 +60,8 @@ static const struct {
 	  offsetof(struct bkc_params, detect_zeroes), .copier = true },
 	{ BLKCOPY_FEATURE_PAUSED,
 	  offsetof(struct bkc_params, paused), .copier = true },
+	{ BLKCOPY_FEATURE_COPY_ON_READ,
+	  offsetof(struct bkc_params, copy_on_read), .reads = true },
 	{ BLKCOPY_FEATURE_NOSYNC,
 	  offsetof(struct bkc_params, nosync), .copier = true, .one_shot = true },
 };
@@ -143,6 +146,14 @@ static int parse_features(struct dm_arg_set *as, const struct bkc_mode *mode,
 		}
 		if (features[i].copier && !mode->has_copier) {
 			*error = "Feature needs a mode that copies";
+			return -EINVAL;
+		}
+		if (features[i].one_shot && mode->durable) {
+			*error = "Feature needs state in memory";
+			return -EINVAL;
+		}
+		if (features[i].reads && !mode->keeps_reads) {
+			*error = "Feature needs a mode that streams";
 			return -EINVAL;
 		}
 		if (*feature(p, i)) {

@@ -10,6 +10,11 @@
  *	io.c		map and end_io: reads, writes, dual writes, flushes
  *	copy.c		one copy of one run: read, scan, write, publish
  *	copier.c	which run is copied next, and when
+ *	redirect.c	what of that stream, overlay and commit do their own way
+ *	merge.c		writes of a part of a block that has to move
+ *	reader.c	copy_on_read
+ *	meta.c, super.c	the metadata device
+ *	commit.c	when its bits become durable
  *	phase.c		pivot, abort, leg errors and their policy, events
  *	status.c	the status and table lines
  *	message.c	dmsetup message
@@ -72,6 +77,9 @@ enum bkc_valid {
 enum bkc_mode_id {
 	BKC_MODE_TRACK,
 	BKC_MODE_MIRROR,
+	BKC_MODE_STREAM,
+	BKC_MODE_OVERLAY,
+	BKC_MODE_COMMIT,
 	BKC_MODE_NR,
 };
 
@@ -81,6 +89,10 @@ enum bkc_phase {
 	BKC_PHASE_SYNCED,
 	BKC_PHASE_PIVOTED,
 	BKC_PHASE_ABORTED,
+	BKC_PHASE_STREAMING,
+	BKC_PHASE_STREAMED,
+	BKC_PHASE_MERGING,
+	BKC_PHASE_MERGED,
 };
 
 /*
@@ -97,6 +109,14 @@ enum bkc_write {
 	BKC_WRITE_BASE,		/* base alone; the block is, or becomes, base-only */
 	BKC_WRITE_DUAL,		/* both legs in parallel */
 	BKC_WRITE_NONE,		/* no such state in this mode */
+	/* Of modes with durable state, see redirect.c: */
+	BKC_WRITE_FREE_BASE,	/* base has the block, and no copy touches it */
+	BKC_WRITE_FREE_TOP,	/* the same of top */
+	BKC_WRITE_HELD_TOP,	/* top has it, a copy may be reading it there */
+	BKC_WRITE_REDIRECT,	/* whole blocks, to the leg that is to have them */
+	BKC_WRITE_MERGE,	/* a part: its edges first, then as one whole */
+	BKC_WRITE_ZERO,		/* no I/O: the block is zeroes from here on */
+	BKC_WRITE_IGNORE,	/* nothing to do */
 };
 
 enum bkc_policy {
@@ -119,8 +139,22 @@ struct bkc_mode {
 	bool has_top;		/* the table names a top, blocks have state */
 	bool has_copier;	/* takes the parameters of a copy */
 	enum bkc_phase first_phase;
+	enum bkc_phase end_phase;	/* of the copier: nothing is left */
 	enum bkc_route first_route;
+	enum bkc_leg copy_to;		/* the copier reads the other leg */
+	u8 copy_states;			/* BIT(enum bkc_valid) it looks for */
+	enum bkc_valid copied[BKC_VALID_NR];	/* what each of them becomes */
 	enum bkc_write write[BKC_VALID_NR];
+	/* Of modes with durable state: */
+	bool durable;			/* the table must name a metadata device */
+	bool base_read_only;
+	bool keeps_reads;		/* copy_on_read has a meaning */
+	bool mixes_base;		/* base alone is no image meanwhile */
+	u8 flush_legs;			/* BIT(enum bkc_leg) a flush is for */
+	u32 meta_mode;			/* enum blkcopy_meta_mode */
+	enum bkc_leg write_to;		/* who is to have a redirected block */
+	enum bkc_write part[BKC_VALID_NR];	/* write[] is for whole blocks */
+	enum bkc_write zero[BKC_VALID_NR];	/* whole blocks, to be zeroes */
 };
 
 extern const struct bkc_mode bkc_modes[BKC_MODE_NR];
@@ -144,6 +178,7 @@ struct bkc_params {
 	bool detect_zeroes;
 	bool paused;
 	bool nosync;
+	bool copy_on_read;
 };
 
 enum { BKC_COPY_DUAL, BKC_COPY_BACKGROUND };
@@ -168,13 +203,16 @@ void bkc_map_exit(struct bkc_map *map);
 u64 bkc_map_run(const struct bkc_map *map, u64 first, u64 max,
 		enum bkc_valid *valid);
 u64 bkc_map_find(const struct bkc_map *map, u64 first, u64 end,
-		 enum bkc_valid valid);
+		 unsigned int states);
 u64 bkc_map_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid);
 
 u64 bkc_map_count(const struct bkc_map *map, enum bkc_valid valid);
 u64 bkc_map_base_only(const struct bkc_map *map);
 void bkc_map_reset(struct bkc_map *map);
 void bkc_map_start_in(struct bkc_map *map, enum bkc_valid valid);
+u64 bkc_map_word(const struct bkc_map *map, u64 i);
+bool bkc_map_load(struct bkc_map *map, u64 i, u64 word);
+void bkc_map_recount(struct bkc_map *map);
 
 static inline u64 bkc_block_of(const struct bkc_map *map, sector_t sector)
 {
@@ -192,9 +230,15 @@ enum bkc_range_kind {
 	BKC_RANGE_WRITE_DUAL,
 	BKC_RANGE_COPY,		/* a write over it cancels its blocks */
 	BKC_RANGE_COPY_EXCL,	/* a write over it waits */
+	BKC_RANGE_HELD_TOP,	/* to top, where a copy may read */
+	BKC_RANGE_REDIRECT,	/* its blocks move when it has ended */
+	BKC_RANGE_MERGE,	/* the same, by way of a buffer */
 	/* From here on, not in a bucket: */
 	BKC_RANGE_ONE_LEG,	/* count an error, as the route's leg's */
 	BKC_RANGE_FLUSH_TOP,
+	BKC_RANGE_FLUSH,	/* of a mode with durable state */
+	BKC_RANGE_WAITS,	/* for a commit; it was never mapped to a leg */
+	BKC_RANGE_WAITS_MAPPED,	/* the same; its data has been written */
 	BKC_RANGE_DONE,		/* all has been seen to */
 };
 
@@ -216,6 +260,7 @@ struct bkc_io {
 	struct bkc_range range;
 	u8 leg;			/* enum bkc_leg it went to, if to one alone */
 	u8 flush_gen;		/* BKC_RANGE_FLUSH_TOP: from bkc_flush_begin() */
+	bool fua;		/* below us the flag may get lost */
 	struct bkc_table *table;
 	atomic_t pending;	/* legs of a dual write still out */
 	blk_status_t status[BKC_LEGS];
@@ -232,6 +277,7 @@ static inline struct bkc_io *bkc_io_of(struct bio *bio)
 }
 
 struct bkc_copy;
+struct bkc_meta;
 
 struct bkc_state {
 	/*
@@ -241,7 +287,8 @@ struct bkc_state {
 	enum bkc_route route;
 	bool hold;		/* writes park: a pivot drains */
 	struct bkc_params params;
-	const struct bkc_mode *mode;
+	const struct bkc_mode *mode;	/* changes in preresume alone */
+	struct bkc_meta *meta;		/* or NULL: state in memory */
 	struct bkc_bucket *buckets;
 	struct bkc_map map;
 	struct block_device *bdev[BKC_LEGS];
@@ -308,6 +355,18 @@ struct bkc_state {
 	bool reserve_busy;
 	struct bio_set copy_bios;
 
+	/* Of merge.c: writes that wait for a buffer. */
+	spinlock_t merge_lock;	/* of the four that follow */
+	struct bio_list merges;
+	struct list_head merge_used;	/* buffers that came back */
+	struct bkc_copy *merge_reserve;
+	bool merge_reserve_busy;
+	struct work_struct merge_work;
+
+	spinlock_t readers_lock;	/* of readers */
+	struct bio_list readers;	/* of reader.c */
+	struct work_struct reader_work;
+
 	wait_queue_head_t drain_wait;	/* pivot: ranges in flight */
 	wait_queue_head_t copy_wait;	/* presuspend: copies in flight */
 	struct workqueue_struct *io_wq;	/* never waits for I/O */
@@ -321,12 +380,24 @@ struct bkc_state {
 	struct work_struct event_work;
 };
 
+/*
+ * Something in flight has ended: for a pivot, which holds writes, and for what
+ * is left over when the route has changed. Any context.
+ */
+static inline void bkc_wake_drain(struct bkc_state *s)
+{
+	if (unlikely(READ_ONCE(s->hold) ||
+		     READ_ONCE(s->route) != BKC_ROUTE_MAP))
+		wake_up(&s->drain_wait);
+}
+
 /* One table line. */
 struct bkc_table {
 	struct bkc_state *s;
 	struct dm_target *ti;
 	const struct bkc_mode *mode;
 	struct dm_dev *dev[BKC_LEGS];
+	struct dm_dev *meta_dev;	/* or NULL: meta says where state is kept */
 	sector_t start[BKC_LEGS];
 	u32 block_sectors;
 	char meta[sizeof(BLKCOPY_META_MEM_PREFIX) + BLKCOPY_META_MEM_ID_MAX];
@@ -351,12 +422,18 @@ struct bkc_state *bkc_state_get(struct bkc_table *t, char **error);
 void bkc_state_put(struct bkc_table *t);
 void bkc_state_resume(struct bkc_table *t);
 void bkc_state_presuspend(struct bkc_table *t);
+int bkc_state_preresume(struct bkc_table *t);
+void bkc_state_postsuspend(struct bkc_table *t);
+void bkc_state_set_mode(struct bkc_state *s, const struct bkc_mode *mode);
+u64 bkc_state_left(const struct bkc_state *s);
 
 /* range.c */
 enum bkc_verdict {
 	BKC_GO,			/* registered: issue it as range.kind says */
 	BKC_ROUTE_CHANGED,	/* the map is out of use: look at the route */
 	BKC_REFUSE,		/* no such state in this mode: an I/O error */
+	BKC_FREE,		/* not registered, nothing to wait for */
+	BKC_ENDED,		/* there is nothing to be done for it */
 	BKC_WAIT,		/* parked, or to be left parked */
 	BKC_VERDICTS,
 };
@@ -375,11 +452,39 @@ void bkc_range_sync(struct bkc_state *s);
 bool bkc_range_quiet(struct bkc_state *s);
 void bkc_range_retry_work(struct work_struct *work);
 int bkc_buckets_init(struct bkc_state *s);
+bool bkc_range_begin_write(struct bkc_state *s, struct bkc_copy *copy);
+void __bkc_range_cancel_copies(struct bkc_state *s, struct bkc_bucket *b,
+			       sector_t start, sector_t end);
+
+/* redirect.c */
+int bkc_redirect_map(struct bkc_table *t, struct bio *bio);
+int bkc_redirect_end_io(struct bkc_table *t, struct bio *bio,
+			blk_status_t *error);
+void bkc_redirect_issue(struct bio *bio, enum bkc_verdict verdict);
+enum bkc_verdict __bkc_redirect_admit(struct bkc_state *s, struct bkc_bucket *b,
+				      struct bio *bio);
+void bkc_redirect_ended(struct bio *bio, blk_status_t status);
+sector_t bkc_redirect_cut(struct bkc_state *s, sector_t start, sector_t end);
+void __bkc_redirect_done(struct bkc_state *s, struct bkc_io *io);
+
+/* reader.c */
+void bkc_reader(struct bkc_state *s, struct bio *bio);
+void bkc_reader_work(struct work_struct *work);
+void bkc_reader_serve(struct bkc_copy *copy, blk_status_t status);
+
+/* merge.c */
+void bkc_merge(struct bkc_state *s, struct bio *bio);
+void bkc_merge_work(struct work_struct *work);
+int bkc_merge_init(struct bkc_state *s);
+void bkc_merge_exit(struct bkc_state *s);
 
 /* io.c */
 int bkc_map_bio(struct dm_target *ti, struct bio *bio);
 int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
 void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict);
+void bkc_remap(struct bkc_table *t, struct bio *bio, enum bkc_leg leg,
+	       sector_t offset);
+void bkc_note_error(struct bkc_table *t, struct bio *bio, blk_status_t status);
 
 /* copy.c */
 enum bkc_copy_step {
@@ -388,6 +493,7 @@ enum bkc_copy_step {
 	BKC_STEP_SCAN,
 	BKC_STEP_PEEKED,
 	BKC_STEP_WRITE,
+	BKC_STEP_FILLED,	/* merge: the buffer has the whole block */
 };
 
 struct bkc_copy {
@@ -398,12 +504,16 @@ struct bkc_copy {
 	enum bkc_copy_step step;	/* leaves WAIT under the bucket lock */
 	u64 block;
 	unsigned int nr_blocks;
+	enum bkc_valid valid;	/* of its blocks, when it began */
+	bool writing;		/* bucket lock: a write over it waits */
+	struct bio *bio;	/* merge, copy_on_read: the user's */
 	u32 epoch;		/* bkc_state.top_epoch when it began */
 	bool zeroing;		/* zero blocks go out as WRITE_ZEROES */
 	atomic_t pending;
 	blk_status_t status[BKC_LEGS];
 	DECLARE_BITMAP(cancelled, BKC_RUN_BLOCKS_MAX);	/* bucket lock */
 	DECLARE_BITMAP(zero, BKC_RUN_BLOCKS_MAX);
+	DECLARE_BITMAP(skip, BKC_RUN_BLOCKS_MAX);	/* not to be written */
 	unsigned int nr_pages;
 	struct page *pages[BKC_RUN_PAGES_MAX];
 };
@@ -414,6 +524,14 @@ void bkc_copy_start(struct bkc_copy *copy);
 int bkc_copies_init(struct bkc_state *s);
 void bkc_copies_exit(struct bkc_state *s);
 void bkc_copies_trim(struct bkc_state *s);
+struct bkc_copy *bkc_copy_alloc(struct bkc_state *s, unsigned int sectors,
+				gfp_t gfp, work_func_t work);
+void bkc_copy_free(struct bkc_copy *copy);
+struct bio *bkc_copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
+			 unsigned int from, unsigned int to, blk_opf_t opf,
+			 bio_end_io_t *end_io);
+void bkc_copy_fill_zeroes(const struct bkc_copy *copy, unsigned int from,
+			  unsigned int to);
 
 /* copier.c */
 void bkc_copier_work(struct work_struct *work);
@@ -441,6 +559,7 @@ int bkc_pivot(struct bkc_state *s);
 int bkc_abort(struct bkc_state *s, enum bkc_stopper by);
 int bkc_pause(struct bkc_state *s, enum bkc_stopper by);
 int bkc_unpause(struct bkc_state *s);
+void bkc_settle(struct bkc_state *s);
 void bkc_pivot_work(struct work_struct *work);
 void bkc_error_work(struct work_struct *work);
 void bkc_event_work(struct work_struct *work);

@@ -21,6 +21,13 @@
 #define BKC_WQ_PERCPU	0
 #endif
 
+/* For dm_get_device(): what is not to be written to. */
+#ifdef BKC_HAVE_BLK_MODE
+#define BKC_OPEN_READ	BLK_OPEN_READ
+#else
+#define BKC_OPEN_READ	FMODE_READ
+#endif
+
 /* In ctr: pages must not change while both legs read them. */
 static inline void bkc_ctr_stable_writes(struct dm_target *ti)
 {

@@ -14,7 +14,7 @@
  */
 #include <linux/jiffies.h>
 
-#include "bkc.h"
+#include "meta.h"
 
 #define EXCL_RUN_SECTORS	512U	/* a write waits for 256 KiB at most */
 #define BUSY_DELAY		(HZ / 50)
@@ -43,7 +43,8 @@ static bool may_run(struct bkc_state *s)
 
 	spin_lock_irq(&s->lock);
 	may = s->live && bkc_phase_copies(s->phase) && !s->pivoting &&
-	      !s->params.paused && s->suspected == s->suspected_done;
+	      !s->params.paused && s->suspected == s->suspected_done &&
+	      (!s->meta || READ_ONCE(s->meta->health) == BKC_HEALTH_RW);
 	spin_unlock_irq(&s->lock);
 	return may;
 }
@@ -150,10 +151,6 @@ static void synced(struct bkc_state *s)
 	u32 epoch;
 	int r;
 
-	s->cursor = 0;
-	s->pass = 0;
-	s->yield = false;
-	s->fruitless = 0;
 	if (READ_ONCE(s->phase) == BKC_PHASE_SYNCED)
 		return;
 	bkc_copies_trim(s);
@@ -185,6 +182,39 @@ static void synced(struct bkc_state *s)
 	spin_unlock_irq(&s->lock);
 	if (changed)
 		bkc_event(s);
+}
+
+/*
+ * Modes with durable state: no block is left where it should not be, and none
+ * goes back there. Said when it is durable.
+ */
+static void moved(struct bkc_state *s)
+{
+	u32 clear = s->mode->mixes_base ? BLKCOPY_META_BASE_MIXED : 0;
+
+	bkc_copies_trim(s);
+	if (bkc_meta_commit(s->meta)) {
+		later(s, RETRY_DELAY_MAX);
+		return;
+	}
+	spin_lock_irq(&s->lock);
+	s->phase = s->mode->end_phase;
+	spin_unlock_irq(&s->lock);
+	bkc_meta_write_super(s->meta, 0, clear);
+	bkc_event(s);
+}
+
+/* Nothing is left to copy. */
+static void all_copied(struct bkc_state *s)
+{
+	s->cursor = 0;
+	s->pass = 0;
+	s->yield = false;
+	s->fruitless = 0;
+	if (s->mode->durable)
+		moved(s);
+	else
+		synced(s);
 }
 
 /* Too many passes brought nothing: pause, and let somebody look. */
@@ -264,7 +294,8 @@ static bool start_one(struct bkc_state *s, u64 rate, u64 room)
 	struct bkc_copy *copy;
 	u64 block;
 
-	block = bkc_map_find(&s->map, s->cursor, s->map.nr_blocks, BKC_IN_BASE);
+	block = bkc_map_find(&s->map, s->cursor, s->map.nr_blocks,
+			     s->mode->copy_states);
 	s->cursor = block;
 	if (block == s->map.nr_blocks)
 		return true;
@@ -306,8 +337,8 @@ static bool end_of_pass(struct bkc_state *s)
 
 	if (atomic64_read(&s->inflight))
 		return false;
-	if (!bkc_map_base_only(&s->map)) {
-		synced(s);
+	if (!bkc_state_left(s)) {
+		all_copied(s);
 		return false;
 	}
 	delay = next_pass(s);

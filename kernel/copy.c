@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One copy of one run of blocks, base to top, with its own buffer. The steps,
- * one function each:
+ * One copy of one run of blocks from one leg, the source, to the other, the
+ * target, with its own buffer. The steps, one function each:
  *
  *  1. copier.c has registered the run in the range lock (bkc_copy_start). An
  *     exclusive copy waits here for the writes in flight over it.
- *  2. read_run: one bio from base.
- *  3. scan_run: with detect_zeroes, which blocks are zeros? A top that cannot
- *     zero is read there first (peek_top, peeked).
+ *  2. read_run: one bio from the source.
+ *  3. scan_run: with detect_zeroes, which blocks are zeros? A target that cannot
+ *     zero is read there first (peek_target, peeked).
  *  4. write_run: blocks of zeros become WRITE_ZEROES, which may leave a hole.
  *  5. copy_done: publish what no write has cancelled, let the copier go on.
  *
@@ -37,7 +37,7 @@ static unsigned int copy_sectors(const struct bkc_copy *copy)
 }
 
 /* Process context: its work may be queued still, with nothing to do. */
-static void copy_free(struct bkc_copy *copy)
+void bkc_copy_free(struct bkc_copy *copy)
 {
 	cancel_work_sync(&copy->work);
 	while (copy->nr_pages)
@@ -56,15 +56,29 @@ static void copy_grow(struct bkc_copy *copy, unsigned int sectors, gfp_t gfp)
 	}
 }
 
-static struct bkc_copy *copy_alloc(struct bkc_state *s, gfp_t gfp)
+/**
+ * bkc_copy_alloc - a buffer, and what is needed to fill and write it
+ * @s: state
+ * @sectors: that it must hold at least
+ * @gfp: how to allocate
+ * @work: what copy->work runs
+ *
+ * Process context. NULL when there is no memory.
+ */
+struct bkc_copy *bkc_copy_alloc(struct bkc_state *s, unsigned int sectors,
+				gfp_t gfp, work_func_t work)
 {
 	struct bkc_copy *copy = kzalloc(sizeof(*copy), gfp);
 
-	if (copy) {
-		copy->s = s;
-		INIT_WORK(&copy->work, copy_work);
-	}
-	return copy;
+	if (!copy)
+		return NULL;
+	copy->s = s;
+	INIT_WORK(&copy->work, work);
+	copy_grow(copy, sectors, gfp);
+	if (copy_sectors(copy) >= sectors)
+		return copy;
+	bkc_copy_free(copy);
+	return NULL;
 }
 
 /**
@@ -91,14 +105,9 @@ struct bkc_copy *bkc_copy_get(struct bkc_state *s, unsigned int *sectors)
 	if (copy)
 		cancel_work_sync(&copy->work);
 	else
-		copy = copy_alloc(s, gfp);
-	if (copy) {
+		copy = bkc_copy_alloc(s, block_sectors, gfp, copy_work);
+	if (copy)
 		copy_grow(copy, *sectors, gfp);
-		if (copy_sectors(copy) < block_sectors) {
-			copy_free(copy);
-			copy = NULL;
-		}
-	}
 	if (!copy) {
 		spin_lock_irq(&s->copies_lock);
 		if (!s->reserve_busy) {
@@ -142,30 +151,26 @@ void bkc_copies_trim(struct bkc_state *s)
 	list_splice_init(&s->free_copies, &list);
 	spin_unlock_irq(&s->copies_lock);
 	list_for_each_entry_safe(copy, next, &list, list)
-		copy_free(copy);
+		bkc_copy_free(copy);
 }
 
 int bkc_copies_init(struct bkc_state *s)
 {
-	unsigned int sectors = max(1U << s->map.block_shift,
-				   (unsigned int)SECTORS_PER_PAGE);
 	int r;
 
 	r = bioset_init(&s->copy_bios, COPY_BIOS, 0, BIOSET_NEED_BVECS);
 	if (r)
 		return r;
-	s->reserve = copy_alloc(s, GFP_KERNEL);
-	if (!s->reserve)
-		return -ENOMEM;
-	copy_grow(s->reserve, sectors, GFP_KERNEL);
-	return copy_sectors(s->reserve) < sectors ? -ENOMEM : 0;
+	s->reserve = bkc_copy_alloc(s, 1U << s->map.block_shift, GFP_KERNEL,
+				    copy_work);
+	return s->reserve ? 0 : -ENOMEM;
 }
 
 void bkc_copies_exit(struct bkc_state *s)
 {
 	bkc_copies_trim(s);
 	if (s->reserve)
-		copy_free(s->reserve);
+		bkc_copy_free(s->reserve);
 	bioset_exit(&s->copy_bios);
 }
 
@@ -210,21 +215,6 @@ static void copy_done(struct bkc_copy *copy)
 	spin_unlock_irqrestore(&s->copy_wait.lock, flags);
 }
 
-static struct bio *copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
-			    unsigned int from, unsigned int vecs,
-			    blk_opf_t opf, bio_end_io_t *end_io)
-{
-	struct bkc_state *s = copy->s;
-	struct bio *bio = bio_alloc_bioset(s->bdev[leg], vecs, opf, GFP_NOIO,
-					   &s->copy_bios);
-
-	bio->bi_iter.bi_sector = s->start[leg] + copy->range.start + from;
-	bio->bi_ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 7);
-	bio->bi_end_io = end_io;
-	bio->bi_private = copy;
-	return bio;
-}
-
 /* The bio's pages are from..to of the run, in sectors of the buffer. */
 static void add_buffer(struct bkc_copy *copy, struct bio *bio,
 		       unsigned int from, unsigned int to)
@@ -238,6 +228,39 @@ static void add_buffer(struct bkc_copy *copy, struct bio *bio,
 			       n << SECTOR_SHIFT, skip << SECTOR_SHIFT);
 		from += n;
 	}
+}
+
+/**
+ * bkc_copy_bio - an I/O of a part of the buffer
+ * @copy: the buffer, its range and its state
+ * @leg: to or from which
+ * @from: sectors of the buffer
+ * @to: sectors of the buffer
+ * @opf: what to do; WRITE_ZEROES takes no pages
+ * @end_io: finds @copy in bi_private
+ *
+ * Process context; may wait for a bio of those in flight. To be submitted.
+ */
+struct bio *bkc_copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
+			 unsigned int from, unsigned int to, blk_opf_t opf,
+			 bio_end_io_t *end_io)
+{
+	bool data = (opf & REQ_OP_MASK) != REQ_OP_WRITE_ZEROES;
+	unsigned int vecs = DIV_ROUND_UP(to, SECTORS_PER_PAGE) -
+			    from / SECTORS_PER_PAGE;
+	struct bkc_state *s = copy->s;
+	struct bio *bio = bio_alloc_bioset(s->bdev[leg], data ? vecs : 0, opf,
+					   GFP_NOIO, &s->copy_bios);
+
+	bio->bi_iter.bi_sector = s->start[leg] + copy->range.start + from;
+	bio->bi_ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 7);
+	bio->bi_end_io = end_io;
+	bio->bi_private = copy;
+	if (data)
+		add_buffer(copy, bio, from, to);
+	else
+		bio->bi_iter.bi_size = (to - from) << SECTOR_SHIFT;
+	return bio;
 }
 
 static bool is_zero(const struct bkc_copy *copy, unsigned int from,
@@ -259,8 +282,9 @@ static bool is_zero(const struct bkc_copy *copy, unsigned int from,
 	return true;
 }
 
-static void fill_zeroes(const struct bkc_copy *copy, unsigned int from,
-			unsigned int to)
+/* From and to in sectors of the buffer. */
+void bkc_copy_fill_zeroes(const struct bkc_copy *copy, unsigned int from,
+			  unsigned int to)
 {
 	while (from < to) {
 		unsigned int skip = from % SECTORS_PER_PAGE;
@@ -292,42 +316,54 @@ static unsigned int find_zero_blocks(struct bkc_copy *copy)
 	return bitmap_weight(copy->zero, copy->nr_blocks);
 }
 
-/* One I/O to top for blocks first..last-1 of the run. */
-static void top_segment(struct bkc_copy *copy, unsigned int first,
-			unsigned int last, blk_opf_t opf, bio_end_io_t *end_io)
+static enum bkc_leg target_of(const struct bkc_copy *copy)
+{
+	return copy->s->mode->copy_to;
+}
+
+static enum bkc_leg source_of(const struct bkc_copy *copy)
+{
+	return target_of(copy) == BKC_TOP ? BKC_BASE : BKC_TOP;
+}
+
+/* One I/O to the target for blocks first..last-1 of the run. */
+static void target_segment(struct bkc_copy *copy, unsigned int first,
+			   unsigned int last, blk_opf_t opf,
+			   bio_end_io_t *end_io)
 {
 	unsigned int from, to, ignored;
 	struct bio *bio;
 
 	block_sectors(copy, first, &from, &ignored);
 	block_sectors(copy, last - 1, &ignored, &to);
-	if ((opf & REQ_OP_MASK) == REQ_OP_WRITE_ZEROES) {
-		bio = copy_bio(copy, BKC_TOP, from, 0, opf, end_io);
-		bio->bi_iter.bi_size = (to - from) << SECTOR_SHIFT;
-	} else {
-		bio = copy_bio(copy, BKC_TOP, from,
-			       DIV_ROUND_UP(to, SECTORS_PER_PAGE) -
-			       from / SECTORS_PER_PAGE, opf, end_io);
-		add_buffer(copy, bio, from, to);
-	}
+	bio = bkc_copy_bio(copy, target_of(copy), from, to, opf, end_io);
 	atomic_inc(&copy->pending);
 	submit_bio_noacct(bio);
 }
 
-/* The next step begins in a work of copy_wq. Any context. */
+/*
+ * The next step begins in a work of copy_wq. Any context. A work that a write's
+ * end has queued may take the step before we queue ours, and come to the
+ * copy's end: copies_lock keeps bkc_copy_put(), and with it the free, out.
+ */
 static void copy_next(struct bkc_copy *copy, enum bkc_copy_step step)
 {
+	struct bkc_state *s = copy->s;
+	unsigned long flags;
+
+	spin_lock_irqsave(&s->copies_lock, flags);
 	/* Pairs with the xchg in copy_work(). */
 	smp_store_release(&copy->step, step);
-	queue_work(copy->s->copy_wq, &copy->work);
+	queue_work(s->copy_wq, &copy->work);
+	spin_unlock_irqrestore(&s->copies_lock, flags);
 }
 
 static void write_put(struct bkc_copy *copy)
 {
 	if (!atomic_dec_and_test(&copy->pending))
 		return;
-	if (copy->status[BKC_TOP] && copy->zeroing) {
-		/* Top would not zero, or failed: write it all, once. */
+	if (copy->status[target_of(copy)] && copy->zeroing) {
+		/* It would not zero, or failed: write it all, once. */
 		copy->zeroing = false;
 		bitmap_zero(copy->zero, BKC_RUN_BLOCKS_MAX);
 		copy_next(copy, BKC_STEP_WRITE);
@@ -341,27 +377,30 @@ static void write_endio(struct bio *bio)
 	struct bkc_copy *copy = bio->bi_private;
 
 	if (bio->bi_status)
-		copy->status[BKC_TOP] = bio->bi_status;
+		copy->status[target_of(copy)] = bio->bi_status;
 	bio_put(bio);
 	write_put(copy);
 }
 
-/*
- * Step 4. What a write has cancelled meanwhile is written all the same: it
- * will be copied again.
- */
+/* Step 4, but for the blocks bkc_range_begin_write() says to skip. */
 static void write_run(struct bkc_copy *copy)
 {
+	DECLARE_BITMAP(data, BKC_RUN_BLOCKS_MAX);
 	unsigned int first, last;
 
-	copy->status[BKC_TOP] = BLK_STS_OK;
+	copy->status[target_of(copy)] = BLK_STS_OK;
 	atomic_set(&copy->pending, 1);
-	for_each_clear_bitrange(first, last, copy->zero, copy->nr_blocks)
-		top_segment(copy, first, last, REQ_OP_WRITE, write_endio);
-	if (copy->zeroing)
-		for_each_set_bitrange(first, last, copy->zero, copy->nr_blocks)
-			top_segment(copy, first, last, REQ_OP_WRITE_ZEROES,
-				    write_endio);
+	if (bkc_range_begin_write(copy->s, copy)) {
+		bitmap_or(data, copy->zero, copy->skip, copy->nr_blocks);
+		for_each_clear_bitrange(first, last, data, copy->nr_blocks)
+			target_segment(copy, first, last, REQ_OP_WRITE,
+				       write_endio);
+		bitmap_andnot(data, copy->zero, copy->skip, copy->nr_blocks);
+		if (copy->zeroing)
+			for_each_set_bitrange(first, last, data, copy->nr_blocks)
+				target_segment(copy, first, last,
+					       REQ_OP_WRITE_ZEROES, write_endio);
+	}
 	write_put(copy);
 }
 
@@ -376,36 +415,36 @@ static void peek_endio(struct bio *bio)
 	struct bkc_copy *copy = bio->bi_private;
 
 	if (bio->bi_status)
-		copy->status[BKC_TOP] = bio->bi_status;
+		copy->status[target_of(copy)] = bio->bi_status;
 	bio_put(bio);
 	peek_put(copy);
 }
 
 /*
- * Step 3a, for a top that cannot zero (a thin volume): what reads as zeros
+ * Step 3a, for a target that cannot zero (a thin volume): what reads as zeros
  * there already needs no write, and stays a hole.
  */
-static void peek_top(struct bkc_copy *copy)
+static void peek_target(struct bkc_copy *copy)
 {
 	unsigned int first, last;
 
 	atomic_set(&copy->pending, 1);
 	for_each_set_bitrange(first, last, copy->zero, copy->nr_blocks)
-		top_segment(copy, first, last, REQ_OP_READ, peek_endio);
+		target_segment(copy, first, last, REQ_OP_READ, peek_endio);
 	peek_put(copy);
 }
 
-/* Step 3b: the zero blocks' pages hold what top has. */
+/* Step 3b: the zero blocks' pages hold what the target has. */
 static void peeked(struct bkc_copy *copy)
 {
 	unsigned int i, from, to;
 
 	for_each_set_bit(i, copy->zero, copy->nr_blocks) {
 		block_sectors(copy, i, &from, &to);
-		if (!copy->status[BKC_TOP] && is_zero(copy, from, to))
+		if (!copy->status[target_of(copy)] && is_zero(copy, from, to))
 			continue;
 		__clear_bit(i, copy->zero);
-		fill_zeroes(copy, from, to);
+		bkc_copy_fill_zeroes(copy, from, to);
 	}
 	write_run(copy);
 }
@@ -416,8 +455,8 @@ static void scan_run(struct bkc_copy *copy)
 	bitmap_zero(copy->zero, BKC_RUN_BLOCKS_MAX);
 	copy->zeroing = false;
 	if (copy->s->params.detect_zeroes && find_zero_blocks(copy)) {
-		if (!bdev_write_zeroes_sectors(copy->s->bdev[BKC_TOP])) {
-			peek_top(copy);
+		if (!bdev_write_zeroes_sectors(copy->s->bdev[target_of(copy)])) {
+			peek_target(copy);
 			return;
 		}
 		copy->zeroing = true;
@@ -429,24 +468,37 @@ static void read_endio(struct bio *bio)
 {
 	struct bkc_copy *copy = bio->bi_private;
 
-	copy->status[BKC_BASE] = bio->bi_status;
+	copy->status[source_of(copy)] = bio->bi_status;
 	bio_put(bio);
-	if (copy->status[BKC_BASE])
-		copy_done(copy);
-	else
+	if (!copy->status[source_of(copy)]) {
 		copy_next(copy, BKC_STEP_SCAN);
+		return;
+	}
+	if (copy->bio)
+		bkc_reader_serve(copy, copy->status[source_of(copy)]);
+	copy_done(copy);
+}
+
+/* Blocks that are zeroes: nothing to read, and nothing to look for. */
+static void zero_run(struct bkc_copy *copy)
+{
+	copy->zeroing = bdev_write_zeroes_sectors(copy->s->bdev[target_of(copy)]);
+	bitmap_zero(copy->zero, BKC_RUN_BLOCKS_MAX);
+	if (copy->zeroing)
+		bitmap_set(copy->zero, 0, copy->nr_blocks);
+	bkc_copy_fill_zeroes(copy, 0, run_sectors(copy));
+	write_run(copy);
 }
 
 /* Step 2 */
 static void read_run(struct bkc_copy *copy)
 {
-	unsigned int end = run_sectors(copy);
-	struct bio *bio = copy_bio(copy, BKC_BASE, 0,
-				   DIV_ROUND_UP(end, SECTORS_PER_PAGE),
-				   REQ_OP_READ, read_endio);
-
-	add_buffer(copy, bio, 0, end);
-	submit_bio_noacct(bio);
+	if (copy->valid == BKC_IN_NONE)
+		zero_run(copy);
+	else
+		submit_bio_noacct(bkc_copy_bio(copy, source_of(copy), 0,
+					       run_sectors(copy), REQ_OP_READ,
+					       read_endio));
 }
 
 /*
@@ -464,6 +516,8 @@ static void copy_work(struct work_struct *work)
 	}
 	switch (xchg(&copy->step, BKC_STEP_BUSY)) {
 	case BKC_STEP_SCAN:
+		if (copy->bio)
+			bkc_reader_serve(copy, BLK_STS_OK);
 		scan_run(copy);
 		break;
 	case BKC_STEP_PEEKED:

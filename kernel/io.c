@@ -5,8 +5,9 @@
  */
 #include "bkc.h"
 
-static void remap(struct bkc_table *t, struct bio *bio, enum bkc_leg leg,
-		  sector_t offset)
+/* Aims the bio at a leg, @offset sectors from where the leg's data starts. */
+void bkc_remap(struct bkc_table *t, struct bio *bio, enum bkc_leg leg,
+	       sector_t offset)
 {
 	bkc_io_of(bio)->leg = leg;
 	bio_set_dev(bio, t->dev[leg]->bdev);
@@ -31,8 +32,8 @@ static int map_uniform(struct bkc_table *t, struct bio *bio,
 			return DM_MAPIO_SUBMITTED;
 		}
 	}
-	remap(t, bio, route_leg(route),
-	      dm_target_offset(t->ti, bio->bi_iter.bi_sector));
+	bkc_remap(t, bio, route_leg(route),
+		  dm_target_offset(t->ti, bio->bi_iter.bi_sector));
 	return DM_MAPIO_REMAPPED;
 }
 
@@ -47,7 +48,7 @@ static int map_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 	io->range.kind = top ? BKC_RANGE_FLUSH_TOP : BKC_RANGE_ONE_LEG;
 	if (top)
 		io->flush_gen = bkc_flush_begin(t->s);
-	remap(t, bio, top ? BKC_TOP : BKC_BASE, 0);
+	bkc_remap(t, bio, top ? BKC_TOP : BKC_BASE, 0);
 	return DM_MAPIO_REMAPPED;
 }
 
@@ -121,7 +122,7 @@ static void start_write(struct bkc_table *t, struct bio *bio,
 {
 	if (io->range.kind == BKC_RANGE_WRITE_DUAL)
 		submit_clone(t, bio, io);
-	remap(t, bio, BKC_BASE, io->range.start);
+	bkc_remap(t, bio, BKC_BASE, io->range.start);
 }
 
 static int map_write(struct bkc_table *t, struct bio *bio)
@@ -156,9 +157,11 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 	struct bkc_table *t = ti->private;
 	enum bkc_route route = READ_ONCE(t->s->route);
 
+	if (t->mode->durable)
+		return bkc_redirect_map(t, bio);
 	if (!op_is_write(bio_op(bio))) {
-		remap(t, bio, route_leg(route),
-		      dm_target_offset(ti, bio->bi_iter.bi_sector));
+		bkc_remap(t, bio, route_leg(route),
+			  dm_target_offset(ti, bio->bi_iter.bi_sector));
 		return DM_MAPIO_REMAPPED;
 	}
 	if (unlikely(bio_op(bio) == REQ_OP_DISCARD) &&
@@ -182,14 +185,18 @@ void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict)
 	struct bkc_io *io = bkc_io_of(bio);
 	struct bkc_table *t = io->table;
 
+	if (t->mode->durable) {
+		bkc_redirect_issue(bio, verdict);
+		return;
+	}
 	switch (verdict) {
 	case BKC_GO:
 		start_write(t, bio, io);
 		break;
 	case BKC_ROUTE_CHANGED:
 		io->range.kind = BKC_RANGE_ONE_LEG;
-		remap(t, bio, route_leg(READ_ONCE(t->s->route)),
-		      io->range.start);
+		bkc_remap(t, bio, route_leg(READ_ONCE(t->s->route)),
+			  io->range.start);
 		break;
 	default:
 		io->range.kind = BKC_RANGE_DONE;
@@ -203,8 +210,7 @@ void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict)
  * An error of a bio that went to one leg alone. Not bi_bdev tells which: what
  * is below may have re-aimed the bio. Nor the route: it may have changed.
  */
-static void note_error(struct bkc_table *t, struct bio *bio,
-		       blk_status_t status)
+void bkc_note_error(struct bkc_table *t, struct bio *bio, blk_status_t status)
 {
 	if (bkc_error_counts(status, bio))
 		bkc_leg_error(t->s, bkc_io_of(bio)->leg, status, false);
@@ -233,9 +239,11 @@ int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 	struct bkc_table *t = ti->private;
 	struct bkc_io *io;
 
+	if (t->mode->durable)
+		return bkc_redirect_end_io(t, bio, error);
 	if (!op_is_write(bio_op(bio)) || !t->mode->has_top) {
 		if (unlikely(*error))
-			note_error(t, bio, *error);
+			bkc_note_error(t, bio, *error);
 		return DM_ENDIO_DONE;
 	}
 	io = bkc_io_of(bio);
@@ -248,7 +256,7 @@ int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 	case BKC_RANGE_WRITE_BASE:
 		bkc_range_done(t->s, io);
 		if (unlikely(*error))
-			note_error(t, bio, *error);
+			bkc_note_error(t, bio, *error);
 		return DM_ENDIO_DONE;
 	case BKC_RANGE_FLUSH_TOP:
 		flush_top_done(t->s, io->flush_gen, error);
@@ -257,7 +265,7 @@ int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 		return DM_ENDIO_DONE;
 	default:
 		if (unlikely(*error))
-			note_error(t, bio, *error);
+			bkc_note_error(t, bio, *error);
 		return DM_ENDIO_DONE;
 	}
 }

@@ -132,33 +132,89 @@ u64 bkc_map_run(const struct bkc_map *map, u64 first, u64 max,
 	return max;
 }
 
+static u64 pairs_in(u64 word, unsigned int states)
+{
+	u64 hit = 0;
+	int v;
+
+	for (v = 0; v < BKC_VALID_NR; v++)
+		if (states & BIT(v))
+			hit |= pairs_equal(word, v);
+	return hit;
+}
+
 /**
- * bkc_map_find - the next block in a state
+ * bkc_map_find - the next block in one of some states
  * @map: the map
  * @first: block to begin at
  * @end: block to stop before
- * @valid: state looked for
+ * @states: looked for, a bit per enum bkc_valid
  *
- * Process context: reschedules on the way. Returns a block, or @end.
+ * Reschedules on the way over many. Any context for less than a hundred thousand
+ * blocks, process context for more. Returns a block, or @end.
  */
 u64 bkc_map_find(const struct bkc_map *map, u64 first, u64 end,
-		 enum bkc_valid valid)
+		 unsigned int states)
 {
 	u64 i, hit;
 
 	if (first >= end)
 		return end;
 	i = first / BLOCKS_PER_WORD;
-	hit = pairs_equal(load_word(map, i), valid);
+	hit = pairs_in(load_word(map, i), states);
 	hit &= ~0ULL << (2 * (first % BLOCKS_PER_WORD));
 	while (!hit) {
 		if (++i * BLOCKS_PER_WORD >= end)
 			return end;
 		if (!(i % 4096))
 			cond_resched();
-		hit = pairs_equal(load_word(map, i), valid);
+		hit = pairs_in(load_word(map, i), states);
 	}
 	return min(end, i * BLOCKS_PER_WORD + __ffs64(hit) / 2);
+}
+
+/*
+ * Word @i as it is now, 0 behind the end: for who keeps the map elsewhere.
+ */
+u64 bkc_map_word(const struct bkc_map *map, u64 i)
+{
+	unsigned int left = map->nr_blocks % BLOCKS_PER_WORD;
+
+	if (i >= nr_words(map))
+		return 0;
+	if (left && i == nr_words(map) - 1)
+		return load_word(map, i) & GENMASK_ULL(2 * left - 1, 0);
+	return load_word(map, i);
+}
+
+/*
+ * The inverse, into a map nobody uses yet; false behind the end. Followed by
+ * bkc_map_recount().
+ */
+bool bkc_map_load(struct bkc_map *map, u64 i, u64 word)
+{
+	if (i >= nr_words(map))
+		return false;
+	map->words[i] = word ^ map->flip;
+	return true;
+}
+
+/* Process context. */
+void bkc_map_recount(struct bkc_map *map)
+{
+	u64 count[BKC_VALID_NR] = { }, i;
+	int v;
+
+	for (i = 0; i < nr_words(map); i++) {
+		u64 word = bkc_map_word(map, i);
+
+		if (!(i % 4096))
+			cond_resched();
+		for (v = BKC_IN_BASE + 1; v < BKC_VALID_NR; v++)
+			count[v] += hweight64(pairs_equal(word, v));
+	}
+	for (v = BKC_IN_BASE + 1; v < BKC_VALID_NR; v++)
+		atomic64_set(&map->count[v], count[v]);
 }
 
 static void count_changes(struct bkc_map *map, u64 before, u64 pairs,

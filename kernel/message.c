@@ -6,7 +6,7 @@
 #include <linux/kstrtox.h>
 #include <linux/string.h>
 
-#include "bkc.h"
+#include "meta.h"
 
 /* "map list" looks at no more blocks than this before it answers. */
 #define MAP_LIST_BLOCKS_MAX	BIT_ULL(26)
@@ -83,7 +83,10 @@ static int message_phase(struct bkc_table *t, const char *phase)
 		return refuse(t, bkc_pivot(t->s), "pivot");
 	if (!strcmp(phase, "abort"))
 		return refuse(t, bkc_abort(t->s, BKC_BY_USER), "abort");
-	/* "finish" ends modes that merge or stream; there is none here. */
+	/* What streams or merges comes to its end by itself: is it there? */
+	if (!strcmp(phase, "finish") && t->mode->durable && t->mode->has_copier)
+		return refuse(t, READ_ONCE(t->s->phase) == t->mode->end_phase ?
+			      0 : -EBUSY, "finish");
 	return refuse(t, -EINVAL, "phase");
 }
 
@@ -107,6 +110,8 @@ static int parse_valid(const char *word, enum bkc_valid *valid)
 /* The state every block is in, where the map is not what says it. */
 static bool uniform(struct bkc_state *s, enum bkc_valid *valid)
 {
+	if (s->meta)
+		return false;
 	switch (READ_ONCE(s->phase)) {
 	case BKC_PHASE_COPYING:
 	case BKC_PHASE_SYNCED:
@@ -131,7 +136,7 @@ static u64 next_run(struct bkc_state *s, enum bkc_valid valid, u64 *first,
 			*first = end;
 		return end - *first;
 	}
-	*first = bkc_map_find(&s->map, *first, end, valid);
+	*first = bkc_map_find(&s->map, *first, end, BIT(valid));
 	if (*first == end)
 		return 0;
 	return bkc_map_run(&s->map, *first, end - *first, &all);

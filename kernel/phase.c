@@ -8,12 +8,15 @@
 
 #include "bkc.h"
 
-#define PIVOT_HOLD_MAX	(5 * HZ)	/* drain, and again flush */
+#define PIVOT_FLUSH_MAX	(5 * HZ)	/* of top, while writes go on */
+#define PIVOT_HOLD_MAX	(5 * HZ)	/* that writes are held, in all */
+#define SETTLE_MAX	(10 * HZ)	/* for a leg that is left, in presuspend */
 #define AGAIN_DELAY	(HZ / 10)
 
 bool bkc_phase_copies(enum bkc_phase phase)
 {
-	return phase == BKC_PHASE_COPYING || phase == BKC_PHASE_SYNCED;
+	return phase == BKC_PHASE_COPYING || phase == BKC_PHASE_SYNCED ||
+	       phase == BKC_PHASE_STREAMING || phase == BKC_PHASE_MERGING;
 }
 
 /*
@@ -130,9 +133,8 @@ unsigned int bkc_flush_begin(struct bkc_state *s)
 /* Any context. */
 void bkc_flush_end(struct bkc_state *s, unsigned int gen)
 {
-	if (atomic_dec_and_test(&s->top_flushes[gen]) &&
-	    unlikely(READ_ONCE(s->hold)))
-		wake_up(&s->drain_wait);
+	if (atomic_dec_and_test(&s->top_flushes[gen]))
+		bkc_wake_drain(s);
 }
 
 /*
@@ -177,6 +179,9 @@ static void apply_policy(struct bkc_state *s, enum bkc_leg leg, bool nospc)
 
 	if (policy == BKC_POLICY_ENOSPC)
 		policy = nospc ? BKC_POLICY_STOP : BKC_POLICY_REPORT;
+	/* There is no way back to base alone. */
+	if (policy == BKC_POLICY_REPORT && s->mode->durable)
+		policy = BKC_POLICY_STOP;
 	switch (policy) {
 	case BKC_POLICY_REPORT:
 		if (!bkc_abort(s, BKC_BY_POLICY))
@@ -278,7 +283,7 @@ int bkc_abort(struct bkc_state *s, enum bkc_stopper by)
 {
 	int r = 0;
 
-	if (!s->mode->has_copier)
+	if (!s->mode->has_copier || s->mode->durable)
 		return -EINVAL;
 	spin_lock_irq(&s->lock);
 	if (s->phase == BKC_PHASE_PIVOTED)
@@ -312,7 +317,7 @@ int bkc_pivot(struct bkc_state *s)
 {
 	int r = 0;
 
-	if (!s->mode->has_copier)
+	if (!s->mode->has_copier || s->mode->durable)
 		return -EINVAL;
 	spin_lock_irq(&s->lock);
 	if (!bkc_phase_copies(s->phase))
@@ -332,27 +337,35 @@ int bkc_pivot(struct bkc_state *s)
 	return r;
 }
 
+/* Jiffies until then, one at least. */
+static unsigned long time_left(unsigned long until)
+{
+	return time_before(jiffies, until) ? until - jiffies : 1;
+}
+
 /*
  * Writes are held from here to the end of the pivot. Waits for those in
  * flight, for a time: a leg that hangs must not hang every other write.
  */
-static int hold_writes(struct bkc_state *s)
+static int hold_writes(struct bkc_state *s, unsigned long until)
 {
 	/*
 	 * Pairs with the bucket locks: __admit reads hold under one, and
 	 * bkc_range_quiet() takes each, so a write it does not see parks.
 	 */
 	WRITE_ONCE(s->hold, true);
-	if (!wait_event_timeout(s->drain_wait, bkc_range_quiet(s), PIVOT_HOLD_MAX))
+	if (!wait_event_timeout(s->drain_wait, bkc_range_quiet(s),
+				time_left(until)))
 		return -ETIMEDOUT;
 	return 0;
 }
 
-static int drain_generation(struct bkc_state *s, unsigned int gen)
+static int drain_generation(struct bkc_state *s, unsigned int gen,
+			    unsigned long until)
 {
 	if (!wait_event_timeout(s->drain_wait,
 				!atomic_read(&s->top_flushes[gen]),
-				PIVOT_HOLD_MAX))
+				time_left(until)))
 		return -ETIMEDOUT;
 	return 0;
 }
@@ -361,17 +374,17 @@ static int drain_generation(struct bkc_state *s, unsigned int gen)
  * Waits for the flushes that began before the pivot's own had ended. They are
  * not held, as nothing they could be for is acknowledged meanwhile.
  */
-static int drain_flushes(struct bkc_state *s)
+static int drain_flushes(struct bkc_state *s, unsigned long until)
 {
 	unsigned int gen = s->flush_gen;
 	int r;
 
 	/* Those a pivot that gave up has left behind; no new ones join them. */
-	r = drain_generation(s, !gen);
+	r = drain_generation(s, !gen, until);
 	if (r)
 		return r;
 	WRITE_ONCE(s->flush_gen, !gen);
-	return drain_generation(s, gen);
+	return drain_generation(s, gen, until);
 }
 
 /*
@@ -406,6 +419,26 @@ static void end_pivot(struct bkc_state *s, int r, bool out)
 	queue_delayed_work(s->copy_wq, &s->error_work, 0);
 }
 
+static bool is_settled(struct bkc_state *s)
+{
+	return bkc_range_quiet(s) && !atomic_read(&s->top_flushes[0]) &&
+	       !atomic_read(&s->top_flushes[1]);
+}
+
+/**
+ * bkc_settle - before the table that leaves a leg behind
+ * @s: state
+ *
+ * In presuspend. After an abort or a pivot writes may still be out to a leg
+ * nobody needs any more. dm would hold all I/O until they end; here it still
+ * flows, so wait here, for a time.
+ */
+void bkc_settle(struct bkc_state *s)
+{
+	if (READ_ONCE(s->route) != BKC_ROUTE_MAP)
+		wait_event_timeout(s->drain_wait, is_settled(s), SETTLE_MAX);
+}
+
 static void flush_endio(struct bio *bio)
 {
 	/* flush_top() waits, and flush_reap(). */
@@ -420,7 +453,8 @@ struct flush {
 };
 
 /* 0: it has ended, and flush_reap() says how. */
-static int flush_top(struct bkc_state *s, struct flush *flush)
+static int flush_top(struct bkc_state *s, struct flush *flush,
+		     unsigned long until)
 {
 	init_completion(&flush->done);
 	bio_init(&flush->bio, s->bdev[BKC_TOP], NULL, 0,
@@ -429,7 +463,7 @@ static int flush_top(struct bkc_state *s, struct flush *flush)
 	flush->bio.bi_private = &flush->done;
 	flush->out = true;
 	submit_bio(&flush->bio);
-	if (!wait_for_completion_io_timeout(&flush->done, PIVOT_HOLD_MAX))
+	if (!wait_for_completion_io_timeout(&flush->done, time_left(until)))
 		return -ETIMEDOUT;
 	return 0;
 }
@@ -460,18 +494,21 @@ static int flush_reap(struct bkc_state *s, struct flush *flush)
  */
 static int pivot_steps(struct bkc_state *s, struct flush *flush)
 {
+	unsigned long until;
 	int r;
 
-	r = flush_top(s, flush) ?: flush_reap(s, flush);
+	r = flush_top(s, flush, jiffies + PIVOT_FLUSH_MAX) ?:
+	    flush_reap(s, flush);
 	if (r)
 		return r;
-	r = hold_writes(s);
+	until = jiffies + PIVOT_HOLD_MAX;
+	r = hold_writes(s, until);
 	if (r)
 		return r;
-	r = flush_top(s, flush) ?: flush_reap(s, flush);
+	r = flush_top(s, flush, until) ?: flush_reap(s, flush);
 	if (r)
 		return r;
-	return drain_flushes(s);
+	return drain_flushes(s, until);
 }
 
 void bkc_pivot_work(struct work_struct *work)

@@ -18,6 +18,8 @@ if ! compiles device-mapper.h 'struct dm_target t;' "$@"; then
 fi
 compiles workqueue.h 'int flag = WQ_PERCPU;' "$@" &&
 	printf ' -DBKC_HAVE_WQ_PERCPU'
+compiles blkdev.h 'blk_mode_t mode = BLK_OPEN_READ;' "$@" &&
+	printf ' -DBKC_HAVE_BLK_MODE'
 compiles device-mapper.h \
 	'int f(struct dm_target *t) { return t->needs_stable_writes; }' "$@" &&
 	printf ' -DBKC_HAVE_TI_STABLE_WRITES'

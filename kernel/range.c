@@ -26,7 +26,7 @@
 #include <linux/hash.h>
 #include <linux/slab.h>
 
-#include "bkc.h"
+#include "meta.h"
 
 static unsigned int bucket_index(sector_t start)
 {
@@ -110,6 +110,17 @@ static void __cancel_copied(struct bkc_state *s, struct bkc_range *r,
 	bitmap_set(copy->cancelled, first - copy->block, nr);
 }
 
+/* Bucket lock held: copies of these blocks are void. */
+void __bkc_range_cancel_copies(struct bkc_state *s, struct bkc_bucket *b,
+			       sector_t start, sector_t end)
+{
+	struct bkc_range *r;
+
+	list_for_each_entry(r, &b->ranges, list)
+		if (r->kind == BKC_RANGE_COPY && overlap(r, start, end))
+			__cancel_copied(s, r, start, end);
+}
+
 /*
  * Bucket lock held. Both legs, or base alone? Any write may go to base alone,
  * provided its blocks become base-only before it is issued: that is what
@@ -133,7 +144,7 @@ static enum bkc_range_kind __choose_kind(struct bkc_state *s, sector_t start,
 			    !((start | end) & (s->top_align - 1)))
 				return BKC_RANGE_WRITE_DUAL;
 			break;
-		case BKC_WRITE_NONE:
+		default:
 			WARN_ON_ONCE(1);
 			return BKC_RANGE_REFUSED;
 		}
@@ -167,6 +178,8 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 	bio_list_for_each(before, older)
 		if (overlap(&bkc_io_of(before)->range, start, end))
 			return BKC_WAIT;
+	if (s->mode->durable)
+		return __bkc_redirect_admit(s, b, bio);
 	kind = __choose_kind(s, start, end);
 	if (kind == BKC_RANGE_REFUSED)
 		return BKC_REFUSE;
@@ -180,9 +193,7 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 			return BKC_WAIT;
 	}
 	/* It goes: from here on its blocks are what it leaves them as. */
-	list_for_each_entry(r, &b->ranges, list)
-		if (r->kind == BKC_RANGE_COPY && overlap(r, start, end))
-			__cancel_copied(s, r, start, end);
+	__bkc_range_cancel_copies(s, b, start, end);
 	if (kind == BKC_RANGE_WRITE_BASE) {
 		block_span(&s->map, start, end, &first, &nr);
 		if (bkc_map_set(&s->map, first, nr, BKC_IN_BASE))
@@ -241,10 +252,17 @@ enum bkc_verdict bkc_range_admit(struct bkc_state *s, struct bio *bio,
 	unsigned long flags;
 
 	spin_lock_irqsave(&b->lock, flags);
-	if (s->route == BKC_ROUTE_MAP)
+	if (s->mode->durable)
+		end = bkc_redirect_cut(s, start, end);
+	else if (s->route == BKC_ROUTE_MAP)
 		end = __trim(s, b, start, end);
 	if (end - start < len)
 		dm_accept_partial_bio(bio, end - start);
+	if (s->mode->durable) {
+		/* Whole blocks: what it does concerns all of each. */
+		start = round_down(start, 1U << s->map.block_shift);
+		end = round_up(end, 1U << s->map.block_shift);
+	}
 	io->range.start = start;
 	io->range.end = end;
 	verdict = __admit(s, b, bio, &b->parked);
@@ -273,6 +291,8 @@ void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
 	u64 first, nr;
 
 	spin_lock_irqsave(&b->lock, flags);
+	if (s->mode->durable)
+		__bkc_redirect_done(s, io);
 	if (io->range.kind == BKC_RANGE_WRITE_DUAL &&
 	    unlikely(io->status[BKC_BASE] || io->status[BKC_TOP])) {
 		block_span(&s->map, io->range.start, io->range.end,
@@ -285,8 +305,7 @@ void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
 	__kick_parked(s, b);
 	spin_unlock_irqrestore(&b->lock, flags);
 	/* Set before the sweep of bkc_range_quiet() took our bucket's lock. */
-	if (unlikely(READ_ONCE(s->hold)))
-		wake_up(&s->drain_wait);
+	bkc_wake_drain(s);
 }
 
 /* Look at the parked bios of every bucket again: the route or hold changed. */
@@ -412,7 +431,8 @@ unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
 	bitmap_zero(copy->cancelled, BKC_RUN_BLOCKS_MAX);
 	spin_lock_irq(&b->lock);
 	nr = bkc_map_run(&s->map, block, nr, &valid);
-	if (valid != BKC_IN_BASE || s->route != BKC_ROUTE_MAP || s->hold)
+	if (!(s->mode->copy_states & BIT(valid)) ||
+	    s->route != BKC_ROUTE_MAP || s->hold)
 		goto none;
 	end = min(start + ((sector_t)nr << shift), s->map.len);
 	list_for_each_entry(r, &b->ranges, list) {
@@ -428,6 +448,8 @@ unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
 	nr = bkc_block_of(&s->map, end - 1) - block + 1;
 	copy->block = block;
 	copy->nr_blocks = nr;
+	copy->valid = valid;
+	copy->writing = false;
 	copy->epoch = READ_ONCE(s->top_epoch);
 	copy->range.start = start;
 	copy->range.end = end;
@@ -464,6 +486,38 @@ bool bkc_range_copy_ready(struct bkc_state *s, struct bkc_copy *copy)
 }
 
 /**
+ * bkc_range_begin_write - a copy is about to write
+ * @s: state
+ * @copy: the copy; copy->skip is set to the blocks it must not write
+ *
+ * Process context. Where users write to the same leg, a write that came before
+ * has cancelled its blocks, and one that comes from here on waits for the copy:
+ * or the copy's data, older, would be the last to arrive. Elsewhere what was
+ * cancelled is written all the same: it will be copied again. False when
+ * nothing is left to write.
+ */
+bool bkc_range_begin_write(struct bkc_state *s, struct bkc_copy *copy)
+{
+	struct bkc_bucket *b = bucket_of(s, copy->range.start);
+
+	bitmap_zero(copy->skip, BKC_RUN_BLOCKS_MAX);
+	if (!s->mode->durable)
+		return true;
+	spin_lock_irq(&b->lock);
+	copy->writing = true;
+	bitmap_copy(copy->skip, copy->cancelled, BKC_RUN_BLOCKS_MAX);
+	spin_unlock_irq(&b->lock);
+	return !bitmap_full(copy->skip, copy->nr_blocks);
+}
+
+static u64 publish(struct bkc_state *s, u64 first, u64 nr, enum bkc_valid valid)
+{
+	if (s->meta)
+		return bkc_meta_publish(s->meta, first, nr, valid, false);
+	return bkc_map_set(&s->map, first, nr, valid);
+}
+
+/**
  * bkc_range_end_copy - a copy has ended
  * @s: state
  * @copy: the copy
@@ -484,13 +538,12 @@ unsigned int bkc_range_end_copy(struct bkc_state *s, struct bkc_copy *copy,
 	if (ok && copy->epoch == READ_ONCE(s->top_epoch))
 		for_each_clear_bitrange(from, to, copy->cancelled,
 					copy->nr_blocks)
-			published += bkc_map_set(&s->map, copy->block + from,
-						 to - from, BKC_IN_BOTH);
+			published += publish(s, copy->block + from, to - from,
+					     s->mode->copied[copy->valid]);
 	list_del(&copy->range.list);
 	__kick_copies(b, &copy->range);
 	__kick_parked(s, b);
 	spin_unlock_irqrestore(&b->lock, flags);
-	if (unlikely(READ_ONCE(s->hold)))
-		wake_up(&s->drain_wait);
+	bkc_wake_drain(s);
 	return published;
 }

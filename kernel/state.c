@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "bkc.h"
+#include "meta.h"
 
 static DEFINE_MUTEX(registry_lock);
 static LIST_HEAD(registry);
@@ -20,16 +20,21 @@ static bool same_key(const struct bkc_state *s, const struct bkc_table *t)
 {
 	const char *id = strchr(t->meta, ':');
 
+	if (t->meta_dev)
+		return s->meta && s->meta->bdev == t->meta_dev->bdev;
 	if (id)
 		return !strcmp(s->mem_id, id + 1);
 	return s->md && s->md == dm_table_get_md(t->ti->table);
 }
 
+/* With durable state the mode may change: see bkc_state_preresume(). */
 static bool same_legs(const struct bkc_state *s, const struct bkc_table *t)
 {
 	int leg;
 
-	if (s->mode != t->mode || s->map.len != t->ti->len ||
+	if (s->mode != t->mode && !(s->mode->durable && t->mode->durable))
+		return false;
+	if (s->map.len != t->ti->len ||
 	    1U << s->map.block_shift != t->block_sectors)
 		return false;
 	for (leg = 0; leg < BKC_LEGS; leg++)
@@ -65,8 +70,11 @@ static void state_free(struct bkc_state *s)
 	cancel_delayed_work_sync(&s->error_work);
 	cancel_delayed_work_sync(&s->copier_work);
 	cancel_work_sync(&s->retry_work);
+	cancel_work_sync(&s->reader_work);
+	bkc_meta_destroy(s->meta);
 	cancel_work_sync(&s->event_work);
 	if (s->own_wqs) {
+		bkc_merge_exit(s);
 		bkc_copies_exit(s);
 		if (s->copy_wq)
 			destroy_workqueue(s->copy_wq);
@@ -101,7 +109,7 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 			       SECTOR_SHIFT;
 	if (id)
 		strscpy(s->mem_id, id + 1, sizeof(s->mem_id));
-	else
+	else if (!t->meta_dev)
 		s->md = dm_table_get_md(t->ti->table);
 	refcount_set(&s->refs, 1);
 	mutex_init(&s->life_lock);
@@ -109,12 +117,19 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 	INIT_LIST_HEAD(&s->tables);
 	INIT_LIST_HEAD(&s->registry);
 	INIT_LIST_HEAD(&s->free_copies);
+	INIT_LIST_HEAD(&s->merge_used);
+	bio_list_init(&s->merges);
+	spin_lock_init(&s->merge_lock);
 	spin_lock_init(&s->lock);
 	spin_lock_init(&s->rate_lock);
 	spin_lock_init(&s->copies_lock);
 	init_waitqueue_head(&s->drain_wait);
 	init_waitqueue_head(&s->copy_wait);
 	INIT_WORK(&s->retry_work, bkc_range_retry_work);
+	bio_list_init(&s->readers);
+	spin_lock_init(&s->readers_lock);
+	INIT_WORK(&s->reader_work, bkc_reader_work);
+	INIT_WORK(&s->merge_work, bkc_merge_work);
 	INIT_WORK(&s->pivot_work, bkc_pivot_work);
 	INIT_DELAYED_WORK(&s->error_work, bkc_error_work);
 	INIT_WORK(&s->event_work, bkc_event_work);
@@ -126,6 +141,17 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 	/* For events alone: nothing to be reclaimed waits for them. */
 	s->io_wq = system_long_wq;
 	s->copy_wq = system_long_wq;
+}
+
+static int create_meta(struct bkc_state *s, struct block_device *bdev,
+		       char **error)
+{
+	struct bkc_meta *meta = bkc_meta_create(s, bdev, error);
+
+	if (IS_ERR(meta))
+		return PTR_ERR(meta);
+	s->meta = meta;
+	return 0;
 }
 
 static struct bkc_state *state_create(struct bkc_table *t, char **error)
@@ -144,6 +170,9 @@ static struct bkc_state *state_create(struct bkc_table *t, char **error)
 	if (!r && t->mode->has_top)
 		r = alloc_workqueues(s) ?: bkc_buckets_init(s) ?:
 		    bkc_copies_init(s);
+	if (!r && t->meta_dev)
+		r = bkc_merge_init(s) ?:
+		    create_meta(s, t->meta_dev->bdev, error);
 	if (r) {
 		state_free(s);
 		return ERR_PTR(r);
@@ -197,24 +226,45 @@ out:
 	return s;
 }
 
+/*
+ * tables_lock held. Does the dm device of a table have another, live one? A
+ * reload resumes the new table before it destroys the old.
+ */
+static bool __device_is_ours(struct bkc_state *s, struct bkc_table *t)
+{
+	struct bkc_table *other;
+
+	list_for_each_entry(other, &s->tables, list)
+		if (other != t && READ_ONCE(other->live) &&
+		    dm_table_get_md(other->ti->table) ==
+		    dm_table_get_md(t->ti->table))
+			return true;
+	return false;
+}
+
 /**
  * bkc_state_put - a table goes away
  * @t: the table
  *
- * In dtr. If it was the last live one and was not sealed, writes may go past
- * us from here on: what other tables would find in both legs is void.
+ * In dtr. If it was the last live one of its dm device and was not sealed,
+ * writes may go past us from here on: what other tables, of this device or of
+ * another, would find in both legs is void.
  */
 void bkc_state_put(struct bkc_table *t)
 {
 	struct bkc_state *s = t->s;
-	bool last, stale;
+	bool last, gone, stale;
 
 	mutex_lock(&s->tables_lock);
 	if (t->resumed)
 		list_del(&t->list);
+	gone = t->resumed && !__device_is_ours(s, t);
 	spin_lock_irq(&s->lock);
-	stale = t->resumed && !s->live && !s->sealed &&
+	stale = gone && !s->sealed && !s->meta &&
 		bkc_phase_copies(s->phase);
+	/* A seal is for one removal; without a live table __start() asks for it. */
+	if (gone && s->live)
+		s->sealed = false;
 	spin_unlock_irq(&s->lock);
 	mutex_unlock(&s->tables_lock);
 
@@ -242,10 +292,86 @@ static void __start(struct bkc_state *s, struct bkc_table *t)
 		s->started = true;
 		if (t->params.nosync)
 			bkc_map_start_in(&s->map, BKC_IN_BOTH);
-	} else if (!s->live && !s->sealed && s->left_md != md &&
+	} else if (!s->live && !s->sealed && s->left_md != md && !s->meta &&
 		   bkc_phase_copies(s->phase)) {
 		bkc_drop_top(s);
 	}
+}
+
+/* How many blocks are where the copier would not leave them. */
+u64 bkc_state_left(const struct bkc_state *s)
+{
+	u64 left = 0;
+	int v;
+
+	for (v = 0; v < BKC_VALID_NR; v++)
+		if (s->mode->copy_states & BIT(v))
+			left += v == BKC_IN_BASE ? bkc_map_base_only(&s->map) :
+						   bkc_map_count(&s->map, v);
+	return left;
+}
+
+/*
+ * In preresume: nothing is in flight, and the map is loaded. The copier begins
+ * again from the start.
+ */
+void bkc_state_set_mode(struct bkc_state *s, const struct bkc_mode *mode)
+{
+	spin_lock_irq(&s->lock);
+	s->mode = mode;
+	s->phase = !mode->has_copier || bkc_state_left(s) ? mode->first_phase :
+							    mode->end_phase;
+	s->cursor = 0;
+	s->pass = 0;
+	s->fruitless = 0;
+	s->yield = false;
+	spin_unlock_irq(&s->lock);
+}
+
+/**
+ * bkc_state_preresume - durable state is read, or written to say it is in use
+ * @t: the table
+ *
+ * In preresume. Fails, and dm leaves the device suspended, where the metadata
+ * does not fit the first table that names it, and where another device has it
+ * live in another mode.
+ */
+int bkc_state_preresume(struct bkc_table *t)
+{
+	struct bkc_state *s = t->s;
+	unsigned int noio;
+	int r = 0;
+
+	if (!s->meta)
+		return 0;
+	mutex_lock(&s->life_lock);
+	noio = memalloc_noio_save();
+	if (!s->live) {
+		r = bkc_meta_open(s->meta, t);
+	} else if (s->mode != t->mode) {
+		DMERR("%s: its metadata is in use in another mode",
+		      dm_table_device_name(t->ti->table));
+		r = -EBUSY;
+	}
+	memalloc_noio_restore(noio);
+	mutex_unlock(&s->life_lock);
+	return r;
+}
+
+/* In postsuspend: nothing is in flight. What is durable is now all there is. */
+void bkc_state_postsuspend(struct bkc_table *t)
+{
+	struct bkc_state *s = t->s;
+
+	if (!s->meta)
+		return;
+	mutex_lock(&s->life_lock);
+	if (!s->live && s->meta->loaded) {
+		/* A copy_on_read may have begun since the others were stopped. */
+		bkc_copier_stop(s);
+		bkc_meta_close(s->meta);
+	}
+	mutex_unlock(&s->life_lock);
 }
 
 /* In resume: the table is live, its line is in force. Cannot fail. */
@@ -306,6 +432,7 @@ void bkc_state_presuspend(struct bkc_table *t)
 		if (last && s->mode->has_copier) {
 			flush_work(&s->pivot_work);
 			bkc_copier_stop(s);
+			bkc_settle(s);
 		}
 	}
 	mutex_unlock(&s->life_lock);

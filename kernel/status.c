@@ -3,7 +3,7 @@
  * The status and table lines. Status reads counters kept as they change and
  * never walks the map; fields are only ever appended.
  */
-#include "bkc.h"
+#include "meta.h"
 
 static const char * const phase_words[] = {
 	[BKC_PHASE_IDLE] = BLKCOPY_PHASE_IDLE,
@@ -11,6 +11,10 @@ static const char * const phase_words[] = {
 	[BKC_PHASE_SYNCED] = BLKCOPY_PHASE_SYNCED,
 	[BKC_PHASE_PIVOTED] = BLKCOPY_PHASE_PIVOTED,
 	[BKC_PHASE_ABORTED] = BLKCOPY_PHASE_ABORTED,
+	[BKC_PHASE_STREAMING] = BLKCOPY_PHASE_STREAMING,
+	[BKC_PHASE_STREAMED] = BLKCOPY_PHASE_STREAMED,
+	[BKC_PHASE_MERGING] = BLKCOPY_PHASE_MERGING,
+	[BKC_PHASE_MERGED] = BLKCOPY_PHASE_MERGED,
 };
 
 static const char * const stopper_words[] = {
@@ -32,7 +36,7 @@ static void block_counts(struct bkc_state *s, enum bkc_phase phase,
 		count[v] = 0;
 	if (phase == BKC_PHASE_PIVOTED) {
 		count[BKC_IN_TOP] = s->map.nr_blocks;
-	} else if (phase == BKC_PHASE_COPYING || phase == BKC_PHASE_SYNCED) {
+	} else if (s->meta || bkc_phase_copies(phase)) {
 		for (v = BKC_IN_BASE + 1; v < BKC_VALID_NR; v++)
 			count[v] = bkc_map_count(&s->map, v);
 		count[BKC_IN_BASE] = s->map.nr_blocks - count[BKC_IN_BOTH] -
@@ -50,6 +54,16 @@ static u64 nr_segments(const struct bkc_state *s)
 	return DIV_ROUND_UP_ULL(s->map.len, sectors);
 }
 
+static const char *health_word(const struct bkc_state *s)
+{
+	if (!s->meta)
+		return BLKCOPY_HEALTH_RW;
+	if (s->meta->any_bad)
+		return BLKCOPY_HEALTH_FAIL;
+	return READ_ONCE(s->meta->health) == BKC_HEALTH_RW ?
+	       BLKCOPY_HEALTH_RW : BLKCOPY_HEALTH_META_RO;
+}
+
 /*
  * <mode> <phase> <rw|meta_ro|fail> <base-only> <both> <top-only> <zero>
  * <total> <block sectors> <copied kib> <in-flight kib> <rate kib/s>
@@ -58,6 +72,7 @@ static u64 nr_segments(const struct bkc_state *s)
  *
  * State in memory marks no segments and makes no commits.
  */
+
 static void status_info(struct bkc_table *t, char *result, unsigned int maxlen)
 {
 	struct bkc_state *s = t->s;
@@ -70,15 +85,17 @@ static void status_info(struct bkc_table *t, char *result, unsigned int maxlen)
 	if (phase == BKC_PHASE_SYNCED && count[BKC_IN_BASE])
 		phase = BKC_PHASE_COPYING;
 	DMEMIT("%s %s %s %llu %llu %llu %llu %llu %u %llu %llu %llu",
-	       t->mode->name, phase_words[phase], BLKCOPY_HEALTH_RW,
+	       t->mode->name, phase_words[phase], health_word(s),
 	       count[BKC_IN_BASE], count[BKC_IN_BOTH], count[BKC_IN_TOP],
 	       count[BKC_IN_NONE], s->map.nr_blocks, t->block_sectors,
 	       (u64)atomic64_read(&s->copied) >> 10,
 	       (u64)atomic64_read(&s->inflight) >> 10,
 	       bkc_copier_rate_kib(s));
-	DMEMIT(" 0/%llu %u %u 0 0 0 %s", nr_segments(s),
+	DMEMIT(" 0/%llu %u %u %llu %u 0 %s", nr_segments(s),
 	       (u32)atomic_read(&s->errors[BKC_BASE]),
 	       (u32)atomic_read(&s->errors[BKC_TOP]),
+	       s->meta ? (u64)atomic64_read(&s->meta->commits) : 0,
+	       s->meta ? s->meta->torn : 0,
 	       stopper_words[READ_ONCE(s->stopped_by)]);
 }
 
@@ -97,7 +114,8 @@ static void status_table(struct bkc_table *t, char *result,
 	DMEMIT("%s %s %llu %s %llu %s %u", t->mode->name,
 	       t->dev[BKC_BASE]->name, (u64)t->start[BKC_BASE],
 	       t->dev[BKC_TOP] ? t->dev[BKC_TOP]->name : "-",
-	       (u64)t->start[BKC_TOP], t->meta, t->block_sectors);
+	       (u64)t->start[BKC_TOP],
+	       t->meta_dev ? t->meta_dev->name : t->meta, t->block_sectors);
 	bkc_print_options(&params, result, sz, maxlen);
 }
 

@@ -10,7 +10,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "bkc.h"
+#include "meta.h"
 
 /* A mode is a row. States a mode does not know refuse writes. */
 const struct bkc_mode bkc_modes[BKC_MODE_NR] = {
@@ -24,12 +24,123 @@ const struct bkc_mode bkc_modes[BKC_MODE_NR] = {
 		.has_top = true,
 		.has_copier = true,
 		.first_phase = BKC_PHASE_COPYING,
+		.end_phase = BKC_PHASE_SYNCED,
 		.first_route = BKC_ROUTE_MAP,
+		.copy_to = BKC_TOP,
+		.copy_states = BIT(BKC_IN_BASE),
+		.copied = { [BKC_IN_BASE] = BKC_IN_BOTH },
 		.write = {
 			[BKC_IN_BASE] = BKC_WRITE_BASE,
 			[BKC_IN_BOTH] = BKC_WRITE_DUAL,
 			[BKC_IN_TOP] = BKC_WRITE_NONE,
 			[BKC_IN_NONE] = BKC_WRITE_NONE,
+		},
+	},
+	/* Base is somewhere else, or old: pulled into top, which has all writes. */
+	[BKC_MODE_STREAM] = {
+		.name = BLKCOPY_MODE_STREAM,
+		.has_top = true,
+		.has_copier = true,
+		.first_phase = BKC_PHASE_STREAMING,
+		.end_phase = BKC_PHASE_STREAMED,
+		.first_route = BKC_ROUTE_MAP,
+		.copy_to = BKC_TOP,
+		.copy_states = BIT(BKC_IN_BASE) | BIT(BKC_IN_NONE),
+		.copied = {
+			[BKC_IN_BASE] = BKC_IN_BOTH,
+			[BKC_IN_NONE] = BKC_IN_TOP,
+		},
+		.durable = true,
+		.base_read_only = true,
+		.keeps_reads = true,
+		.flush_legs = BIT(BKC_TOP),
+		.meta_mode = BLKCOPY_META_MODE_STREAM,
+		.write_to = BKC_TOP,
+		.write = {
+			[BKC_IN_BASE] = BKC_WRITE_REDIRECT,
+			[BKC_IN_BOTH] = BKC_WRITE_FREE_TOP,
+			[BKC_IN_TOP] = BKC_WRITE_FREE_TOP,
+			[BKC_IN_NONE] = BKC_WRITE_REDIRECT,
+		},
+		.part = {
+			[BKC_IN_BASE] = BKC_WRITE_MERGE,
+			[BKC_IN_BOTH] = BKC_WRITE_FREE_TOP,
+			[BKC_IN_TOP] = BKC_WRITE_FREE_TOP,
+			[BKC_IN_NONE] = BKC_WRITE_MERGE,
+		},
+		.zero = {
+			[BKC_IN_BASE] = BKC_WRITE_ZERO,
+			[BKC_IN_BOTH] = BKC_WRITE_FREE_TOP,
+			[BKC_IN_TOP] = BKC_WRITE_FREE_TOP,
+			[BKC_IN_NONE] = BKC_WRITE_IGNORE,
+		},
+	},
+	/* Base is frozen, top has the new writes. */
+	[BKC_MODE_OVERLAY] = {
+		.name = BLKCOPY_MODE_OVERLAY,
+		.has_top = true,
+		.first_phase = BKC_PHASE_IDLE,
+		.first_route = BKC_ROUTE_MAP,
+		.durable = true,
+		.base_read_only = true,
+		.flush_legs = BIT(BKC_TOP),
+		.meta_mode = BLKCOPY_META_MODE_OVERLAY,
+		.write_to = BKC_TOP,
+		.write = {
+			[BKC_IN_BASE] = BKC_WRITE_REDIRECT,
+			[BKC_IN_BOTH] = BKC_WRITE_FREE_TOP,
+			[BKC_IN_TOP] = BKC_WRITE_FREE_TOP,
+			[BKC_IN_NONE] = BKC_WRITE_REDIRECT,
+		},
+		.part = {
+			[BKC_IN_BASE] = BKC_WRITE_MERGE,
+			[BKC_IN_BOTH] = BKC_WRITE_FREE_TOP,
+			[BKC_IN_TOP] = BKC_WRITE_FREE_TOP,
+			[BKC_IN_NONE] = BKC_WRITE_MERGE,
+		},
+		.zero = {
+			[BKC_IN_BASE] = BKC_WRITE_ZERO,
+			[BKC_IN_BOTH] = BKC_WRITE_ZERO,
+			[BKC_IN_TOP] = BKC_WRITE_ZERO,
+			[BKC_IN_NONE] = BKC_WRITE_IGNORE,
+		},
+	},
+	/* An overlay's top is merged down into base. */
+	[BKC_MODE_COMMIT] = {
+		.name = BLKCOPY_MODE_COMMIT,
+		.has_top = true,
+		.has_copier = true,
+		.first_phase = BKC_PHASE_MERGING,
+		.end_phase = BKC_PHASE_MERGED,
+		.first_route = BKC_ROUTE_MAP,
+		.copy_to = BKC_BASE,
+		.copy_states = BIT(BKC_IN_TOP) | BIT(BKC_IN_NONE),
+		.copied = {
+			[BKC_IN_TOP] = BKC_IN_BASE,
+			[BKC_IN_NONE] = BKC_IN_BASE,
+		},
+		.durable = true,
+		.mixes_base = true,
+		.flush_legs = BIT(BKC_BASE) | BIT(BKC_TOP),
+		.meta_mode = BLKCOPY_META_MODE_COMMIT,
+		.write_to = BKC_BASE,
+		.write = {
+			[BKC_IN_BASE] = BKC_WRITE_FREE_BASE,
+			[BKC_IN_BOTH] = BKC_WRITE_FREE_BASE,
+			[BKC_IN_TOP] = BKC_WRITE_REDIRECT,
+			[BKC_IN_NONE] = BKC_WRITE_REDIRECT,
+		},
+		.part = {
+			[BKC_IN_BASE] = BKC_WRITE_FREE_BASE,
+			[BKC_IN_BOTH] = BKC_WRITE_FREE_BASE,
+			[BKC_IN_TOP] = BKC_WRITE_HELD_TOP,
+			[BKC_IN_NONE] = BKC_WRITE_MERGE,
+		},
+		.zero = {
+			[BKC_IN_BASE] = BKC_WRITE_FREE_BASE,
+			[BKC_IN_BOTH] = BKC_WRITE_FREE_BASE,
+			[BKC_IN_TOP] = BKC_WRITE_ZERO,
+			[BKC_IN_NONE] = BKC_WRITE_IGNORE,
 		},
 	},
 };
@@ -62,6 +173,14 @@ static int parse_sectors(const char *word, sector_t *sectors)
 	return *sectors == value ? 0 : -EINVAL;
 }
 
+static int open_leg(struct bkc_table *t, enum bkc_leg leg, const char *path)
+{
+	if (leg == BKC_BASE && t->mode->base_read_only)
+		return dm_get_device(t->ti, path, BKC_OPEN_READ, &t->dev[leg]);
+	return dm_get_device(t->ti, path, dm_table_get_mode(t->ti->table),
+			     &t->dev[leg]);
+}
+
 static int parse_leg(struct bkc_table *t, enum bkc_leg leg, const char *path,
 		     const char *offset, char **error)
 {
@@ -78,8 +197,7 @@ static int parse_leg(struct bkc_table *t, enum bkc_leg leg, const char *path,
 		*error = "This mode has no top: it must be - at offset 0";
 		return -EINVAL;
 	}
-	r = dm_get_device(t->ti, path, dm_table_get_mode(t->ti->table),
-			  &t->dev[leg]);
+	r = open_leg(t, leg, path);
 	if (r)
 		*error = leg == BKC_TOP ? "Cannot open top" :
 					  "Cannot open base";
@@ -90,7 +208,20 @@ static int parse_meta(struct bkc_table *t, const char *word, char **error)
 {
 	const size_t prefix = strlen(BLKCOPY_META_MEM_PREFIX);
 	const char *p;
+	int r;
 
+	if (t->mode->durable) {
+		if (!strcmp(word, "-") ||
+		    !strncmp(word, BLKCOPY_META_MEM_PREFIX, prefix)) {
+			*error = "This mode needs a metadata device";
+			return -EINVAL;
+		}
+		r = dm_get_device(t->ti, word, dm_table_get_mode(t->ti->table),
+				  &t->meta_dev);
+		if (r)
+			*error = "Cannot open the metadata device";
+		return r;
+	}
 	if (strcmp(word, "-")) {
 		if (strncmp(word, BLKCOPY_META_MEM_PREFIX, prefix)) {
 			*error = "Metadata must be - or mem:<id>";
@@ -142,6 +273,10 @@ static int check_leg(struct bkc_table *t, enum bkc_leg leg, char **error)
 		*error = "Top is read-only";
 		return -EINVAL;
 	}
+	if (!top && t->mode->mixes_base && bdev_read_only(bdev)) {
+		*error = "Base is read-only";
+		return -EINVAL;
+	}
 	if (t->block_sectors % align) {
 		*error = top ? "Block size is smaller than a sector of top" :
 			       "Block size is smaller than a sector of base";
@@ -168,6 +303,18 @@ static int check_legs(struct bkc_table *t, char **error)
 		*error = "Top and base overlap";
 		return -EINVAL;
 	}
+	if (t->meta_dev && (t->meta_dev->bdev == t->dev[BKC_BASE]->bdev ||
+			    t->meta_dev->bdev == t->dev[BKC_TOP]->bdev)) {
+		*error = "The metadata device is a leg";
+		return -EINVAL;
+	}
+	/* Every write may go to top: whoever uses base's sectors could not go on. */
+	if (t->mode->durable &&
+	    bdev_logical_block_size(t->dev[BKC_TOP]->bdev) >
+	    bdev_logical_block_size(t->dev[BKC_BASE]->bdev)) {
+		*error = "Top has larger sectors than base";
+		return -EINVAL;
+	}
 	return check_leg(t, BKC_TOP, error);
 }
 
@@ -187,11 +334,13 @@ static int parse_line(struct bkc_table *t, unsigned int argc, char **argv,
 
 static void set_limits_of_target(struct dm_target *ti, struct bkc_table *t)
 {
-	ti->num_flush_bios = t->mode->has_top ? BKC_LEGS : 1;
+	ti->num_flush_bios = t->mode->durable ? hweight8(t->mode->flush_legs) :
+			     t->mode->has_top ? BKC_LEGS : 1;
 	ti->num_discard_bios = 1;
 	ti->num_write_zeroes_bios = 1;
 	ti->limit_swap_bios = true;
-	ti->discards_supported = t->params.no_discard_passdown;
+	ti->discards_supported = t->params.no_discard_passdown ||
+				 t->mode->durable;
 	/*
 	 * A filesystem asks for stable pages when it is mounted, and a copy
 	 * begins later: so not only while there are two legs.
@@ -216,6 +365,8 @@ static void table_free(struct bkc_table *t)
 	for (leg = 0; leg < BKC_LEGS; leg++)
 		if (t->dev[leg])
 			dm_put_device(t->ti, t->dev[leg]);
+	if (t->meta_dev)
+		dm_put_device(t->ti, t->meta_dev);
 	kfree(t);
 }
 
@@ -276,6 +427,16 @@ static void bkc_presuspend(struct dm_target *ti)
 	bkc_state_presuspend(ti->private);
 }
 
+static int bkc_preresume(struct dm_target *ti)
+{
+	return bkc_state_preresume(ti->private);
+}
+
+static void bkc_postsuspend(struct dm_target *ti)
+{
+	bkc_state_postsuspend(ti->private);
+}
+
 /* Also after a suspend that failed half-way (presuspend_undo). */
 static void bkc_resume(struct dm_target *ti)
 {
@@ -302,11 +463,13 @@ static void bkc_io_hints(struct dm_target *ti, struct queue_limits *limits)
 	 * A user of base's smaller sectors goes on with them: what is too
 	 * small for top goes to base alone, and its block is copied again.
 	 */
-	if (t->mode->has_top)
+	if (t->mode->has_top && !t->mode->durable)
 		limits->logical_block_size =
 			bdev_logical_block_size(t->dev[BKC_BASE]->bdev);
 	bkc_limits_stable_writes(limits);
-	if (t->params.no_discard_passdown)
+	if (t->mode->durable)
+		bkc_limits_own_discard(limits, t->block_sectors << SECTOR_SHIFT);
+	else if (t->params.no_discard_passdown)
 		bkc_limits_own_discard(limits, limits->logical_block_size);
 }
 
@@ -321,6 +484,8 @@ static struct target_type bkc_target = {
 	.end_io = bkc_end_io,
 	.presuspend = bkc_presuspend,
 	.presuspend_undo = bkc_resume,
+	.postsuspend = bkc_postsuspend,
+	.preresume = bkc_preresume,
 	.resume = bkc_resume,
 	.status = bkc_status,
 	.message = bkc_message,

@@ -47,6 +47,16 @@ Option block_size_option()
 			"two from 4k to 1M; 64k if not given"};
 }
 
+Option metadata_option()
+{
+	return {.name = "metadata",
+		.value = "META",
+		.help = "the device, or the file, that remembers which blocks are where; a file in "
+			"/var/lib/blkctl if not given",
+		.words = {},
+		.offer = Offer::block_device};
+}
+
 uint32_t block_sectors_of(const Arguments &args)
 {
 	constexpr uint32_t usual = 128;

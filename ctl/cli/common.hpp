@@ -21,6 +21,7 @@ Option dry_run_option();
 Option json_option();
 Option until_reboot_option();
 Option block_size_option();
+Option metadata_option();
 
 // --block-size in sectors; the usual size if it is not given.
 uint32_t block_sectors_of(const Arguments &args);

@@ -36,6 +36,18 @@ uint32_t run_value(const std::string &name, const std::string &text)
 	return kib_value(name, text, BLKCOPY_RUN_KIB_MIN, BLKCOPY_RUN_KIB_MAX);
 }
 
+// As it may be typed: "64k", "2M".
+std::string kib_text(uint32_t kib)
+{
+	return kib % 1024 == 0 ? fmt::format("{}M", kib / 1024) : fmt::format("{}k", kib);
+}
+
+std::string limits_text(uint32_t least, uint32_t most, uint32_t standard)
+{
+	return fmt::format("{} to {}; {} if not given", kib_text(least), kib_text(most),
+			   kib_text(standard));
+}
+
 const std::vector<std::string> policies{BLKCOPY_POLICY_REPORT, BLKCOPY_POLICY_IGNORE,
 					BLKCOPY_POLICY_STOP, BLKCOPY_POLICY_ENOSPC};
 
@@ -70,10 +82,14 @@ std::vector<Option> copy_options()
 			 "no limit if not given"},
 		{.name = "inflight",
 		 .value = "SIZE",
-		 .help = "copy no more than this at once: 64k to 64M; 4M if not given"},
+		 .help = "copy no more than this at once: " +
+			 limits_text(BLKCOPY_INFLIGHT_KIB_MIN, BLKCOPY_INFLIGHT_KIB_MAX,
+				     BLKCOPY_INFLIGHT_KIB_DEFAULT)},
 		{.name = "run",
 		 .value = "SIZE",
-		 .help = "copy no more than this in one piece: 4k to 1M; 512k if not given"},
+		 .help = "copy no more than this in one piece: " +
+			 limits_text(BLKCOPY_RUN_KIB_MIN, BLKCOPY_RUN_KIB_MAX,
+				     BLKCOPY_RUN_KIB_DEFAULT)},
 		policy_option(
 			"on-base-error",
 			"what a read error on the source does to the copy: report (if not "

@@ -9,6 +9,21 @@
 namespace blkctl::cli
 {
 
+std::string old_leg_text(const volume::Volume &before, const std::string &source)
+{
+	if (before.lvm)
+		return fmt::format("; LVM's extents of {} are stale from now on, and its next "
+				   "activation goes back to them",
+				   before.name());
+	// Only of these the old device is all the volume's.
+	if (before.kind == volume::Kind::created)
+		return fmt::format("; {0} is not used any more, but carries the same data, stale, "
+				   "under the same UUIDs: wipefs -a {0} before the next boot",
+				   source);
+	return "; what it was on before carries the same data, stale, under the same UUIDs: keep "
+	       "it from being used in its place";
+}
+
 void pivot_now(volume::Context &context, const Arguments &args, const volume::CopyId &copy,
 	       std::optional<Start> since)
 {
@@ -17,6 +32,7 @@ void pivot_now(volume::Context &context, const Arguments &args, const volume::Co
 	request.name = copy.device.str();
 	request.until_reboot = args.flag("until-reboot");
 	request.only = copy;
+	auto before = take(volume::find(context, copy.device));
 	std::string source = volume::device_path(context, copy.base.device);
 
 	auto outcome = take(volume::pivot(context, request, run_of(args)));
@@ -33,7 +49,7 @@ void pivot_now(volume::Context &context, const Arguments &args, const volume::Co
 	if (outcome.stall_ms)
 		said += fmt::format("; the switch took {}", stall_text(*outcome.stall_ms));
 	if (source != now)
-		said += fmt::format("; {} is not used any more", source);
+		said += old_leg_text(before, source);
 	report_outcome_as("pivot", args, outcome, said);
 }
 
@@ -46,8 +62,8 @@ volume::CopyId check_pivot(volume::Context &context, const std::string &name, bo
 	error.status = Status::usage;
 	error.device = volume.name();
 	error.why = "this is an LV: after the pivot LVM's metadata still names the old place, and "
-		    "the next activation goes back to it; agree with --until-reboot, or copy "
-		    "without --pivot";
+		    "the next activation goes back to it";
+	error.next = "the same with --until-reboot, or blkctl copy without --pivot";
 	refuse(std::move(error));
 }
 

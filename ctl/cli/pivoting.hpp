@@ -14,6 +14,9 @@ namespace blkctl::cli
 
 using Start = std::chrono::steady_clock::time_point;
 
+// What has become of the place a volume was on, and what to do about it.
+std::string old_leg_text(const volume::Volume &before, const std::string &source);
+
 // Pivots this copy and no other, and prints the line a copy ends with; with `since`, also how long
 // it all took.
 void pivot_now(volume::Context &context, const Arguments &args, const volume::CopyId &copy,

@@ -35,8 +35,8 @@ std::vector<Option> report_options()
 		 .help = "put this between fields instead of lining them up"},
 		{.name = "reportformat",
 		 .value = "FORMAT",
-		 .help = "basic, or json: an object with \"schema\": 1; numbers are numbers, sizes "
-			 "are bytes",
+		 .help = "basic, or json: an object with \"schema\": 1; all there is of a volume, "
+			 "sizes in bytes, or with --options just these, sizes in --units",
 		 .words = {"basic", "json"}},
 		{.name = "json", .value = "", .help = "the same as --reportformat json"},
 	};
@@ -49,6 +49,18 @@ bool wants_report(const Arguments &args)
 					 : args.value(option.name).has_value())
 			return true;
 	return false;
+}
+
+bool shapes_report(const Arguments &args)
+{
+	for (const Option &option : report_options()) {
+		if (option.name == "json" || option.name == "reportformat")
+			continue;
+		if (option.value.empty() ? args.flag(option.name)
+					 : args.value(option.name).has_value())
+			return true;
+	}
+	return args.value("reportformat") == "basic";
 }
 
 bool wants_json(const Arguments &args)

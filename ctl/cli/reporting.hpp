@@ -17,6 +17,9 @@ std::vector<Option> report_options();
 // Whether one of them was given.
 bool wants_report(const Arguments &args);
 
+// Whether one was given that asks for more than the format.
+bool shapes_report(const Arguments &args);
+
 // --json or --reportformat json.
 bool wants_json(const Arguments &args);
 

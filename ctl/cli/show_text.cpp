@@ -64,11 +64,18 @@ std::string next_text(const report::Row &row)
 	const std::string &name = row.volume.name();
 	switch (row.job.state) {
 	case job::State::copying:
+		if (row.volume.table.is_durable())
+			return "blkctl wait " + name;
 		return "blkctl wait " + name + ", or blkctl abort " + name;
 	case job::State::paused:
 	case job::State::needs_attention:
+		if (row.volume.table.is_durable())
+			return "blkctl resume " + name;
 		return "blkctl resume " + name + ", or blkctl abort " + name;
 	case job::State::ready:
+		if (row.volume.table.is_durable())
+			return "blkctl " + std::string(table::word(row.volume.table.mode)) + " " +
+			       name + ", to finish it";
 		return "blkctl pivot " + name + ", or blkctl abort " + name;
 	case job::State::pivoted:
 		return "blkctl pivot " + name + ", to finish it";
@@ -118,6 +125,12 @@ std::string show_text(const report::Row &row)
 	out += line("state", state);
 	out += line(row.job.state == job::State::none ? "on" : "source",
 		    leg_text(row.base_path, volume.table.base));
+	if (row.job.state == job::State::none && volume.table.top)
+		out += line("written to", leg_text(row.target_path, *volume.table.top));
+	if (!row.meta_path.empty())
+		out += line("metadata",
+			    fmt::format("{}, {} commits, {} torn", row.meta_path,
+					volume.status.meta_commits, volume.status.meta_torn));
 	out += line("blocks", blocks_text(row));
 	out += job_lines(row);
 	if (volume.info.inactive_table)

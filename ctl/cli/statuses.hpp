@@ -22,8 +22,9 @@ inline constexpr std::array<StatusMeaning, 8> status_meanings{{
 	{Status::busy, "a device is in use, or the volume has another job"},
 	{Status::failed, "failed; the message says where and why"},
 	{Status::aborted, "the job was aborted"},
-	{Status::timed_out, "timed out, left with Ctrl-C, or not ready yet; the job goes on"},
-	{Status::needs_attention, "the job stopped and waits for somebody to decide"},
+	{Status::timed_out, "timed out, left with Ctrl-C, or not ready yet; the volume goes on"},
+	{Status::needs_attention,
+	 "the job stopped and waits for somebody to decide, or metadata is damaged"},
 }};
 
 } // namespace blkctl::cli

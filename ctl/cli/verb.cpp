@@ -55,6 +55,10 @@ std::string_view group_title(Group group)
 		return "Live copy";
 	case Group::look:
 		return "Looking";
+	case Group::snapshots:
+		return "Snapshots and streams";
+	case Group::metadata:
+		return "Metadata devices";
 	case Group::help:
 		return "Help";
 	}

@@ -41,7 +41,7 @@ struct Example {
 	std::string says;
 };
 
-enum class Group { volumes, copy, look, help };
+enum class Group { volumes, copy, snapshots, look, metadata, help };
 
 struct Verb {
 	std::string name;

@@ -2,10 +2,13 @@
 #include "cli/waiting.hpp"
 #include "base/size.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/pace.hpp"
 #include "cli/progress.hpp"
 #include "cli/refusal.hpp"
 #include "cli/terminal.hpp"
+#include "job/catch_up.hpp"
 #include "report/report.hpp"
+#include <charconv>
 #include <fmt/format.h>
 
 namespace blkctl::cli
@@ -17,7 +20,7 @@ namespace
 // Often enough to look alive on a terminal, seldom enough not to fill a log.
 constexpr std::chrono::milliseconds terminal_interval{500};
 constexpr std::chrono::milliseconds log_interval{5000};
-constexpr std::chrono::milliseconds least_interval{50};
+constexpr std::chrono::milliseconds default_downtime{1000};
 
 class Screen
 {
@@ -81,6 +84,38 @@ std::vector<Option> wait_choice_options()
 	return all;
 }
 
+Option downtime_option()
+{
+	return {.name = "max-downtime",
+		.value = "MS",
+		.help = "turn a background copy to dual once what is left takes at most this many "
+			"milliseconds to copy, so that a steady writer cannot keep it from ending; "
+			"1000 if not given and a pivot follows"};
+}
+
+std::optional<std::chrono::milliseconds> downtime_of(const Arguments &args, bool pivots)
+{
+	auto text = args.value("max-downtime");
+	if (!text)
+		return pivots ? std::optional(default_downtime) : std::nullopt;
+	uint32_t ms = 0;
+	auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), ms);
+	if (error != std::errc() || end != text->data() + text->size() || ms == 0)
+		bad_usage(fmt::format("--max-downtime \"{}\": no number of milliseconds", *text));
+	return std::chrono::milliseconds(ms);
+}
+
+std::string options_again(const Arguments &args)
+{
+	std::string words;
+	for (const char *flag : {"pivot", "until-reboot"})
+		if (args.flag(flag))
+			words += std::string(" --") + flag;
+	if (auto text = args.value("max-downtime"))
+		words += " --max-downtime " + *text;
+	return words;
+}
+
 Waiting waiting_of(const Arguments &args, bool must)
 {
 	Waiting waiting;
@@ -99,17 +134,12 @@ Waiting waiting_of(const Arguments &args, bool must)
 	}
 	bool live = on_terminal() && !waiting.json;
 	waiting.interval = live ? terminal_interval : log_interval;
-	if (auto text = args.value("interval")) {
-		waiting.interval = std::chrono::milliseconds(
-			take_value("interval", *text, parse_duration_ms(*text)));
-		if (waiting.interval < least_interval)
-			bad_usage("--interval: less than 50ms");
-	}
+	waiting.interval = interval_of(args).value_or(waiting.interval);
 	return waiting;
 }
 
 job::Job wait_for(volume::Context &context, const volume::CopyId &copy, Until until,
-		  const Waiting &waiting, const std::string &come_back, const Progress &also)
+		  const Waiting &waiting, const std::string &come_back)
 {
 	Screen screen(waiting);
 	Interrupt interrupt;
@@ -119,8 +149,10 @@ job::Job wait_for(volume::Context &context, const volume::CopyId &copy, Until un
 	options.on_progress = [&](const volume::Volume &volume, const job::Job &job,
 				  const job::Meter &meter) {
 		screen.show(volume, job, meter);
-		if (also)
-			also(volume, job, meter);
+		if (!waiting.downtime)
+			return;
+		if (auto done = job::catch_up(context, volume, job, *waiting.downtime); !done)
+			refuse(done.error());
 	};
 	options.cancelled = [&] { return interrupt.came(); };
 

@@ -7,7 +7,6 @@
 #include "cli/verb.hpp"
 #include "job/job.hpp"
 #include <chrono>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,24 +24,33 @@ struct Waiting {
 	bool json = false;
 	std::optional<std::chrono::milliseconds> timeout;
 	std::chrono::milliseconds interval{};
+	// What is left to copy at which a background copy turns dual; none: never.
+	std::optional<std::chrono::milliseconds> downtime;
 };
+
+// --max-downtime, of the verbs that may pivot after the wait.
+Option downtime_option();
 
 // What the options ask for. Without --wait and --no-wait: on a terminal it waits, or when
 // `must` says that there is work left for after the wait.
 Waiting waiting_of(const Arguments &args, bool must);
 
-enum class Until { ready, gone };
+// Until when a background copy stays one: --max-downtime, or a second if a pivot follows, or a
+// steady writer keeps it from ever being ready.
+std::optional<std::chrono::milliseconds> downtime_of(const Arguments &args, bool pivots);
 
-using Progress = std::function<void(const volume::Volume &, const job::Job &, const job::Meter &)>;
+// The options of this command that hold for the command that comes back to it, with a space each.
+std::string options_again(const Arguments &args);
+
+enum class Until { ready, gone };
 
 /*
  * Waits, showing progress, and returns the job as it was last seen. Refuses with the library's
  * error (aborted, failed, timed out, ...), and with timed_out after Ctrl-C; `come_back` is the
- * command that takes the wait up again. `also` is called with every progress, after it is shown.
+ * command that takes the wait up again.
  */
 job::Job wait_for(volume::Context &context, const volume::CopyId &copy, Until until,
-		  const Waiting &waiting, const std::string &come_back,
-		  const Progress &also = nullptr);
+		  const Waiting &waiting, const std::string &come_back);
 
 } // namespace blkctl::cli
 

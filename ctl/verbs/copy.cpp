@@ -8,7 +8,6 @@
 #include "cli/terminal.hpp"
 #include "cli/waiting.hpp"
 #include "uapi/blkcopy.h"
-#include <charconv>
 #include <fmt/format.h>
 
 namespace blkctl::cli
@@ -16,12 +15,6 @@ namespace blkctl::cli
 
 namespace
 {
-
-using std::chrono::milliseconds;
-
-// With --pivot a background copy has to be caught up with in the end, or a steady writer keeps
-// it from ever being ready.
-constexpr milliseconds default_downtime{1000};
 
 volume::CopyRequest request_of(const Arguments &args)
 {
@@ -32,6 +25,7 @@ volume::CopyRequest request_of(const Arguments &args)
 	request.detect_zeroes = args.flag("detect-zeroes");
 	request.no_discard_passdown = args.flag("no-discard-passdown");
 	request.force = args.flag("force");
+	request.pivot = args.flag("pivot");
 	std::string sync = args.value("sync").value_or("full");
 	if (sync.rfind("bitmap", 0) == 0)
 		bad_usage("--sync: volumes have no bitmaps yet; use full or none");
@@ -39,42 +33,6 @@ volume::CopyRequest request_of(const Arguments &args)
 		bad_usage(fmt::format("--sync \"{}\": none of full, none", sync));
 	request.sync_none = sync == "none";
 	return request;
-}
-
-// What is left to copy at which a background copy turns dual; nothing: never.
-std::optional<milliseconds> downtime_of(const Arguments &args, const volume::CopyRequest &request)
-{
-	bool background = request.params.copy_mode == table::CopyMode::background;
-	auto text = args.value("max-downtime");
-	if (!text)
-		return background && args.flag("pivot") ? std::optional(default_downtime)
-							: std::nullopt;
-	if (!background)
-		bad_usage(
-			"--max-downtime is for --mode background; a dual copy never falls behind");
-	uint32_t ms = 0;
-	auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), ms);
-	if (error != std::errc() || end != text->data() + text->size() || ms == 0)
-		bad_usage(fmt::format("--max-downtime \"{}\": no number of milliseconds", *text));
-	return milliseconds(ms);
-}
-
-// Turns a background copy dual as soon as the rest would be copied within `most`.
-Progress catch_up(volume::Context &context, milliseconds most)
-{
-	return [&context, most](const volume::Volume &volume, const job::Job &job,
-				const job::Meter &) {
-		bool background = volume.table.params.copy_mode == table::CopyMode::background;
-		if (!background || job.state != job::State::copying)
-			return;
-		double rest = static_cast<double>(job.total_bytes - job.done_bytes);
-		double within = static_cast<double>(job.rate_bytes) *
-				static_cast<double>(most.count()) / 1000;
-		if (rest > within)
-			return;
-		take(volume::set(context, volume.devno().str(), {{"copy_mode", "dual"}},
-				 volume::Run::doit));
-	};
 }
 
 // The copy ran already: what was asked for now holds for the rest of it. One that is pivoted has
@@ -103,19 +61,13 @@ void apply_to_running(volume::Context &context, const volume::CopyId &copy,
 		take(volume::set(context, copy.device.str(), settings, volume::Run::doit));
 }
 
-std::string come_back(const Arguments &args, const std::string &name)
-{
-	std::string command = "blkctl wait " + name;
-	if (args.flag("pivot"))
-		command += " --pivot";
-	if (args.flag("until-reboot"))
-		command += " --until-reboot";
-	return command;
-}
-
 void check_options(const Arguments &args, const Waiting &waiting,
-		   const std::optional<milliseconds> &downtime)
+		   const volume::CopyRequest &request)
 {
+	bool background = request.params.copy_mode == table::CopyMode::background;
+	if (args.value("max-downtime") && !background)
+		bad_usage(
+			"--max-downtime is for --mode background; a dual copy never falls behind");
 	if (args.flag("pivot") && args.flag("keep"))
 		bad_usage("--pivot and --keep exclude each other");
 	if (args.flag("until-reboot") && !args.flag("pivot"))
@@ -126,7 +78,7 @@ void check_options(const Arguments &args, const Waiting &waiting,
 		bad_usage("--pivot needs somebody to wait for the copy; leave --no-wait out, or "
 			  "later run: blkctl wait " +
 			  args.at(0) + " --pivot");
-	if (downtime)
+	if (args.value("max-downtime"))
 		bad_usage("--max-downtime needs somebody to wait for the copy; leave --no-wait "
 			  "out");
 }
@@ -155,9 +107,10 @@ void report_start(const Arguments &args, const volume::Outcome &outcome, bool ov
 Status run(const Arguments &args)
 {
 	volume::CopyRequest request = request_of(args);
-	auto downtime = downtime_of(args, request);
-	Waiting waiting = waiting_of(args, args.flag("pivot") || downtime.has_value());
-	check_options(args, waiting, downtime);
+	auto downtime = downtime_of(args, args.flag("pivot"));
+	Waiting waiting = waiting_of(args, downtime.has_value());
+	waiting.downtime = downtime;
+	check_options(args, waiting, request);
 
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
@@ -176,19 +129,25 @@ Status run(const Arguments &args)
 	if (over || !waiting.wait)
 		return Status::ok;
 
-	auto job = wait_for(context, *outcome.copy, Until::ready, waiting, come_back(args, name),
-			    downtime ? catch_up(context, *downtime) : nullptr);
+	auto job = wait_for(context, *outcome.copy, Until::ready, waiting,
+			    "blkctl wait " + name + options_again(args));
 	if (args.flag("pivot")) {
 		pivot_now(context, args, *outcome.copy, since);
 	} else if (!waiting.json && job.state == job::State::none) {
 		say(fmt::format("{}: somebody else has pivoted the copy: it is on {} now", name,
 				request.target));
+	} else if (!waiting.json && job.state == job::State::pivoted) {
+		say(fmt::format("{}: the pivot is not finished yet; finish it with: blkctl pivot "
+				"{}",
+				name, name));
 	} else if (!waiting.json) {
 		auto took = std::chrono::steady_clock::now() - since;
-		say(fmt::format("{}: ready after {}, every block is on {} too; next: blkctl pivot "
-				"{}, or blkctl abort {}",
-				name, span_text(std::chrono::duration_cast<milliseconds>(took)),
-				request.target, name, name));
+		say(fmt::format(
+			"{}: ready after {}, every block is on {} too; next: blkctl pivot "
+			"{}, or blkctl abort {}",
+			name,
+			span_text(std::chrono::duration_cast<std::chrono::milliseconds>(took)),
+			request.target, name, name));
 	}
 	return Status::ok;
 }
@@ -235,16 +194,12 @@ const Register entry{Verb{
 		   .value = "WHAT",
 		   .help = "what to copy: full (if not given), or none: TARGET is known to be "
 			   "equal "
-			   "already, and only kept so",
+			   "already, and only kept so; it must carry the same signature, unless "
+			   "--force is given",
 		   .words = {},
 		   .offer = Offer::nothing}},
 		 copy_options(),
-		 {{.name = "max-downtime",
-		   .value = "MS",
-		   .help = "with --mode background: turn to dual once what is left takes at most "
-			   "this many milliseconds to copy, so that a steady writer cannot keep "
-			   "the "
-			   "copy from ending; 1000 with --pivot if not given"},
+		 {downtime_option(),
 		  {.name = "detect-zeroes",
 		   .value = "",
 		   .help = "look for zeroes in what is copied, and write none of them to a TARGET "

@@ -9,8 +9,33 @@ namespace blkctl::cli
 namespace
 {
 
+Status run_from(const Arguments &args)
+{
+	volume::CreateFromRequest request;
+	request.name = args.at(0);
+	request.device = args.at(1);
+	request.base = *args.value("from");
+	request.metadata = args.value("metadata").value_or("");
+	request.block_sectors = block_sectors_of(args);
+	request.copy_on_read = args.flag("copy-on-read");
+	request.no_hydrate = args.flag("no-hydrate");
+	request.force = args.flag("force");
+	auto host = take(volume::Host::open());
+	auto outcome = take(volume::create_from(host.context(), request, run_of(args)));
+	report_outcome(
+		args, outcome,
+		fmt::format("created; {} is filled from {}; to finish that: blkctl stream {}",
+			    request.device, request.base, outcome.name));
+	return Status::ok;
+}
+
 Status run(const Arguments &args)
 {
+	if (args.value("from"))
+		return run_from(args);
+	for (const char *option : {"metadata", "copy-on-read", "no-hydrate", "force"})
+		if (args.value(option) || args.flag(option))
+			bad_usage(fmt::format("--{} goes with --from", option));
 	volume::CreateRequest request;
 	request.name = args.at(0);
 	request.device = args.at(1);
@@ -44,8 +69,30 @@ const Register entry{Verb{
 			{.name = "DEVICE",
 			 .help = "the block device the data is on, or will be",
 			 .offer = Offer::block_device}},
-	.options = {block_size_option(), dry_run_option(), json_option()},
-	.examples = {{"blkctl create data /dev/vdb", "Makes /dev/mapper/data over /dev/vdb."},
+	.options =
+		{block_size_option(),
+		 {.name = "from",
+		  .value = "BASE",
+		  .help = "the data is still on this device: /dev/mapper/NAME has it at once, and "
+			  "DEVICE is filled from BASE, which is only read; what was on DEVICE is "
+			  "lost",
+		  .words = {},
+		  .offer = Offer::block_device},
+		 metadata_option(),
+		 {.name = "copy-on-read",
+		  .value = "",
+		  .help = "with --from: keep on DEVICE what a read has brought from BASE"},
+		 {.name = "no-hydrate",
+		  .value = "",
+		  .help = "with --from: fill nothing in the background until blkctl resume"},
+		 {.name = "force",
+		  .value = "",
+		  .help = "with --from: overwrite a DEVICE that carries a signature"},
+		 dry_run_option(),
+		 json_option()},
+	.examples = {{"blkctl create data /dev/vdc --from /dev/nbd0",
+		      "Uses what is on /dev/nbd0 at once, and brings it to /dev/vdc meanwhile."},
+		     {"blkctl create data /dev/vdb", "Makes /dev/mapper/data over /dev/vdb."},
 		     {"blkctl create data /dev/vdb --dry-run", "Only says what would be done."}},
 	.run = run,
 }};

@@ -2,6 +2,7 @@
 #include "base/size.hpp"
 #include "cli/common.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/pace.hpp"
 #include "cli/refusal.hpp"
 #include "cli/terminal.hpp"
 #include "job/watcher.hpp"
@@ -15,8 +16,6 @@ namespace blkctl::cli
 
 namespace
 {
-
-using Clock = std::chrono::steady_clock;
 
 std::string event_line(const job::Event &event)
 {
@@ -41,30 +40,16 @@ std::set<DevNo> devices_of(volume::Context &context, const std::vector<std::stri
 	return devices;
 }
 
-// How long one wait may be, so that --timeout is kept.
-std::chrono::milliseconds slice(const std::optional<Clock::time_point> &end)
-{
-	using std::chrono::milliseconds;
-	constexpr milliseconds longest{60000};
-	if (!end)
-		return longest;
-	auto left = std::chrono::ceil<milliseconds>(*end - Clock::now());
-	return std::clamp(left, milliseconds(0), longest);
-}
-
 Status run(const Arguments &args)
 {
-	std::optional<Clock::time_point> end;
-	if (auto text = args.value("timeout"))
-		end = Clock::now() + std::chrono::milliseconds(take_value(
-					     "timeout", *text, parse_duration_ms(*text)));
+	Pace pace = pace_of(args, std::chrono::minutes(1));
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	auto wanted = devices_of(context, args.rest(0));
 	auto watcher = take(job::Watcher::open(context));
 	Interrupt interrupt;
-	while (!interrupt.came() && (!end || Clock::now() < *end)) {
-		for (const job::Event &event : take(watcher.next(slice(end)))) {
+	while (!interrupt.came() && !pace.over()) {
+		for (const job::Event &event : take(watcher.next(pace.next()))) {
 			if (!wanted.empty() && wanted.count(event.device) == 0)
 				continue;
 			say(args.flag("json") ? report::json_event(event) : event_line(event));
@@ -87,8 +72,9 @@ const Register entry{Verb{
 			 .offer = Offer::volume,
 			 .optional = true,
 			 .repeated = true}},
-	.options = {{.name = "timeout", .value = "TIME", .help = "end by itself after so long"},
-		    json_option()},
+	.options = join({pace_options("look at least so often, also when the kernel tells of "
+				      "nothing: 1 minute if not given"),
+			 {json_option()}}),
 	.examples = {{"blkctl events", "Follows all volumes."},
 		     {"blkctl events data --json", "One volume, for a program."}},
 	.run = run,

@@ -18,9 +18,10 @@ Status run(const Arguments &args)
 	}
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
-	std::vector<volume::Volume> volumes;
+	volume::Listing found;
 	if (args.count() == 0)
-		volumes = take(volume::list(context));
+		found = take(volume::list(context));
+	auto &volumes = found.volumes;
 	for (const std::string &name : args.rest(0))
 		volumes.push_back(take(volume::find(context, name)));
 	std::vector<report::Row> rows;
@@ -28,7 +29,9 @@ Status run(const Arguments &args)
 	for (const auto &volume : volumes)
 		rows.push_back(report::make_row(context, volume));
 	print_all(render_report(args, rows));
-	return Status::ok;
+	for (const auto &each : found.unreadable)
+		complain("blkctl: list: " + each.error.message());
+	return found.unreadable.empty() ? Status::ok : found.unreadable.front().error.status;
 }
 
 const Register entry{Verb{
@@ -39,6 +42,8 @@ const Register entry{Verb{
 	.description = {"The fields, their order, which volumes and the units can be chosen with "
 			"the options of lvs(8) and the other reports of LVM; their grammar is the "
 			"same, see lvmreport(7).",
+			"A volume that cannot be read is told of on stderr, and by the status, "
+			"after the others.",
 			"Sizes and progress are what the kernel says at this moment."},
 	.positionals = {{.name = "NAME",
 			 .help = "only these volumes",

@@ -12,8 +12,11 @@ namespace
 
 Status run(const Arguments &args)
 {
-	bool wait = args.flag("wait") || args.value("timeout");
+	bool wait = args.flag("wait") || args.value("timeout") || args.value("max-downtime");
+	if (args.value("max-downtime") && args.flag("no-wait"))
+		bad_usage("--max-downtime and --no-wait exclude each other");
 	Waiting waiting = waiting_of(args, wait);
+	waiting.downtime = downtime_of(args, wait);
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	const std::string &name = args.at(0);
@@ -21,9 +24,7 @@ Status run(const Arguments &args)
 	auto copy = volume::copy_id(take(volume::find(context, name)));
 	if (wait && !args.flag("dry-run")) {
 		check_pivot(context, name, args.flag("until-reboot"));
-		std::string again = "blkctl pivot " + name + " --wait";
-		if (args.flag("until-reboot"))
-			again += " --until-reboot";
+		std::string again = "blkctl pivot " + name + " --wait" + options_again(args);
 		since = std::chrono::steady_clock::now();
 		wait_for(context, copy, Until::ready, waiting, again);
 	}
@@ -51,6 +52,10 @@ const Register entry{Verb{
 		join({{{.name = "wait",
 			.value = "",
 			.help = "wait until the copy is ready, showing progress, and then pivot"},
+		       {.name = "no-wait",
+			.value = "",
+			.help = "refuse a copy that is not ready: so it is if not given"},
+		       downtime_option(),
 		       until_reboot_option()},
 		      wait_options(),
 		      {dry_run_option(), json_option()}}),

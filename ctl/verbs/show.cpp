@@ -29,10 +29,10 @@ Status run(const Arguments &args)
 		return Status::ok;
 	}
 	auto row = report::make_row(context, volume);
-	if (wants_report(args) && !args.flag("json"))
+	if (shapes_report(args))
 		print_all(render_report(args, {row}));
 	else
-		print_all(args.flag("json") ? report::json(row) + "\n" : show_text(row));
+		print_all(wants_json(args) ? report::json(row) + "\n" : show_text(row));
 	return Status::ok;
 }
 
@@ -48,7 +48,8 @@ const Register entry{Verb{
 		 "boot.",
 		 "With --map a picture is drawn of which blocks are where; each sign stands for a "
 		 "range of them.",
-		 "With report options the volume is shown as by blkctl-list(8)."},
+		 "JSON is an object with the member \"volume\". With other report options than "
+		 "that the volume is shown as by blkctl-list(8), in JSON too."},
 	.positionals = {volume_positional()},
 	.options = join({{{.name = "map",
 			   .value = "",

@@ -13,10 +13,14 @@ namespace blkctl::cli
 namespace
 {
 
-void say_ready(const std::string &name, const job::Job &job)
+void say_ready(const std::string &name, table::Mode mode, const job::Job &job)
 {
+	bool merges = mode == table::Mode::stream || mode == table::Mode::commit;
 	if (job.state == job::State::none)
 		say(fmt::format("{}: the job is over", name));
+	else if (merges)
+		say(fmt::format("{}: all of it is on one device; finish it with: blkctl {} {}",
+				name, table::word(mode), name));
 	else if (job.state == job::State::pivoted)
 		say(fmt::format("{}: the pivot is not finished yet; finish it with: blkctl pivot "
 				"{}",
@@ -29,8 +33,9 @@ void say_ready(const std::string &name, const job::Job &job)
 
 Status run(const Arguments &args)
 {
-	Waiting waiting = waiting_of(args, true);
 	bool pivot = args.flag("pivot");
+	Waiting waiting = waiting_of(args, true);
+	waiting.downtime = downtime_of(args, pivot);
 	bool gone = args.value("for").value_or("ready") == "end";
 	if (pivot && gone)
 		bad_usage("--pivot ends the job by itself; leave --for out");
@@ -40,11 +45,7 @@ Status run(const Arguments &args)
 	auto copy = pivot ? check_pivot(context, name, args.flag("until-reboot"))
 			  : volume::copy_id(take(volume::find(context, name)));
 
-	std::string again = "blkctl wait " + name;
-	if (pivot)
-		again += " --pivot";
-	if (args.flag("until-reboot"))
-		again += " --until-reboot";
+	std::string again = "blkctl wait " + name + options_again(args);
 	if (gone)
 		again += " --for end";
 	Start since = std::chrono::steady_clock::now();
@@ -52,7 +53,7 @@ Status run(const Arguments &args)
 	if (pivot && job.state != job::State::none)
 		pivot_now(context, args, copy, since);
 	else if (!waiting.json)
-		say_ready(name, job);
+		say_ready(name, copy.mode, job);
 	return Status::ok;
 }
 
@@ -67,7 +68,7 @@ const Register entry{Verb{
 			"ready to be "
 			"pivoted, or, with --for end, when the volume has no job any more. The "
 			"status says "
-			"how it ended; see below."},
+			"how it ended, as \"blkctl help\" has it."},
 	.positionals = {volume_positional()},
 	.options = join({{{.name = "for",
 			   .value = "WHAT",
@@ -76,6 +77,7 @@ const Register entry{Verb{
 			  {.name = "pivot",
 			   .value = "",
 			   .help = "when the copy is ready, finish it on its target"},
+			  downtime_option(),
 			  until_reboot_option()},
 			 wait_options(),
 			 {json_option()}}),

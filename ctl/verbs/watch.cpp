@@ -2,10 +2,12 @@
 #include "base/size.hpp"
 #include "cli/common.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/pace.hpp"
 #include "cli/progress.hpp"
 #include "cli/refusal.hpp"
 #include "cli/terminal.hpp"
 #include "job/watcher.hpp"
+#include "report/report.hpp"
 #include <chrono>
 #include <cstdio>
 #include <fmt/format.h>
@@ -23,18 +25,22 @@ using Clock = std::chrono::steady_clock;
 class View
 {
       public:
-	View(volume::Context &context, std::set<DevNo> wanted)
-		: context_(&context), wanted_(std::move(wanted))
+	View(volume::Context &context, std::set<DevNo> wanted, bool json)
+		: context_(&context), wanted_(std::move(wanted)), json_(json)
 	{
 	}
 
-	void draw(const std::map<DevNo, volume::Volume> &volumes)
+	void draw(const std::map<DevNo, volume::Volume> &volumes,
+		  const std::vector<volume::Unreadable> &unreadable)
 	{
 		std::vector<std::string> lines;
 		for (const auto &[device, volume] : volumes)
 			if (wanted_.empty() || wanted_.count(device) != 0)
 				lines.push_back(line_of(device, volume));
-		if (lines.empty())
+		for (const auto &each : unreadable)
+			if (!json_ && (wanted_.empty() || wanted_.count(each.device) != 0))
+				lines.push_back(each.error.message());
+		if (lines.empty() && !json_)
 			lines.push_back("no volumes");
 		show(lines);
 	}
@@ -43,6 +49,11 @@ class View
 	std::string line_of(DevNo device, const volume::Volume &volume)
 	{
 		auto job = job::job_of(volume);
+		if (json_) {
+			auto &meter = meters_[device];
+			meter.sample(Clock::now(), job);
+			return report::json_progress(volume, job, meter);
+		}
 		if (job.state == job::State::none) {
 			meters_.erase(device);
 			return fmt::format(
@@ -56,7 +67,7 @@ class View
 
 	void show(const std::vector<std::string> &lines)
 	{
-		if (!on_terminal()) {
+		if (json_ || !on_terminal()) {
 			for (const std::string &line : lines)
 				say(line);
 			return;
@@ -75,29 +86,25 @@ class View
 
 	volume::Context *context_;
 	std::set<DevNo> wanted_;
+	bool json_;
 	std::map<DevNo, job::Meter> meters_;
 	size_t shown_ = 0;
 };
 
 Status run(const Arguments &args)
 {
-	std::chrono::milliseconds interval{1000};
-	if (auto text = args.value("interval"))
-		interval = std::chrono::milliseconds(
-			take_value("interval", *text, parse_duration_ms(*text)));
-	if (interval.count() < 50)
-		bad_usage("--interval: less than 50ms");
+	Pace pace = pace_of(args, std::chrono::seconds(1));
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	std::set<DevNo> wanted;
 	for (const std::string &name : args.rest(0))
 		wanted.insert(take(volume::find(context, name)).devno());
 	auto watcher = take(job::Watcher::open(context));
-	View view(context, std::move(wanted));
+	View view(context, std::move(wanted), args.flag("json"));
 	Interrupt interrupt;
-	while (!interrupt.came()) {
-		take(watcher.next(interval));
-		view.draw(watcher.volumes());
+	while (!interrupt.came() && !pace.over()) {
+		take(watcher.next(pace.next()));
+		view.draw(watcher.volumes(), watcher.unreadable());
 	}
 	return Status::ok;
 }
@@ -114,10 +121,10 @@ const Register entry{Verb{
 			 .offer = Offer::volume,
 			 .optional = true,
 			 .repeated = true}},
-	.options = {{.name = "interval",
-		     .value = "TIME",
-		     .help = "how often it is drawn: 1 s if not given"}},
-	.examples = {{"blkctl watch", "Follows everything."}},
+	.options = join({pace_options("how often it is drawn: 1 s if not given"), {json_option()}}),
+	.examples = {{"blkctl watch", "Follows everything."},
+		     {"blkctl watch data --json --timeout 1m",
+		      "Progress of one volume for a minute, for a program."}},
 	.run = run,
 }};
 

@@ -122,7 +122,8 @@
  *                       pivoted or aborted, EAGAIN the device is suspended
  *   phase abort         EINVAL no mirror, EBUSY a pivot is under way,
  *                       EALREADY pivoted; once aborted it succeeds again
- *   phase finish        EINVAL: for modes that have an end of their own
+ *   phase finish        stream, commit: 0 when streamed or merged, EBUSY before;
+ *                       EINVAL in other modes
  *   map list base|top|both|zero <first block>
  *                       text runs "first+count", then the next first block,
  *                       or "end"

@@ -30,11 +30,7 @@
 
 #include <linux/types.h>
 
-#ifdef __cplusplus
 #define BLKCOPY_META_ASSERT(what) static_assert(what, #what)
-#else
-#define BLKCOPY_META_ASSERT(what) _Static_assert(what, #what)
-#endif
 
 #define BLKCOPY_META_SECTOR_SIZE 4096
 #define BLKCOPY_META_VERSION 1
@@ -48,15 +44,15 @@
 
 struct blkcopy_meta_header {
 	__le64 magic;
-	__le32 crc;		/* crc32c (Castagnoli; seed ~0, inverted) of the
-				 * 4096 bytes with this field 0 */
+	/* crc32c (Castagnoli; seed ~0, inverted) of all, with this field 0 */
+	__le32 crc;
 	__le32 reserved;
 	__u8 uuid[16];		/* of the volume, as in the superblock */
-	__le64 index;		/* which of its kind: superblock copy 0 or 1,
-				 * exact or intent sector i */
+	__le64 index;		/* superblock copy 0 or 1, exact or intent sector i */
 	__le64 generation;
 	__u8 zero[16];
 };
+
 BLKCOPY_META_ASSERT(sizeof(struct blkcopy_meta_header) == 64);
 
 #define BLKCOPY_META_PAYLOAD \
@@ -77,6 +73,7 @@ struct blkcopy_meta_exact {
 	struct blkcopy_meta_header header;
 	__le64 words[BLKCOPY_META_WORDS];
 };
+
 BLKCOPY_META_ASSERT(sizeof(struct blkcopy_meta_exact) ==
 		    BLKCOPY_META_SECTOR_SIZE);
 
@@ -84,6 +81,7 @@ struct blkcopy_meta_intent {
 	struct blkcopy_meta_header header;
 	__u8 bits[BLKCOPY_META_PAYLOAD];
 };
+
 BLKCOPY_META_ASSERT(sizeof(struct blkcopy_meta_intent) ==
 		    BLKCOPY_META_SECTOR_SIZE);
 
@@ -137,6 +135,7 @@ struct blkcopy_meta_leg {
 	__le32 has_stamp;	/* 0 or 1 */
 	__u8 zero[8];
 };
+
 BLKCOPY_META_ASSERT(sizeof(struct blkcopy_meta_leg) == 272);
 
 struct blkcopy_meta_super {
@@ -160,6 +159,7 @@ struct blkcopy_meta_super {
 	struct blkcopy_meta_leg leg[2];		/* base, top */
 	__u8 zero2[3280];
 };
+
 BLKCOPY_META_ASSERT(sizeof(struct blkcopy_meta_super) ==
 		    BLKCOPY_META_SECTOR_SIZE);
 

@@ -4,8 +4,8 @@
 #define BLKCTL_DM_COOKIE_HPP
 
 #include "base/error.hpp"
-#include "base/unique_fd.hpp"
 #include "dm/mapper.hpp"
+#include "dm/orphans.hpp"
 #include <chrono>
 #include <string>
 
@@ -14,9 +14,8 @@ namespace blkctl::dm
 
 /*
  * Made before the ioctl it goes with (making one can fail), waited for after it. A cookie is a SysV
- * semaphore: the kernel keeps it when its owner is killed. So each one is written down in
- * RUN_DIR/cookies with a lock that dies with its owner, and the next cookie made sweeps the
- * orphans.
+ * semaphore: the kernel keeps it when its owner is killed. So each one is announced and written
+ * down in RUN_DIR/cookies, see orphans.hpp, and the next cookie made sweeps the orphans.
  */
 class Cookie
 {
@@ -38,8 +37,7 @@ class Cookie
 	void destroy();
 
 	uint32_t value_ = 0;
-	UniqueFd record_;
-	std::string record_path_;
+	Note note_;
 };
 
 } // namespace blkctl::dm

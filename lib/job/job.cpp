@@ -34,8 +34,11 @@ Job job_of(const volume::Volume &volume)
 	if (volume.table.top)
 		job.target = volume.table.top->device;
 	job.total_bytes = volume.sectors * 512;
+	// A commit moves what is in the top down, the others what is in the base up.
+	const auto left = volume.table.mode == table::Mode::commit ? status.top_only + status.zero
+								   : status.base_only;
 	// The last block may be a part of one: never more left than there is.
-	job.done_bytes = job.total_bytes - std::min(job.total_bytes, status.base_only * block);
+	job.done_bytes = job.total_bytes - std::min(job.total_bytes, left * block);
 	job.copied_bytes = status.copied_kib * 1024;
 	job.inflight_bytes = status.inflight_kib * 1024;
 	job.rate_bytes = status.rate_kib * 1024;

@@ -116,8 +116,13 @@ Result<std::vector<Event>> Watcher::next(std::chrono::milliseconds timeout)
 		BLKCTL_CHECK(events_->arm());
 		BLKCTL_TRY(const auto listed, volume::list(*context_));
 		std::map<DevNo, volume::Volume> now;
-		for (const auto &volume : listed)
+		for (const auto &volume : listed.volumes)
 			now.emplace(volume.devno(), volume);
+		// One that cannot be read is as it was when it could be; it is not gone.
+		for (const auto &each : listed.unreadable)
+			if (const auto then = volumes_.find(each.device); then != volumes_.end())
+				now.insert(*then);
+		unreadable_ = listed.unreadable;
 		auto events = difference(volumes_, now);
 		volumes_ = std::move(now);
 		if (!events.empty()) {

@@ -38,8 +38,9 @@ class Watcher
 	// The next events in order; empty after the timeout or when a signal came.
 	Result<std::vector<Event>> next(std::chrono::milliseconds timeout);
 
-	// The volumes at the last look.
+	// The volumes at the last look; one that could not be read then is as it was before.
 	const std::map<DevNo, volume::Volume> &volumes() const { return volumes_; }
+	const std::vector<volume::Unreadable> &unreadable() const { return unreadable_; }
 
       private:
 	Watcher(volume::Context &context, std::unique_ptr<dm::Events> events);
@@ -49,6 +50,7 @@ class Watcher
 	volume::Context *context_;
 	std::unique_ptr<dm::Events> events_;
 	std::map<DevNo, volume::Volume> volumes_;
+	std::vector<volume::Unreadable> unreadable_;
 };
 
 // The events between two looks, without time. Pure, for tests.

@@ -147,6 +147,7 @@ std::string source(const Row &r) { return r.base_path; }
 std::string target(const Row &r) { return r.target_path; }
 std::string source_devno(const Row &r) { return r.volume.table.base.device.str(); }
 std::string target_devno(const Row &r) { return r.job.target ? r.job.target->str() : ""; }
+std::string metadata(const Row &r) { return r.meta_path; }
 std::string copy_mode(const Row &r)
 {
 	return has_job(r) ? std::string(word(r.volume.table.params.copy_mode.value_or(table::CopyMode::dual)))
@@ -164,6 +165,9 @@ uint64_t rate(const Row &r) { return r.job.rate_bytes; }
 uint64_t rate_limit(const Row &r) { return r.job.rate_limit_bytes.value_or(0); }
 uint64_t base_only(const Row &r) { return r.volume.status.base_only; }
 uint64_t both(const Row &r) { return r.volume.status.both; }
+uint64_t top_only(const Row &r) { return r.volume.status.top_only; }
+uint64_t meta_commits(const Row &r) { return r.volume.status.meta_commits; }
+uint64_t meta_torn(const Row &r) { return r.volume.status.meta_torn; }
 uint64_t zero(const Row &r) { return r.volume.status.zero; }
 uint64_t blocks(const Row &r) { return r.volume.status.total; }
 uint64_t source_errors(const Row &r) { return r.job.base_errors; }
@@ -195,7 +199,7 @@ constexpr Field all_fields[] = {
 	{number_type, "open_count", "Open", 4, number_field<open_count>, "How often it is open."},
 	{string_type, "read_only", "RO", 2, text_field<read_only>, "Set if it is read-only."},
 	{string_type, "suspended", "Suspended", 9, text_field<suspended>, "Set if it is suspended."},
-	{string_type, "mode", "Mode", 4, text_field<mode>, "Mode of its table: track or mirror."},
+	{string_type, "mode", "Mode", 4, text_field<mode>, "Mode of its table: track, mirror, stream, overlay or commit."},
 	{string_type, "state", "State", 5, text_field<state>, "State of its copy."},
 	{string_type, "phase", "Phase", 5, text_field<phase>, "Phase the kernel is in."},
 	{string_type, "health", "Health", 6, text_field<health>, "Health of its metadata."},
@@ -205,6 +209,7 @@ constexpr Field all_fields[] = {
 	{size_type, "source_offset", "SOffset", 7, size_field<source_offset>, "Where the volume starts on it."},
 	{string_type, "target", "Target", 6, text_field<target>, "Device it is copied to."},
 	{string_type, "target_devno", "TDev", 4, text_field<target_devno>, "Its number."},
+	{string_type, "metadata", "Meta", 4, text_field<metadata>, "Device its state is kept on."},
 	{string_type, "copy_mode", "CopyMode", 8, text_field<copy_mode>, "dual or background."},
 	{size_type, "done", "Done", 4, job_size_field<done>, "How much needs no copying any more, in bytes."},
 	{size_type, "copied", "Copied", 6, job_size_field<copied>, "Moved by the copier since the copy began."},
@@ -214,10 +219,13 @@ constexpr Field all_fields[] = {
 	{size_type, "rate_limit", "Limit", 5, job_size_field<rate_limit>, "What it may move a second; 0 is no limit."},
 	{number_type, "base_only", "BaseOnly", 8, number_field<base_only>, "Blocks only in the source."},
 	{number_type, "both", "Both", 4, number_field<both>, "Blocks in both devices."},
+	{number_type, "top_only", "TopOnly", 7, number_field<top_only>, "Blocks only in the target."},
 	{number_type, "zero", "Zero", 4, number_field<zero>, "Blocks that read as zeros."},
 	{number_type, "blocks", "Blocks", 6, number_field<blocks>, "All blocks."},
 	{number_type, "source_errors", "SErr", 4, number_field<source_errors>, "I/O errors of the source."},
 	{number_type, "target_errors", "TErr", 4, number_field<target_errors>, "I/O errors of the target."},
+	{number_type, "meta_commits", "Commits", 7, number_field<meta_commits>, "How often its state was written down."},
+	{number_type, "meta_torn", "Torn", 4, number_field<meta_torn>, "Metadata sectors that a stop without warning tore."},
 	{string_type, "stall_ms", "Stall", 5, text_field<milliseconds>, "How long the last switch held I/O, in ms."},
 	{string_type, "last_switch", "Last", 4, text_field<last_verb>, "The verb that made the last switch."},
 };
@@ -252,6 +260,14 @@ std::vector<dm_report_field_type> field_types(bool with_index)
 			make_type({number_type, "row_index", "Row", 3, index_field, "Row."}));
 	types.push_back(dm_report_field_type{});
 	return types;
+}
+
+std::optional<Column> column_of(const std::string &heading)
+{
+	for (const auto &field : all_fields)
+		if (heading == field.heading)
+			return Column{field.id, field.flags == string_type};
+	return std::nullopt;
 }
 
 std::vector<FieldHelp> fields()

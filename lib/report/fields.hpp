@@ -5,6 +5,8 @@
 
 #include "report/report.hpp"
 #include <libdevmapper.h>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace blkctl::report
@@ -25,6 +27,13 @@ struct Object {
 	const Row *row;
 	uint64_t index;
 };
+
+// A column of a report, told by its heading; nullopt for none of ours.
+struct Column {
+	std::string id = {};
+	bool is_text = true; // numbers, sizes and percentages are not
+};
+std::optional<Column> column_of(const std::string &heading);
 
 // Ends with the zeroed entry that dm_report wants. with_index: also `row_index`, the position of a
 // row in the input, by which others sort and select.

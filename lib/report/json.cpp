@@ -114,6 +114,14 @@ json::object row_object(const Row &row)
 	object["health"] = word(volume.status.health);
 	object["source"] =
 		device_object(volume.table.base.device, row.base_path, volume.table.base.offset);
+	object["top"] =
+		volume.table.top
+			? json::value(device_object(volume.table.top->device, row.target_path,
+						    volume.table.top->offset))
+			: json::value(nullptr);
+	object["metadata"] = text_or_null(row.meta_path);
+	object["meta_commits"] = volume.status.meta_commits;
+	object["meta_torn"] = volume.status.meta_torn;
 	object["state"] = job::word(row.job.state);
 	object["job"] = job_value(row);
 	object["blocks"] = blocks_object(volume.status);
@@ -130,7 +138,33 @@ json::object with_schema()
 	return object;
 }
 
+json::value cell_value(const Column &column, const std::string &text)
+{
+	json::error_code error;
+
+	if (text.empty())
+		return nullptr;
+	auto number = column.is_text ? json::value() : json::parse(text, error);
+	return column.is_text || error ? json::value(text) : number;
+}
+
 } // namespace
+
+std::string json_list(const std::vector<Column> &columns,
+		      const std::vector<std::vector<std::string>> &rows)
+{
+	auto object = with_schema();
+	json::array volumes;
+
+	for (const auto &row : rows) {
+		json::object volume;
+		for (size_t i = 0; i < columns.size() && i < row.size(); i++)
+			volume[columns[i].id] = cell_value(columns[i], row[i]);
+		volumes.push_back(std::move(volume));
+	}
+	object["volumes"] = std::move(volumes);
+	return json::serialize(object);
+}
 
 std::string json_list(const std::vector<const Row *> &rows)
 {
@@ -226,6 +260,8 @@ Row make_row(volume::Context &context, const volume::Volume &volume)
 	row.base_path = volume::device_path(context, volume.table.base.device);
 	if (row.job.target)
 		row.target_path = volume::device_path(context, *row.job.target);
+	if (const auto meta = volume.table.meta_device())
+		row.meta_path = volume::device_path(context, *meta);
 	row.last = volume::last_switch(context, volume.info);
 	return row;
 }

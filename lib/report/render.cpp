@@ -137,6 +137,51 @@ Result<std::string> run(const std::vector<Row> &rows, const Options &options,
 	return log.output().empty() ? log.warnings() : log.output();
 }
 
+// No name has it.
+constexpr char cell_end = '\x1f';
+
+std::vector<std::string> cells_of(const std::string &line)
+{
+	std::vector<std::string> cells{""};
+
+	for (const char c : line) {
+		if (c == cell_end)
+			cells.emplace_back();
+		else
+			cells.back() += c;
+	}
+	return cells;
+}
+
+// The fields that were chosen, as dm_report prints them.
+Result<std::string> render_chosen(const std::vector<Row> &rows, const Options &options)
+{
+	Options plain = options;
+	plain.headings = true;
+	plain.separator = cell_end;
+	plain.suffix = false;
+	if (plain.units == "h" || plain.units == "H")
+		plain.units = "b";
+	BLKCTL_TRY(const auto fields, output_fields(options.output));
+	BLKCTL_TRY(const auto text, run(rows, plain, fields, false));
+
+	std::vector<Column> columns;
+	std::vector<std::vector<std::string>> lines;
+	std::istringstream stream(text);
+	std::string line;
+	while (std::getline(stream, line)) {
+		// Without alignment there is still a margin.
+		line.erase(0, line.find_first_not_of(' '));
+		if (!columns.empty()) {
+			lines.push_back(cells_of(line));
+			continue;
+		}
+		for (const auto &heading : cells_of(line))
+			columns.push_back(column_of(heading).value_or(Column{heading, true}));
+	}
+	return json_list(columns, lines);
+}
+
 } // namespace
 
 Result<std::string> render(const std::vector<Row> &rows, const Options &options)
@@ -147,6 +192,9 @@ Result<std::string> render(const std::vector<Row> &rows, const Options &options)
 
 Result<std::string> render_json(const std::vector<Row> &rows, const Options &options)
 {
+	BLKCTL_CHECK(parse_units(options));
+	if (!options.output.empty())
+		return render_chosen(rows, options);
 	// dm_report selects and sorts; all we need back is which rows, in which order.
 	Options plain;
 	plain.sort = options.sort;

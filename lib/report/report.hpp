@@ -17,6 +17,7 @@ struct Row {
 	job::Job job = {};
 	std::string base_path = {};
 	std::string target_path = {}; // empty without a target
+	std::string meta_path = {};   // empty without a metadata device
 	std::optional<volume::LastSwitch> last = {};
 };
 
@@ -39,8 +40,11 @@ struct Options {
  */
 Result<std::string> render(const std::vector<Row> &rows, const Options &options);
 
-// {"schema":1,"volumes":[...]}: numbers are numbers, sizes are bytes. Selection and sort order
-// apply, output fields do not: an object always has all its members.
+/*
+ * {"schema":1,"volumes":[...]}. Selection and sort order apply. Without output fields each object
+ * has all its members, and sizes are bytes; with them it has these alone, flat, by their names,
+ * and sizes are numbers in the units asked for, bytes for h. Errors: as above.
+ */
 Result<std::string> render_json(const std::vector<Row> &rows, const Options &options);
 
 // {"schema":1,"volume":{...}}.

@@ -22,6 +22,7 @@ constexpr FeatureWord feature_words[] = {
 	{BLKCOPY_FEATURE_NO_DISCARD_PASSDOWN, &Features::no_discard_passdown},
 	{BLKCOPY_FEATURE_DETECT_ZEROES, &Features::detect_zeroes},
 	{BLKCOPY_FEATURE_PAUSED, &Features::paused},
+	{BLKCOPY_FEATURE_COPY_ON_READ, &Features::copy_on_read},
 	{BLKCOPY_FEATURE_NOSYNC, &Features::nosync},
 };
 
@@ -131,9 +132,12 @@ Result<std::optional<Leg>> parse_top(Words &words, Mode mode)
 	return std::optional(Leg{*device, offset});
 }
 
-Result<std::string> parse_meta(Words &words)
+Result<std::string> parse_meta(Words &words, bool durable)
 {
 	BLKCTL_TRY(const auto text, words.word("the metadata device"));
+
+	if (durable && !parse_devno(text))
+		return words.bad("the metadata device", text, "MAJ:MIN, which this mode needs");
 	const bool memory = text.starts_with(BLKCOPY_META_MEM_PREFIX);
 
 	if (memory) {
@@ -168,7 +172,7 @@ Result<Blkcopy> parse_blkcopy(std::string_view params)
 	BLKCTL_TRY(table.base.device, words.device("the base device"));
 	BLKCTL_TRY(table.base.offset, words.number<uint64_t>("the base offset"));
 	BLKCTL_TRY(table.top, parse_top(words, table.mode));
-	BLKCTL_TRY(table.meta, parse_meta(words));
+	BLKCTL_TRY(table.meta, parse_meta(words, table.is_durable()));
 	BLKCTL_TRY(table.block_sectors, parse_block(words));
 	if (words.done())
 		return table;

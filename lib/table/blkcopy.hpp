@@ -15,8 +15,18 @@
 namespace blkctl::table
 {
 
-enum class Mode { track, mirror };
-enum class Phase { idle, copying, synced, pivoted, aborted };
+enum class Mode { track, mirror, stream, overlay, commit };
+enum class Phase {
+	idle,
+	copying,
+	synced,
+	pivoted,
+	aborted,
+	streaming,
+	streamed,
+	merging,
+	merged,
+};
 enum class Health { rw, meta_ro, fail };
 enum class CopyMode { dual, background };
 enum class Policy { report, ignore, stop, enospc };
@@ -45,7 +55,8 @@ struct Features {
 	bool no_discard_passdown = false;
 	bool detect_zeroes = false;
 	bool paused = false;
-	bool nosync = false; // one-shot, never printed by the kernel
+	bool copy_on_read = false; // stream only
+	bool nosync = false;       // one-shot, never printed by the kernel
 
 	bool operator==(const Features &) const = default;
 };
@@ -71,6 +82,13 @@ struct Blkcopy {
 	uint32_t block_sectors = 128;
 	Features features = {};
 	Params params = {};
+
+	// Stream, overlay and commit: what is where survives, and only with a metadata device.
+	bool is_durable() const
+	{
+		return mode == Mode::stream || mode == Mode::overlay || mode == Mode::commit;
+	}
+	std::optional<DevNo> meta_device() const { return parse_devno(meta); }
 
 	bool operator==(const Blkcopy &) const = default;
 };

@@ -13,17 +13,24 @@ namespace blkctl::table
 
 template <class E, size_t N> using Names = std::array<std::pair<E, std::string_view>, N>;
 
-inline constexpr Names<Mode, 2> modes{{
+inline constexpr Names<Mode, 5> modes{{
 	{Mode::track, BLKCOPY_MODE_TRACK},
 	{Mode::mirror, BLKCOPY_MODE_MIRROR},
+	{Mode::stream, BLKCOPY_MODE_STREAM},
+	{Mode::overlay, BLKCOPY_MODE_OVERLAY},
+	{Mode::commit, BLKCOPY_MODE_COMMIT},
 }};
 
-inline constexpr Names<Phase, 5> phases{{
+inline constexpr Names<Phase, 9> phases{{
 	{Phase::idle, BLKCOPY_PHASE_IDLE},
 	{Phase::copying, BLKCOPY_PHASE_COPYING},
 	{Phase::synced, BLKCOPY_PHASE_SYNCED},
 	{Phase::pivoted, BLKCOPY_PHASE_PIVOTED},
 	{Phase::aborted, BLKCOPY_PHASE_ABORTED},
+	{Phase::streaming, BLKCOPY_PHASE_STREAMING},
+	{Phase::streamed, BLKCOPY_PHASE_STREAMED},
+	{Phase::merging, BLKCOPY_PHASE_MERGING},
+	{Phase::merged, BLKCOPY_PHASE_MERGED},
 }};
 
 inline constexpr Names<Health, 3> healths{{

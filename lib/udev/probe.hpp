@@ -29,6 +29,9 @@ struct BlockDevice {
 struct Signature {
 	std::string type = {};  // as blkid names it: "ext4", "LVM2_member", "gpt"
 	std::string usage = {}; // "filesystem", "raid", "crypto", "partition table", "other"
+	std::string uuid = {};  // where there is one
+
+	bool operator==(const Signature &) const = default;
 };
 
 // One use of a device that forbids to write to it behind the user's back.
@@ -38,6 +41,11 @@ struct Use {
 	DevNo holder = {};   // for held
 	DevNo device =
 		{}; // the device in use: the one asked for, one of its partitions, or its disk
+};
+
+struct LoopDevice {
+	DevNo devno = {};
+	std::string file = {}; // that it shows
 };
 
 // "/dev/vdb1 is mounted on /srv".
@@ -67,8 +75,30 @@ class Probe
 	 */
 	virtual Result<std::vector<Use>> uses(DevNo device) = 0;
 
+	/*
+	 * How many reads and writes a device has not answered yet, as far as the kernel counts them
+	 * for it. Unlike the rest this needs no answer of the device. Errors: not_found.
+	 */
+	virtual Result<uint64_t> in_flight(DevNo device) = 0;
+
 	// The first signature blkid finds: filesystem, RAID or crypto member, partition table.
 	virtual Result<std::optional<Signature>> signature(DevNo device) = 0;
+
+	/*
+	 * The name by which a device is found again after a boot: "dm:UUID", "partuuid:UUID",
+	 * "id:NAME" (of /dev/disk/by-id), "file:PATH" (behind a loop device); for one that has no
+	 * such name "name:vdb", which another may have next time. Errors: not_found.
+	 */
+	virtual Result<std::string> identity(DevNo device) = 0;
+
+	// The device that goes by it now. Errors: not_found.
+	virtual Result<DevNo> find_identity(const std::string &identity) = 0;
+
+	// The loop devices that are set up.
+	virtual std::vector<LoopDevice> loops() = 0;
+
+	// Bytes of a device as the medium has them. Errors: failed.
+	virtual Result<std::vector<uint8_t>> read(DevNo device, uint64_t at, size_t count) = 0;
 };
 
 } // namespace blkctl::udev

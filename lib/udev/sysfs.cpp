@@ -5,6 +5,7 @@
 #include <charconv>
 #include <dirent.h>
 #include <memory>
+#include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,9 +84,34 @@ uint64_t number(DevNo device, const std::string &file)
 	return value;
 }
 
+uint64_t in_flight(DevNo device)
+{
+	// Reads, then writes.
+	std::istringstream words(read_line(folder(device) + "/inflight").value_or(""));
+	uint64_t reads = 0, writes = 0;
+
+	words >> reads >> writes;
+	return reads + writes;
+}
+
 std::string dm_name(DevNo device)
 {
 	return read_line(folder(device) + "/dm/name").value_or("");
+}
+
+std::string dm_uuid(DevNo device)
+{
+	return read_line(folder(device) + "/dm/uuid").value_or("");
+}
+
+std::vector<DevNo> all()
+{
+	std::vector<DevNo> found;
+
+	for (const auto &name : names_in("/sys/class/block"))
+		if (const auto devno = devno_in("/sys/class/block/" + name + "/dev"))
+			found.push_back(*devno);
+	return found;
 }
 
 std::optional<DevNo> whole_disk(DevNo partition)

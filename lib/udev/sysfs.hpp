@@ -27,8 +27,17 @@ std::string kernel_name(DevNo device);
 // A number in a file below the device's folder; 0 if there is none.
 uint64_t number(DevNo device, const std::string &file);
 
-// DM_NAME, empty for other devices.
+// The reads and writes a device has not answered yet. Not counted: any where "queue/iostats" is off
+// or a driver keeps no account (RAM disks), and what a device-mapper target holds back by itself
+// before it sends it on (delay; thin, when its pool is full).
+uint64_t in_flight(DevNo device);
+
+// DM_NAME and DM_UUID, empty for other devices.
 std::string dm_name(DevNo device);
+std::string dm_uuid(DevNo device);
+
+// Every block device.
+std::vector<DevNo> all();
 
 std::optional<DevNo> whole_disk(DevNo partition);
 std::vector<DevNo> partitions(DevNo disk);

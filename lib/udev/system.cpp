@@ -46,7 +46,8 @@ Error not_found(std::string device, std::string why)
 	return {.status = Status::not_found,
 		.what = "find",
 		.device = std::move(device),
-		.why = std::move(why)};
+		.why = std::move(why),
+		.next = "lsblk"};
 }
 
 std::string value_of(blkid_probe probe, const char *name)
@@ -208,6 +209,13 @@ Result<std::vector<Use>> System::uses(DevNo device)
 	return uses;
 }
 
+Result<uint64_t> System::in_flight(DevNo device)
+{
+	if (!sysfs::exists(device))
+		return not_found(device.str(), "no such block device");
+	return sysfs::in_flight(device);
+}
+
 Result<std::optional<Signature>> System::signature(DevNo device)
 {
 	const auto path = impl_->path_of(device);
@@ -219,7 +227,8 @@ Result<std::optional<Signature>> System::signature(DevNo device)
 	if (!probe || blkid_probe_set_device(probe.get(), fd.get(), 0, 0) != 0)
 		return Error{.what = "probe", .device = path, .why = "blkid cannot read it"};
 	blkid_probe_enable_superblocks(probe.get(), 1);
-	blkid_probe_set_superblocks_flags(probe.get(), BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE);
+	blkid_probe_set_superblocks_flags(probe.get(), BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE |
+							       BLKID_SUBLKS_UUID);
 	blkid_probe_enable_partitions(probe.get(), 1);
 
 	// Not the "safe" probe: that one shrugs at two signatures, and one is enough for us.
@@ -229,9 +238,11 @@ Result<std::optional<Signature>> System::signature(DevNo device)
 	if (answer > 0)
 		return std::optional<Signature>();
 
-	Signature found{value_of(probe.get(), "TYPE"), value_of(probe.get(), "USAGE")};
+	Signature found{value_of(probe.get(), "TYPE"), value_of(probe.get(), "USAGE"),
+			value_of(probe.get(), "UUID")};
 	if (found.type.empty())
-		found = {value_of(probe.get(), "PTTYPE"), "partition table"};
+		found = {value_of(probe.get(), "PTTYPE"), "partition table",
+			 value_of(probe.get(), "PTUUID")};
 	return std::optional(std::move(found));
 }
 

@@ -19,7 +19,12 @@ class System final : public Probe
 	Result<DevNo> resolve(std::string_view text) override;
 	Result<BlockDevice> describe(DevNo device) override;
 	Result<std::vector<Use>> uses(DevNo device) override;
+	Result<uint64_t> in_flight(DevNo device) override;
 	Result<std::optional<Signature>> signature(DevNo device) override;
+	Result<std::string> identity(DevNo device) override;
+	Result<DevNo> find_identity(const std::string &identity) override;
+	std::vector<LoopDevice> loops() override;
+	Result<std::vector<uint8_t>> read(DevNo device, uint64_t at, size_t count) override;
 
       private:
 	struct Impl;

@@ -4,6 +4,7 @@
 #include "base/size.hpp"
 #include "table/linear.hpp"
 #include "uapi/blkcopy.h"
+#include "volume/cache.hpp"
 #include "volume/steps.hpp"
 #include "volume/use.hpp"
 #include "volume/uuid.hpp"
@@ -91,7 +92,7 @@ Result<void> check_device(Context &context, const dm::Info &device)
 {
 	if (is_hidden_uuid(device.uuid))
 		return refusal(Status::busy, verb, device.name,
-			       "it is the hidden layer of a volume");
+			       "it is the hidden layer of a volume", "blkctl list");
 	if (is_lvm_layer_uuid(device.uuid))
 		return refusal(Status::failed, verb, device.name,
 			       "it is a layer of LVM's own below an LV", "attach the LV instead");
@@ -188,15 +189,25 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 	if (leftover)
 		change.remove_hidden(*leftover);
 
-	if (live.size() == 1 && live[0].type == "linear") {
+	const bool absorb = live.size() == 1 && live[0].type == "linear";
+	if (absorb) {
 		BLKCTL_TRY(const auto linear, table::parse_linear(live[0].params));
 		table::Blkcopy track;
 		track.base = linear.lower;
 		track.block_sectors = request.block_sectors;
+		// Before the switch: a kill after it must not lose what detach goes by.
+		change.add({"remember where " + label(device) + " is",
+			    [&context, device, origin = linear.lower]() -> Result<void> {
+				    remember_origin(context, device, origin);
+				    return {};
+			    },
+			    {}});
 		change.load(device, blkcopy_table(live[0].length, track));
 	} else {
 		const auto hidden = std::make_shared<dm::Info>();
-		BLKCTL_TRY(const auto hex, random_hex());
+		BLKCTL_TRY(const auto hex, device.uuid.empty()
+						   ? random_hex()
+						   : Result<std::string>(hidden_hex(device.uuid)));
 		add_hidden(change, device, live, hidden_uuid(hex), hidden);
 		// The hidden device has no number before it is made.
 		change.load(device, "a " BLKCOPY_TARGET " track table on " + hidden->name,
@@ -209,7 +220,11 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 			    });
 	}
 	change.switch_table(device);
-	return change.finish(device);
+	BLKCTL_TRY(auto outcome, change.finish(device));
+	// Of an earlier table of a device of this name.
+	if (!change.dry() && !absorb)
+		forget_origin(context, device);
+	return outcome;
 }
 
 } // namespace blkctl::volume

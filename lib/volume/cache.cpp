@@ -15,10 +15,13 @@ namespace blkctl::volume
 namespace
 {
 
-std::string file_of(const Context &context, DevNo device)
+constexpr const char *switch_file = ".json";
+constexpr const char *origin_file = ".origin.json";
+
+std::string file_of(const Context &context, DevNo device, const char *suffix)
 {
 	return context.run_dir + "/" + std::to_string(device.major) + "-" +
-	       std::to_string(device.minor) + ".json";
+	       std::to_string(device.minor) + suffix;
 }
 
 // A device number may come back on another device: the UUID tells, or the name where there is
@@ -34,47 +37,95 @@ std::string text_at(const json::object &object, std::string_view key)
 	return value && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
-} // namespace
-
-void remember_switch(Context &context, const dm::Info &info, const LastSwitch &last)
+json::object about(const dm::Info &info)
 {
 	json::object object;
 
 	object["schema"] = 1;
 	object["identity"] = identity(info);
+	return object;
+}
+
+void write(Context &context, DevNo device, const char *suffix, const json::object &object)
+{
+	if (make_folder(context.run_dir))
+		(void)replace_file(file_of(context, device, suffix),
+				   json::serialize(object) + "\n");
+}
+
+// What was written about this very device.
+std::optional<json::object> read(Context &context, const dm::Info &info, const char *suffix)
+{
+	const auto text = read_file(file_of(context, info.devno, suffix));
+	json::error_code error;
+	const auto value = json::parse(text.value_or(""), error);
+
+	if (error || !value.is_object() ||
+	    text_at(value.get_object(), "identity") != identity(info))
+		return std::nullopt;
+	return value.get_object();
+}
+
+} // namespace
+
+void remember_switch(Context &context, const dm::Info &info, const LastSwitch &last)
+{
+	auto object = about(info);
+
 	object["verb"] = last.verb;
 	object["stall_ms"] = last.stall_ms;
 	object["time"] = last.time;
 	if (last.target)
 		object["target"] = last.target->str();
-	if (make_folder(context.run_dir))
-		(void)replace_file(file_of(context, info.devno), json::serialize(object) + "\n");
+	write(context, info.devno, switch_file, object);
 }
 
 void forget_switch(Context &context, const dm::Info &info)
 {
-	unlink(file_of(context, info.devno).c_str());
+	unlink(file_of(context, info.devno, switch_file).c_str());
 }
 
 std::optional<LastSwitch> last_switch(Context &context, const dm::Info &info)
 {
-	const auto text = read_file(file_of(context, info.devno));
+	const auto object = read(context, info, switch_file);
+	const auto *stall = object ? object->if_contains("stall_ms") : nullptr;
 	json::error_code error;
-	const auto value = json::parse(text.value_or(""), error);
 
-	if (error || !value.is_object())
-		return std::nullopt;
-	const auto &object = value.get_object();
-	const auto *stall = object.if_contains("stall_ms");
-	if (text_at(object, "identity") != identity(info) || !stall || !stall->is_number())
+	if (!stall || !stall->is_number())
 		return std::nullopt;
 
 	LastSwitch last;
-	last.verb = text_at(object, "verb");
+	last.verb = text_at(*object, "verb");
 	last.stall_ms = stall->to_number<double>(error);
-	last.time = text_at(object, "time");
-	last.target = parse_devno(text_at(object, "target"));
+	last.time = text_at(*object, "time");
+	last.target = parse_devno(text_at(*object, "target"));
 	return last;
+}
+
+void remember_origin(Context &context, const dm::Info &info, const table::Leg &origin)
+{
+	auto object = about(info);
+
+	object["device"] = origin.device.str();
+	object["offset"] = origin.offset;
+	write(context, info.devno, origin_file, object);
+}
+
+void forget_origin(Context &context, const dm::Info &info)
+{
+	unlink(file_of(context, info.devno, origin_file).c_str());
+}
+
+std::optional<table::Leg> origin(Context &context, const dm::Info &info)
+{
+	const auto object = read(context, info, origin_file);
+	const auto *offset = object ? object->if_contains("offset") : nullptr;
+	const auto device = object ? parse_devno(text_at(*object, "device")) : std::nullopt;
+	json::error_code error;
+
+	if (!device || !offset || !offset->is_number())
+		return std::nullopt;
+	return table::Leg{*device, offset->to_number<uint64_t>(error)};
 }
 
 std::string timestamp(bool milliseconds)

@@ -36,8 +36,11 @@ Result<Host> Host::open()
 	BLKCTL_TRY(auto probe, udev::System::open());
 	host.dm_ = std::move(dm);
 	host.probe_ = std::move(probe);
-	host.context_ = std::make_unique<Context>(Context{
-		.dm = *host.dm_, .probe = *host.probe_, .knob = KillKnob::from_environment()});
+	host.loops_ = std::make_unique<udev::SystemLoops>();
+	host.context_ = std::make_unique<Context>(Context{.dm = *host.dm_,
+							  .probe = *host.probe_,
+							  .loops = *host.loops_,
+							  .knob = KillKnob::from_environment()});
 	return host;
 }
 

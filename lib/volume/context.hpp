@@ -5,7 +5,10 @@
 #define BLKCTL_VOLUME_CONTEXT_HPP
 
 #include "dm/mapper.hpp"
+#include "meta/device.hpp"
+#include "udev/loops.hpp"
 #include "udev/probe.hpp"
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -29,8 +32,14 @@ struct KillKnob {
 struct Context {
 	dm::Mapper &dm;
 	udev::Probe &probe;
+	udev::Loops &loops;
 	std::string run_dir = "/run/blkctl"; // locks and caches, never state
+	// Where metadata is that got no device of its own.
+	std::string state_dir = "/var/lib/blkctl";
+	meta::Opener open_meta = meta::open_device;
 	KillKnob knob;
+	// How long a switch is put off for a device that does not answer what is on its way to it.
+	std::chrono::milliseconds patience{10000};
 };
 
 // The running host. Errors: failed (not root, no device-mapper).
@@ -45,6 +54,7 @@ class Host
 
 	std::unique_ptr<dm::Mapper> dm_;
 	std::unique_ptr<udev::Probe> probe_;
+	std::unique_ptr<udev::Loops> loops_;
 	std::unique_ptr<Context> context_;
 };
 

@@ -24,13 +24,35 @@ Result<Outcome> finish_killed(Change &change, const dm::Info &device, const Erro
 	return change.finish(device);
 }
 
+/*
+ * A pivot moves the volume from where it was attached, and its old table leads to data that is
+ * stale since. A stacked volume is where it was: a pivot makes it one that is not stacked.
+ */
+Result<void> check_origin(Context &context, const Volume &volume)
+{
+	const auto known = origin(context, volume.info);
+	const auto where = device_path(context, volume.table.base.device);
+
+	if (known == volume.table.base)
+		return {};
+	auto why = known ? "a copy has moved it from " + device_path(context, known->device) +
+				   " to " + where
+			 : "it is on " + where + ", and whether it was attached there is not known";
+	why += ": the table it had may lead to stale data";
+	if (volume.lvm)
+		why += "; it is an LV, and LVM's metadata names the old place all the same";
+	return refusal(Status::usage, verb, volume.name(), std::move(why),
+		       "blkctl detach " + volume.name() + " --to-copy, to leave it on " + where +
+			       " by a linear table");
+}
+
 } // namespace
 
-Result<Outcome> detach(Context &context, const std::string &name, Run run)
+Result<Outcome> detach(Context &context, const DetachRequest &request, Run run)
 {
 	Change change(context, verb, run);
 
-	BLKCTL_TRY(const auto found, change.open(name));
+	BLKCTL_TRY(const auto found, change.open(request.name));
 	const auto examined = find_for_change(change, found.devno);
 	if (!examined) {
 		if (examined.error().status == Status::not_found)
@@ -46,6 +68,9 @@ Result<Outcome> detach(Context &context, const std::string &name, Run run)
 	if (volume.state() != JobState::none)
 		return refusal(Status::busy, verb, device.name, "it has a copy",
 			       "blkctl abort " + device.name);
+
+	if (volume.kind != Kind::stacked && !request.to_copy)
+		BLKCTL_CHECK(check_origin(context, volume));
 
 	BLKCTL_CHECK(clear_stale(change, device));
 	BLKCTL_TRY(const auto before, context.dm.table(device.devno, dm::Slot::live, false));
@@ -64,8 +89,10 @@ Result<Outcome> detach(Context &context, const std::string &name, Run run)
 		change.switch_table(device);
 	}
 	BLKCTL_TRY(auto outcome, change.finish(device));
-	if (!change.dry())
+	if (!change.dry()) {
 		forget_switch(context, device);
+		forget_origin(context, device);
+	}
 	return outcome;
 }
 

@@ -2,6 +2,7 @@
 // pivot and abort: the two ends of a copy.
 #include "base/size.hpp"
 #include "uapi/blkcopy.h"
+#include "volume/settle.hpp"
 #include "volume/steps.hpp"
 #include <cerrno>
 
@@ -157,6 +158,7 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 	BLKCTL_TRY(const auto found, change.open(request.name));
 	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
 	const auto &device = volume.info;
+	BLKCTL_CHECK(check_no_overlay("pivot", volume));
 	const auto what_became = request.only ? fate(*request.only, volume) : Fate::there;
 
 	if (what_became == Fate::pivoted)
@@ -200,6 +202,7 @@ Result<Outcome> abort(Context &context, const std::string &name, Run run)
 	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
 	const auto &device = volume.info;
 
+	BLKCTL_CHECK(check_no_overlay("abort", volume));
 	if (volume.state() == JobState::none)
 		return abort_loaded(change, volume);
 	if (volume.state() == JobState::pivoted)
@@ -210,6 +213,7 @@ Result<Outcome> abort(Context &context, const std::string &name, Run run)
 	BLKCTL_CHECK(clear_stale(change, device));
 	if (volume.status.phase != table::Phase::aborted)
 		change.message(device, "phase abort");
+	add_settle(change, volume);
 	change.load(device, track_table(volume, volume.table.base));
 	change.switch_table(device, {}, volume.table.top->device);
 	return change.finish(device);

@@ -32,7 +32,9 @@ Result<UniqueFd> take(const std::string &run_dir, const std::string &file, const
 			return Error{.status = Status::busy,
 				     .what = "lock",
 				     .device = what,
-				     .why = "another blkctl is changing it"};
+				     .why = "another blkctl is changing it",
+				     .next = "the same again, or fuser -v " + path +
+					     " to see who it is"};
 		std::this_thread::sleep_for(poll_interval);
 	}
 	return fd;

@@ -46,6 +46,44 @@ struct CreateRequest {
  */
 Result<Outcome> create(Context &context, const CreateRequest &request, Run run);
 
+struct CreateFromRequest {
+	std::string name = {};
+	std::string device = {};   // the volume will be on it
+	std::string base = {};     // the data is on it; it is only read
+	std::string metadata = {}; // device or file; empty: a file in the state folder
+	uint32_t block_sectors = 128;
+	bool copy_on_read = false;
+	bool no_hydrate = false; // the fill begins paused
+	bool force = false;      // overwrite a signature
+};
+/*
+ * A new volume on `device` whose content is still on `base`, as long as the base; a stream of it
+ * runs. Errors: as create(), and usage (device smaller, same as base).
+ */
+Result<Outcome> create_from(Context &context, const CreateFromRequest &request, Run run);
+
+struct SnapshotRequest {
+	std::string name = {};
+	std::string store = {};    // device, or a file that is made
+	std::string metadata = {}; // as above
+	bool no_freeze = false;    // leave the filesystem on it as it is at that instant
+	bool force = false;        // overwrite a signature on the store
+};
+/*
+ * Freezes what is on the volume's device and lets writes go to the store. Errors: usage (the store
+ * is the source, or smaller), busy (store or metadata in use; a copy runs; an overlay already).
+ */
+Result<Outcome> snapshot(Context &context, const SnapshotRequest &request, Run run);
+
+/*
+ * Merges the top of an overlay down into its base; or fills the top from the base. Starts the job
+ * and returns, with Outcome::copy set: see job::wait. When all is merged or filled, the same call
+ * again finishes it: the volume is then on that device alone, metadata in the state folder is
+ * removed. Errors: not_found (not an overlay), busy (the other one runs), needs_attention.
+ */
+Result<Outcome> commit(Context &context, const std::string &name, Run run);
+Result<Outcome> stream(Context &context, const std::string &name, Run run);
+
 struct AttachRequest {
 	std::string device = {}; // an active dm device
 	uint32_t block_sectors = 128;
@@ -54,9 +92,13 @@ struct AttachRequest {
 // an LVM PV; suspended), failed (a target that cannot be taken over), with what to do instead.
 Result<Outcome> attach(Context &context, const AttachRequest &request, Run run);
 
+struct DetachRequest {
+	std::string name = {};
+	bool to_copy = false; // leave it where a pivot has moved it to
+};
 // Gives an attached volume back with the table it had. Errors: busy (a job runs), usage (it was
-// made by create).
-Result<Outcome> detach(Context &context, const std::string &name, Run run);
+// made by create; it is not, or not known to be, where it was attached, without to_copy).
+Result<Outcome> detach(Context &context, const DetachRequest &request, Run run);
 
 // Removes a volume made by `create`; its device keeps the data. Errors: busy (open, or a job
 // runs), usage (it was attached).
@@ -69,14 +111,16 @@ struct CopyRequest {
 	bool detect_zeroes = false;
 	bool no_discard_passdown = false;
 	bool sync_none = false; // target is equal already: copy nothing
-	bool force = false;     // overwrite a signature; overrides nothing else
+	bool force = false;     // overwrite a signature, or believe that it is equal; no more
+	bool pivot = false;     // it is to be pivoted, by the caller
 };
 /*
- * Starts the copy; returns when it runs, see job::wait. If that very copy runs already, or has
- * just been pivoted to this target, `already` is set and nothing is done. A copy that failed or
- * was aborted and was not cleared yet is cleared first.
+ * Starts the copy; returns when it runs, see job::wait. If that very copy runs already, or was to
+ * be pivoted and has just been, `already` is set and nothing is done. A copy that failed or
+ * was aborted and was not cleared yet is cleared first; timed_out as for abort.
  * Errors: usage (target is the source, also through the stack; smaller), not_found (target),
- * busy (target mounted, held, or with a signature; the volume runs another job).
+ * busy (target mounted, held, or with a signature; with sync_none, with another one than the
+ * volume; the volume runs another job).
  */
 Result<Outcome> copy(Context &context, const CopyRequest &request, Run run);
 

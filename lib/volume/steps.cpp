@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/steps.hpp"
+#include "table/linear.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/cache.hpp"
 #include "volume/uuid.hpp"
@@ -22,6 +23,47 @@ std::string table_text(const dm::Table &table)
 	for (const auto &target : table)
 		text += (text.empty() ? "" : " | ") + dm::redacted(target).str();
 	return text;
+}
+
+/*
+ * The hidden device of a device. The UUID tells where there is one to make it from: names change,
+ * LVM's above all.
+ */
+Result<std::optional<dm::Info>> find_hidden(Context &context, const dm::Info &device)
+{
+	if (!device.uuid.empty()) {
+		const auto uuid = hidden_uuid(hidden_hex(device.uuid));
+		BLKCTL_TRY(const auto listed, context.dm.list());
+		for (const auto &each : listed) {
+			const auto info = context.dm.info(each.devno);
+			if (info && info->uuid == uuid)
+				return std::optional(*info);
+		}
+	}
+	const auto named = context.dm.find_name(hidden_name(device.name));
+	if (!named && named.error().status != Status::not_found)
+		return named.error();
+	if (!named || !is_hidden_uuid(named->uuid))
+		return std::optional<dm::Info>();
+	return std::optional(*named);
+}
+
+// What a detach of ours loads into a volume: the table it had.
+Result<bool> is_way_out(Context &context, const dm::Table &live, const dm::Table &loaded)
+{
+	if (live.size() != 1 || loaded.empty())
+		return false;
+	const auto parsed = table::parse_blkcopy(live[0].params);
+	if (!parsed || parsed->mode != table::Mode::track)
+		return false;
+	const table::Linear absorbed{parsed->base};
+	if (same_table(loaded, {{0, dm::table_sectors(live), "linear", table::print(absorbed)}}))
+		return true;
+	const auto base = context.dm.info(parsed->base.device);
+	if (!base || !is_hidden_uuid(base->uuid))
+		return false;
+	BLKCTL_TRY(const auto original, context.dm.table(base->devno, dm::Slot::live, false));
+	return same_table(loaded, original);
 }
 
 // Whether a table of ours is over a device.
@@ -137,11 +179,12 @@ Result<void> Change::check_slots(const dm::Info &device, const dm::Table &live)
  * stays live; but if a target's preresume refuses, the device stays suspended. Then the old table
  * goes back at once: users wait.
  */
-Result<void> Change::do_switch(const dm::Info &device, const std::optional<DevNo> &target)
+Result<void> Change::do_switch(const dm::Info &device, const std::optional<DevNo> &target,
+			       const dm::ResumeOptions &options)
 {
 	BLKCTL_TRY(const auto live, context_.dm.table(device.devno, dm::Slot::live, true));
 	BLKCTL_CHECK(check_slots(device, live));
-	const auto done = context_.dm.resume(device.devno, {});
+	const auto done = context_.dm.resume(device.devno, options);
 
 	if (!done) {
 		auto error = done.error();
@@ -172,12 +215,12 @@ Result<void> Change::go_back(const dm::Info &device, const dm::Table &table)
 }
 
 void Change::switch_table(const dm::Info &device, const std::optional<dm::Table> &before,
-			  std::optional<DevNo> target)
+			  std::optional<DevNo> target, const dm::ResumeOptions &options)
 {
 	Step step;
 
 	step.text = "switch " + label(device) + " to the loaded table, in one RESUME";
-	step.apply = [this, device, target] { return do_switch(device, target); };
+	step.apply = [this, device, target, options] { return do_switch(device, target, options); };
 	if (before)
 		step.undo = [this, device, table = *before] { return go_back(device, table); };
 	add(std::move(step));
@@ -264,6 +307,8 @@ Error message_error(Error error, const dm::Info &device, const std::string &text
 		say(Status::failed, "the copy has ended already");
 	else if (error.sys_errno == EBUSY && text == "phase pivot")
 		say(Status::timed_out, "not everything is in both devices yet");
+	else if (error.sys_errno == EBUSY && text == "phase finish")
+		say(Status::timed_out, "not everything has been moved yet");
 	else if (error.sys_errno == EBUSY)
 		say(Status::busy, "a pivot is under way");
 	return error;
@@ -285,15 +330,24 @@ Result<Volume> find_for_change(Change &change, DevNo device)
 	return volume;
 }
 
+Result<void> check_no_overlay(const std::string &verb, const Volume &volume)
+{
+	const auto &name = volume.name();
+
+	if (!volume.table.is_durable())
+		return {};
+	if (volume.table.mode == table::Mode::overlay)
+		return refusal(Status::busy, verb, name, "it is an overlay: it is on two devices",
+			       "blkctl commit " + name + ", or blkctl stream " + name);
+	const std::string job(word(volume.table.mode));
+	return refusal(Status::busy, verb, name, "a " + job + " of it runs",
+		       "blkctl " + job + " " + name + ", to finish it");
+}
+
 Result<std::optional<dm::Info>> find_leftover(Context &context, const dm::Info &device)
 {
-	auto hidden = context.dm.find_name(hidden_name(device.name));
-
-	if (!hidden && hidden.error().status == Status::not_found)
-		return std::optional<dm::Info>();
+	BLKCTL_TRY(const auto hidden, find_hidden(context, device));
 	if (!hidden)
-		return hidden.error();
-	if (!is_hidden_uuid(hidden->uuid))
 		return std::optional<dm::Info>();
 	BLKCTL_TRY(const auto used, context.dm.deps(device.devno));
 	if (std::find(used.begin(), used.end(), hidden->devno) != used.end())
@@ -301,7 +355,7 @@ Result<std::optional<dm::Info>> find_leftover(Context &context, const dm::Info &
 	BLKCTL_TRY(const auto loaded, context.dm.table(device.devno, dm::Slot::inactive, false));
 	if (hidden->open_count > (names(loaded, hidden->devno) ? 1 : 0))
 		return std::optional<dm::Info>();
-	return std::optional(std::move(*hidden));
+	return hidden;
 }
 
 Result<void> clear_stale(Change &change, const dm::Info &device)
@@ -315,8 +369,11 @@ Result<void> clear_stale(Change &change, const dm::Info &device)
 	const auto ours = [](const dm::Table &table) {
 		return !table.empty() && table[0].type == BLKCOPY_TARGET;
 	};
-	// Ours is on one side at least: a volume's next table, or its way in or out.
-	if (!ours(live) && !ours(loaded))
+	// A volume's next table, its way in, or its way out. LVM may have loaded the last one just
+	// as well; its RESUME does without.
+	BLKCTL_TRY(const bool way_out,
+		   ours(live) ? is_way_out(change.context(), live, loaded) : Result<bool>(false));
+	if (!ours(loaded) && !way_out)
 		return refusal(Status::busy, change.verb(), device.name,
 			       "another tool has loaded a table into it",
 			       "dmsetup clear " + device.name);

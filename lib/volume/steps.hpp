@@ -45,7 +45,7 @@ class Change
 
 	// The switch to the loaded table. With `before`, undone by switching back to it.
 	void switch_table(const dm::Info &device, const std::optional<dm::Table> &before = {},
-			  std::optional<DevNo> target = {});
+			  std::optional<DevNo> target = {}, const dm::ResumeOptions &options = {});
 
 	void clear(const dm::Info &device);
 	void remove_hidden(const dm::Info &device);
@@ -61,7 +61,8 @@ class Change
 	Outcome &outcome() { return outcome_; }
 
       private:
-	Result<void> do_switch(const dm::Info &device, const std::optional<DevNo> &target);
+	Result<void> do_switch(const dm::Info &device, const std::optional<DevNo> &target,
+			       const dm::ResumeOptions &options);
 	Result<void> check_slots(const dm::Info &device, const dm::Table &live);
 	Result<void> unload(DevNo device);
 	Result<void> go_back(const dm::Info &device, const dm::Table &table);
@@ -87,6 +88,10 @@ Result<bool> has_module(Context &context);
 
 // A volume that is to be changed. Errors: busy if it is suspended.
 Result<Volume> find_for_change(Change &change, DevNo device);
+
+// Of a verb about copies: a volume that lives on two devices has none and can have none. Errors:
+// busy, with what to do instead.
+Result<void> check_no_overlay(const std::string &verb, const Volume &volume);
 
 // What a killed attach, detach or pivot left: the hidden device of `device` that its live table
 // does not use. One that is open is none: it belongs to a volume that had this name before.

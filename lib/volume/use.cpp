@@ -53,6 +53,23 @@ Result<std::optional<udev::Use>> foreign_use(Context &context, DevNo device,
 	return std::optional<udev::Use>();
 }
 
+std::string next_about(Context &context, const udev::Use &use)
+{
+	const auto path = device_path(context, use.device);
+
+	switch (use.kind) {
+	case udev::Use::Kind::mounted:
+		return "umount " + use.by;
+	case udev::Use::Kind::swap:
+		return "swapoff " + path;
+	case udev::Use::Kind::held:
+		return "lsblk " + path;
+	case udev::Use::Kind::claimed:
+		break;
+	}
+	return "fuser -v " + path;
+}
+
 std::optional<dm::Info> suspended_below(Context &context, const std::vector<DevNo> &devices)
 {
 	for (const auto device : below(context, devices)) {

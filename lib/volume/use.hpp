@@ -7,6 +7,7 @@
 #include "udev/probe.hpp"
 #include "volume/context.hpp"
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace blkctl::volume
@@ -16,6 +17,9 @@ namespace blkctl::volume
 // second for who has it open for moments only.
 Result<std::optional<udev::Use>> foreign_use(Context &context, DevNo device,
 					     const std::optional<DevNo> &own);
+
+// What to run about a use: how to end it where that is plain, how to look at it elsewhere.
+std::string next_about(Context &context, const udev::Use &use);
 
 // A suspended dm device among these and what is below them: whoever reads from it hangs.
 std::optional<dm::Info> suspended_below(Context &context, const std::vector<DevNo> &devices);

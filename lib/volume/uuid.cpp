@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/uuid.hpp"
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 
 namespace blkctl::volume
 {
@@ -41,6 +43,26 @@ std::string volume_uuid(const std::string &hex)
 std::string hidden_uuid(const std::string &hex)
 {
 	return std::string(prefix) + hex + std::string(hidden_suffix);
+}
+
+std::string hidden_hex(std::string_view uuid)
+{
+	// FNV-1a from two starts: nothing is secret here, only to be told apart.
+	constexpr uint64_t prime = 0x100000001b3;
+	uint64_t first = 0xcbf29ce484222325, second = 0x6c62272e07bb0142;
+
+	for (const char c : uuid) {
+		first = (first ^ static_cast<unsigned char>(c)) * prime;
+		second = (second ^ static_cast<unsigned char>(c)) * prime;
+	}
+	char text[hex_digits + 1];
+	std::snprintf(text, sizeof(text), "%016" PRIx64 "%016" PRIx64, first, second);
+	return text;
+}
+
+std::string hex_of(std::string_view uuid)
+{
+	return std::string(uuid.substr(prefix.size(), hex_digits));
 }
 
 bool is_volume_uuid(std::string_view uuid)

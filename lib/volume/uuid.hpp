@@ -9,9 +9,16 @@
 namespace blkctl::volume
 {
 
-// hex: 32 digits, see random_hex().
+// hex: 32 digits, see random_hex() and hidden_hex().
 std::string volume_uuid(const std::string &hex); // of a volume made by create
 std::string hidden_uuid(const std::string &hex); // of the lower device of a stack
+
+// The hex digits of the hidden device of a device with this UUID: the same after any renaming. Not
+// for an empty one.
+std::string hidden_hex(std::string_view uuid);
+
+// The digits of one of these.
+std::string hex_of(std::string_view uuid);
 
 bool is_volume_uuid(std::string_view uuid);
 bool is_hidden_uuid(std::string_view uuid);

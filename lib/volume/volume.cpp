@@ -120,13 +120,18 @@ JobState Volume::state() const
 				       ? status.base_errors != 0 || status.top_errors != 0
 				       : cause == table::Cause::policy;
 
-	if (table.mode == table::Mode::track)
+	// An overlay lasts as it is: nothing is done to it.
+	if (table.mode == table::Mode::track || table.mode == table::Mode::overlay)
 		return JobState::none;
 	switch (status.phase) {
 	case table::Phase::idle:
 	case table::Phase::copying:
+	case table::Phase::streaming:
+	case table::Phase::merging:
 		break;
 	case table::Phase::synced:
+	case table::Phase::streamed:
+	case table::Phase::merged:
 		return JobState::ready;
 	case table::Phase::pivoted:
 		return JobState::pivoted;
@@ -148,7 +153,8 @@ std::string Volume::errors_text() const
 
 CopyId copy_id(const Volume &volume)
 {
-	return {.device = volume.devno(),
+	return {.mode = volume.table.mode,
+		.device = volume.devno(),
 		.uuid = volume.info.uuid,
 		.name = volume.name(),
 		.base = volume.table.base,
@@ -157,6 +163,11 @@ CopyId copy_id(const Volume &volume)
 
 Fate fate(const CopyId &id, const Volume &now)
 {
+	const bool on_base = now.table.mode == table::Mode::track && now.table.base == id.base;
+
+	// A commit ends on its base.
+	if (id.mode == table::Mode::commit && on_base)
+		return Fate::pivoted;
 	if (now.table.base == id.base)
 		return now.table.top == id.top ? Fate::there : Fate::aborted;
 	return now.table.base == id.top ? Fate::pivoted : Fate::replaced;
@@ -196,9 +207,9 @@ Result<Volume> find(Context &context, std::string_view text)
 	return find(context, info.devno);
 }
 
-Result<std::vector<Volume>> list(Context &context)
+Result<Listing> list(Context &context)
 {
-	std::vector<Volume> volumes;
+	Listing found;
 	BLKCTL_TRY(const auto listed, context.dm.list());
 
 	for (const auto &device : listed) {
@@ -212,13 +223,14 @@ Result<std::vector<Volume>> list(Context &context)
 		// It may have gone since it was listed.
 		if (!volume && volume.error().status == Status::not_found)
 			continue;
-		if (!volume)
-			return volume.error();
-		volumes.push_back(std::move(*volume));
+		if (volume)
+			found.volumes.push_back(std::move(*volume));
+		else
+			found.unreadable.push_back({info->devno, volume.error()});
 	}
-	std::sort(volumes.begin(), volumes.end(),
+	std::sort(found.volumes.begin(), found.volumes.end(),
 		  [](const Volume &a, const Volume &b) { return a.name() < b.name(); });
-	return volumes;
+	return found;
 }
 
 std::string device_path(Context &context, DevNo device)

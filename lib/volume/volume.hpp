@@ -55,6 +55,7 @@ struct Volume {
 
 // One copy of one volume, so that no later one is taken for it.
 struct CopyId {
+	table::Mode mode = table::Mode::mirror;
 	DevNo device = {}; // of the volume; its name may change meanwhile
 	std::string uuid = {};
 	std::string name = {};
@@ -66,7 +67,7 @@ CopyId copy_id(const Volume &volume);
 // What has become of a copy, from a later look at its volume.
 enum class Fate {
 	there,    // it is the volume's job, in whatever state
-	pivoted,  // the volume is on its target
+	pivoted,  // the volume is on its target; a commit's is its base
 	aborted,  // the volume is on its source without it
 	replaced, // the volume is somewhere else altogether
 };
@@ -92,8 +93,19 @@ Result<dm::Info> find_device(Context &context, std::string_view text);
 Result<Volume> find(Context &context, std::string_view text);
 Result<Volume> find(Context &context, DevNo device);
 
-// Every volume, by name.
-Result<std::vector<Volume>> list(Context &context);
+// A volume whose table or status cannot be read: of a newer module, or always on the move.
+struct Unreadable {
+	DevNo device = {};
+	Error error = {};
+};
+
+struct Listing {
+	std::vector<Volume> volumes = {};        // by name
+	std::vector<Unreadable> unreadable = {}; // these do not hide the others
+};
+
+// Every volume.
+Result<Listing> list(Context &context);
 
 // The cache of the last switch; nullopt if there is none for this volume.
 std::optional<LastSwitch> last_switch(Context &context, const dm::Info &info);

@@ -83,8 +83,20 @@ void Mapper::start_status(Device &device)
 	status.block_sectors = table.block_sectors;
 	status.total = (device.live[0].length + table.block_sectors - 1) / table.block_sectors;
 	status.base_only = status.total;
-	status.phase =
-		table.mode == table::Mode::track ? table::Phase::idle : table::Phase::copying;
+	switch (table.mode) {
+	case table::Mode::track:
+	case table::Mode::overlay:
+		break;
+	case table::Mode::mirror:
+		status.phase = table::Phase::copying;
+		break;
+	case table::Mode::stream:
+		status.phase = table::Phase::streaming;
+		break;
+	case table::Mode::commit:
+		status.phase = table::Phase::merging;
+		break;
+	}
 	if (table.features.nosync) {
 		status.base_only = 0;
 		status.both = status.total;
@@ -265,6 +277,9 @@ Result<std::string> Mapper::message(DevNo device, uint64_t, const std::string &t
 				return Error{.why = "busy", .sys_errno = EBUSY};
 			if (pivot_at_once)
 				phase = table::Phase::pivoted;
+		} else if (text == "phase finish") {
+			if (phase != table::Phase::streamed && phase != table::Phase::merged)
+				return Error{.why = "busy", .sys_errno = EBUSY};
 		} else if (text == "copy pause" || text == "copy resume") {
 			table.features.paused = text == "copy pause";
 		} else if (text.starts_with("set copy_mode ")) {
@@ -346,6 +361,13 @@ Result<std::vector<udev::Use>> Probe::uses(DevNo device)
 	return found;
 }
 
+Result<uint64_t> Probe::in_flight(DevNo device)
+{
+	BLKCTL_CHECK(describe(device));
+	const auto found = waiting.find(device);
+	return found == waiting.end() ? 0 : found->second;
+}
+
 Result<std::optional<udev::Signature>> Probe::signature(DevNo device)
 {
 	const auto found = signatures.find(device);
@@ -354,13 +376,88 @@ Result<std::optional<udev::Signature>> Probe::signature(DevNo device)
 	return std::optional(found->second);
 }
 
+Result<std::string> Probe::identity(DevNo device)
+{
+	if (const auto found = identities.find(device); found != identities.end())
+		return found->second;
+	for (const auto &loop : loop_devices)
+		if (loop.devno == device)
+			return "file:" + loop.file;
+	BLKCTL_TRY(const auto block, describe(device));
+	return "name:" + block.kernel_name;
+}
+
+Result<DevNo> Probe::find_identity(const std::string &identity)
+{
+	for (const auto &[devno, known] : identities)
+		if (known == identity)
+			return devno;
+	for (const auto &loop : loop_devices)
+		if ("file:" + loop.file == identity)
+			return loop.devno;
+	for (const auto &[devno, device] : devices)
+		if (!identities.count(devno) && "name:" + device.kernel_name == identity)
+			return devno;
+	return no_device(identity);
+}
+
+Result<std::vector<uint8_t>> Probe::read(DevNo device, uint64_t, size_t count)
+{
+	return std::vector<uint8_t>(count, content.count(device) ? content.at(device) : 0);
+}
+
+Result<void> Loops::make(const std::string &path, uint64_t bytes)
+{
+	return real_.make(path, bytes);
+}
+
+Result<void> Loops::unmake(const std::string &path)
+{
+	return real_.unmake(path);
+}
+
+Result<DevNo> Loops::attach(const std::string &path)
+{
+	DevNo devno{7, 0};
+
+	for (const auto &loop : probe->loop_devices)
+		if (loop.file == path)
+			return loop.devno;
+	while (probe->devices.count(devno))
+		devno.minor++;
+	probe->add(devno, "/dev/loop" + std::to_string(devno.minor),
+		   std::filesystem::file_size(path) / 512);
+	probe->loop_devices.push_back({devno, path});
+	return devno;
+}
+
+Result<void> Loops::detach(DevNo device)
+{
+	std::erase_if(probe->loop_devices, [&](const auto &loop) { return loop.devno == device; });
+	probe->devices.erase(device);
+	return {};
+}
+
+Result<std::unique_ptr<meta::Device>> Host::open_meta(const std::string &path, meta::Access access)
+{
+	for (const auto &loop : probe.loop_devices)
+		if (probe.devices.at(loop.devno).path == path)
+			return meta::open_device(loop.file, access);
+	return meta::open_device(path, access);
+}
+
 Host::Host()
 	: run_dir(std::filesystem::temp_directory_path() / "blkctl-unit-XXXXXX"),
-	  context{.dm = mapper, .probe = probe, .knob = {}}
+	  context{.dm = mapper, .probe = probe, .loops = loops, .knob = {}}
 {
 	if (!mkdtemp(run_dir.data()))
 		throw std::runtime_error("mkdtemp");
 	context.run_dir = run_dir;
+	context.state_dir = run_dir + "/state";
+	context.open_meta = [this](const std::string &path, meta::Access access) {
+		return open_meta(path, access);
+	};
+	loops.probe = &probe;
 	probe.mapper = &mapper;
 	probe.add(disk_a, "/dev/sda", disk_sectors);
 	probe.add(disk_b, "/dev/sdb", disk_sectors);
@@ -396,6 +493,12 @@ Device &Host::add_copy(table::Phase phase)
 		device.status.base_only = 0;
 	}
 	return device;
+}
+
+Device &Host::add_overlay(const std::string &mode)
+{
+	return mapper.add("v0", "BLKCTL-00112233445566778899aabbccddeeff-vol", volume_number,
+			  {{0, disk_sectors, BLKCOPY_TARGET, mode + " 8:0 0 8:16 0 8:32 128"}});
 }
 
 void Host::set_table(const std::string &params)

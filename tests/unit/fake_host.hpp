@@ -7,6 +7,7 @@
 
 #include "dm/mapper.hpp"
 #include "table/blkcopy.hpp"
+#include "udev/loops.hpp"
 #include "udev/probe.hpp"
 #include "volume/context.hpp"
 #include <cstdlib>
@@ -99,22 +100,50 @@ class Probe final : public udev::Probe
 	std::map<DevNo, udev::BlockDevice> devices;
 	std::map<DevNo, std::vector<udev::Use>> used;
 	std::map<DevNo, udev::Signature> signatures;
-	Mapper *mapper = nullptr; // so that its devices resolve too
+	std::map<DevNo, uint64_t> waiting; // what is in flight to a device
+	std::map<DevNo, std::string> identities; // "name:..." if there is none
+	std::vector<udev::LoopDevice> loop_devices;
+	std::map<DevNo, uint8_t> content; // what all bytes of a device are; 0 if not given
+	Mapper *mapper = nullptr;         // so that its devices resolve too
 
 	void add(DevNo devno, const std::string &path, uint64_t sectors);
 
 	Result<DevNo> resolve(std::string_view text) override;
 	Result<udev::BlockDevice> describe(DevNo device) override;
 	Result<std::vector<udev::Use>> uses(DevNo device) override;
+	Result<uint64_t> in_flight(DevNo device) override;
 	Result<std::optional<udev::Signature>> signature(DevNo device) override;
+	Result<std::string> identity(DevNo device) override;
+	Result<DevNo> find_identity(const std::string &identity) override;
+	std::vector<udev::LoopDevice> loops() override { return loop_devices; }
+	Result<std::vector<uint8_t>> read(DevNo device, uint64_t at, size_t count) override;
+};
+
+// Loop devices 7:0, 7:1, ... over files that are really made.
+class Loops final : public udev::Loops
+{
+      public:
+	Probe *probe = nullptr;
+
+	Result<void> make(const std::string &path, uint64_t bytes) override;
+	Result<void> unmake(const std::string &path) override;
+	Result<DevNo> attach(const std::string &path) override;
+	Result<void> detach(DevNo device) override;
+
+      private:
+	udev::SystemLoops real_;
 };
 
 // A host with three 64 MiB disks a, b (8:0, 8:16), small (8:32, 32 MiB), and a folder for locks.
 struct Host {
 	Mapper mapper;
 	Probe probe;
+	Loops loops;
 	std::string run_dir;
 	volume::Context context;
+	// A loop device's file in its place.
+	Result<std::unique_ptr<meta::Device>> open_meta(const std::string &path,
+							meta::Access access);
 
 	Host();
 	~Host();
@@ -125,6 +154,8 @@ struct Host {
 	Device &add_volume();
 	// Its table becomes a mirror to b, in this phase.
 	Device &add_copy(table::Phase phase);
+	// A volume that is an overlay, stream or commit of b, with metadata on small.
+	Device &add_overlay(const std::string &mode);
 	// Its table becomes this one: what another command did meanwhile.
 	void set_table(const std::string &params);
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "fake_host.hpp"
+#include "job/catch_up.hpp"
 #include "job/job.hpp"
 #include "job/watcher.hpp"
 #include <gtest/gtest.h>
@@ -152,6 +153,65 @@ TEST(Wait, TellsItsCopyFromALaterOne)
 	const auto id = volume::copy_id(*volume::find(host.context, "v0"));
 	host.set_table("track 8:0 0 - 0 - 128");
 	EXPECT_EQ(wait_ready(host.context, id, {}).error().status, Status::aborted);
+}
+
+// A writer that goes on for ever must not keep a background copy from its end.
+TEST(CatchUp, TurnsABackgroundCopyDualNearItsEnd)
+{
+	fake::Host host;
+	auto &device = host.add_copy(table::Phase::copying);
+	const auto look = [&] { return *volume::find(host.context, "v0"); };
+	const auto try_it = [&](int ms) {
+		const auto now = look();
+		EXPECT_TRUE(catch_up(host.context, now, job_of(now), milliseconds(ms)));
+		return look().table.params.copy_mode;
+	};
+	device.status.base_only = 32; // 2 MiB to go
+	device.status.both = device.status.total - 32;
+	device.status.rate_kib = 1024;
+	EXPECT_FALSE(try_it(10000)); // dual as it is: nothing to do
+	EXPECT_TRUE(host.mapper.calls.empty());
+	device.live[0].params += " 0 2 copy_mode background";
+	EXPECT_EQ(try_it(1999), table::CopyMode::background);
+	EXPECT_EQ(try_it(2000), table::CopyMode::dual);
+	EXPECT_EQ(host.mapper.calls, std::vector<std::string>{"message 253:0 set copy_mode dual"});
+
+	// A copy that has ended since that look is no error, one that cannot be turned is.
+	const auto then = [&] {
+		device.live[0].params = "mirror 8:0 0 8:16 0 - 128 0 2 copy_mode background";
+		return look();
+	}();
+	const auto again = [&] {
+		return catch_up(host.context, then, job_of(then), milliseconds(5000));
+	};
+	host.mapper.fail = "message";
+	EXPECT_FALSE(again());
+	device.status.phase = table::Phase::aborted;
+	EXPECT_TRUE(again());
+}
+
+TEST(Watcher, AVolumeThatCannotBeReadHidesNoOther)
+{
+	fake::Host host;
+	auto &device = host.add_volume();
+	auto &other =
+		host.mapper.add("w", "", {253, 1}, {{0, 8, "blkcopy", "track 8:16 0 - 0 - 128"}});
+	auto watcher = Watcher::open(host.context);
+	ASSERT_EQ(watcher->next(milliseconds(0))->size(), 2u);
+
+	device.live[0].params = "overlay 8:0 0 - 0 - 128";
+	const auto listed = volume::list(host.context);
+	ASSERT_TRUE(listed);
+	ASSERT_EQ(listed->volumes.size(), 1u);
+	EXPECT_EQ(listed->volumes[0].name(), "w");
+	ASSERT_EQ(listed->unreadable.size(), 1u);
+	EXPECT_EQ(listed->unreadable[0].device, fake::volume_number);
+
+	EXPECT_TRUE(watcher->next(milliseconds(0))->empty());
+	EXPECT_EQ(watcher->volumes().size(), 2u);
+	EXPECT_EQ(watcher->unreadable().size(), 1u);
+	other.info.name = "x";
+	EXPECT_EQ(watcher->next(milliseconds(0))->size(), 1u);
 }
 
 TEST(Watcher, TellsTheDifference)

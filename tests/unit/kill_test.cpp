@@ -58,7 +58,7 @@ const Case cases[] = {
 	 },
 	 [](Context &c) { return attach(c, {.device = "x"}, Run::doit); }, "x",
 	 "0 131072 blkcopy track 253:0 0 - 0 - 128", true, Status::busy},
-	{"detach", stack, [](Context &c) { return detach(c, "x", Run::doit); }, "x",
+	{"detach", stack, [](Context &c) { return detach(c, {.name = "x"}, Run::doit); }, "x",
 	 striped[0].str(), false, Status::not_found},
 	{"copy", [](fake::Host &h) { h.add_volume(); },
 	 [](Context &c) { return copy(c, {.name = "v0", .target = "/dev/sdb"}, Run::doit); }, "v0",
@@ -76,6 +76,26 @@ const Case cases[] = {
 	{"pivot of a stack", stack_copied,
 	 [](Context &c) { return pivot(c, {.name = "x", .until_reboot = true}, Run::doit); }, "x",
 	 "0 131072 blkcopy track 8:16 0 - 0 - 128", false, Status::not_found},
+	{"snapshot", [](fake::Host &h) { h.add_volume(); },
+	 [](Context &c) { return snapshot(c, {.name = "v0", .store = "/dev/sdb"}, Run::doit); },
+	 "v0", "0 131072 blkcopy overlay 8:0 0 8:16 0 7:0 128", false},
+	{"commit, begun", [](fake::Host &h) { h.add_overlay("overlay"); },
+	 [](Context &c) { return commit(c, "v0", Run::doit); }, "v0",
+	 "0 131072 blkcopy commit 8:0 0 8:16 0 8:32 128", false},
+	{"commit, finished",
+	 [](fake::Host &h) { h.add_overlay("commit").status.phase = table::Phase::merged; },
+	 [](Context &c) { return commit(c, "v0", Run::doit); }, "v0",
+	 "0 131072 blkcopy track 8:0 0 - 0 - 128", false, Status::not_found},
+	{"stream, finished",
+	 [](fake::Host &h) { h.add_overlay("stream").status.phase = table::Phase::streamed; },
+	 [](Context &c) { return stream(c, "v0", Run::doit); }, "v0",
+	 "0 131072 blkcopy track 8:16 0 - 0 - 128", false, Status::not_found},
+	{"create from", [](fake::Host &) {},
+	 [](Context &c) {
+		 return create_from(c, {.name = "v0", .device = "/dev/sdb", .base = "/dev/sda"},
+				    Run::doit);
+	 },
+	 "v0", "0 131072 blkcopy stream 8:0 0 8:16 0 7:0 128", false},
 	{"pause", [](fake::Host &h) { h.add_copy(table::Phase::copying); },
 	 [](Context &c) { return pause(c, "v0", Run::doit); }, "v0",
 	 "0 131072 blkcopy mirror 8:0 0 8:16 0 - 128 1 paused", false},
@@ -176,7 +196,8 @@ TEST(Kill, ACopyWhosePivotWasKilledInItsSwitchIsDone)
 {
 	fake::Host host;
 	host.add_volume();
-	const CopyRequest request{.name = "v0", .target = "/dev/sdb", .sync_none = true};
+	const CopyRequest request{
+		.name = "v0", .target = "/dev/sdb", .sync_none = true, .pivot = true};
 	ASSERT_TRUE(copy(host.context, request, Run::doit));
 	host.mapper.calls.clear();
 	host.mapper.kill_after = 2; // phase pivot, load, resume

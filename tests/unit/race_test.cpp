@@ -121,6 +121,20 @@ TEST_F(Race, ATableThatAnotherToolLoadedDoesNotGoLive)
 	EXPECT_EQ(device.inactive, other);
 }
 
+// LVM preloads tables; only what a killed command of ours loaded is cleared.
+TEST_F(Race, ATableThatAnotherToolLoadedBeforeIsNotCleared)
+{
+	auto &device = host.add_volume();
+	const dm::Table other{{0, 2 * disk_sectors, "linear", "8:0 0"}};
+	device.inactive = other;
+	expect_refusal(copy_to_b(), Status::busy, "loaded a table");
+	EXPECT_EQ(device.inactive, other);
+	EXPECT_TRUE(host.mapper.calls.empty());
+	// The way out of a detach that was killed is ours.
+	device.inactive = {{0, disk_sectors, "linear", "8:0 0"}};
+	EXPECT_TRUE(copy_to_b());
+}
+
 TEST_F(Race, WhatAMessageChangesIsNoOtherTable)
 {
 	auto &device = host.add_copy(table::Phase::copying);
@@ -149,7 +163,7 @@ TEST_F(Race, ANumberThatAnotherDeviceHasGotIsLeftAlone)
 		+[](Context &c) { return pause(c, "v0", Run::doit); },
 		+[](Context &c) { return volume::remove(c, "v0", Run::doit); },
 		+[](Context &c) { return attach(c, {.device = "v0"}, Run::doit); },
-		+[](Context &c) { return detach(c, "v0", Run::doit); },
+		+[](Context &c) { return detach(c, {.name = "v0"}, Run::doit); },
 	};
 	for (const auto verb : verbs) {
 		swap_after_first_look();
@@ -170,6 +184,25 @@ TEST_F(Race, TheHiddenDeviceOfARenamedVolumeIsNoLeftover)
 	ASSERT_TRUE(attached) << attached.error().message();
 	ASSERT_TRUE(host.mapper.named("x-blkreal"));
 	EXPECT_EQ(find(host.context, "y")->kind, Kind::stacked);
+}
+
+// What a killed command left is found under the new name too.
+TEST_F(Race, TheLeftoverOfARenamedVolumeIsItsOwn)
+{
+	const dm::Table striped{{0, disk_sectors, "striped", "2 128 8:0 0 8:48 0"}};
+	host.mapper.add("x", "LVM-x", {253, 7}, striped);
+	ASSERT_TRUE(attach(host.context, {.device = "x"}, Run::doit));
+	ASSERT_TRUE(copy(host.context, {.name = "x", .target = "/dev/sdb", .sync_none = true},
+			 Run::doit));
+	host.mapper.calls.clear();
+	host.mapper.kill_before = 3; // phase pivot, load, resume, remove
+	EXPECT_THROW((void)pivot(host.context, {.name = "x", .until_reboot = true}, Run::doit),
+		     fake::Killed);
+	host.mapper.kill_before = -1;
+	host.mapper.at({253, 7}).info.name = "y";
+	ASSERT_TRUE(host.mapper.named("x-blkreal"));
+	ASSERT_TRUE(pivot(host.context, {.name = "y", .until_reboot = true}, Run::doit));
+	EXPECT_FALSE(host.mapper.named("x-blkreal"));
 }
 
 TEST_F(Race, TableAndStatusAreOfOneMoment)

@@ -19,7 +19,8 @@ class Reports : public testing::Test
 		host.add_copy(table::Phase::synced);
 		host.mapper.add("big", "LVM-x", {253, 1},
 				{{0, uint64_t(1) << 31, "blkcopy", "track 8:32 0 - 0 - 2048"}});
-		for (const auto &volume : *volume::list(host.context))
+		const auto listed = volume::list(host.context);
+		for (const auto &volume : listed->volumes)
 			rows.push_back(make_row(host.context, volume));
 	}
 
@@ -93,7 +94,12 @@ TEST_F(Reports, RefuseWhatTheyDoNotKnow)
 		ASSERT_FALSE(result);
 		EXPECT_EQ(result.error().status, Status::usage);
 	}
-	EXPECT_FALSE(render_json(rows, {.select = "nonsense=1"}));
+	for (const Options &options : {Options{.output = "nonsense"}, Options{.sort = "nonsense"},
+				       Options{.select = "nonsense=1"}, Options{.units = "x"}}) {
+		const auto result = render_json(rows, options);
+		ASSERT_FALSE(result);
+		EXPECT_EQ(result.error().status, Status::usage);
+	}
 }
 
 TEST_F(Reports, JsonHasNumbersAndASchema)
@@ -116,6 +122,21 @@ TEST_F(Reports, JsonHasNumbersAndASchema)
 			  .size(),
 		  1u);
 	EXPECT_EQ(boost::json::parse(*render_json({}, {})).at("volumes").as_array().size(), 0u);
+}
+
+TEST_F(Reports, JsonHasTheFieldsThatWereChosen)
+{
+	const auto json = [&](const Options &options) {
+		const auto text = render_json(rows, options);
+		return text ? *text : text.error().message();
+	};
+	EXPECT_EQ(json({.output = "name,size,target,progress", .sort = "-size"}),
+		  "{\"schema\":1,\"volumes\":["
+		  "{\"name\":\"big\",\"size\":1099511627776,\"target\":null,\"progress\":null},"
+		  "{\"name\":\"v0\",\"size\":67108864,\"target\":\"/dev/sdb\",\"progress\":1E2}]}");
+	EXPECT_EQ(json({.output = "size", .select = "name=v0", .headings = false, .units = "k"}),
+		  "{\"schema\":1,\"volumes\":[{\"size\":6.5536E4}]}");
+	EXPECT_EQ(json({.output = "name", .select = "name=none"}), "{\"schema\":1,\"volumes\":[]}");
 }
 
 TEST_F(Reports, JsonLinesParse)

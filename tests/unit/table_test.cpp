@@ -91,15 +91,16 @@ class Generator
 	Blkcopy table()
 	{
 		Blkcopy t;
-		t.mode = coin() ? Mode::mirror : Mode::track;
+		t.mode = static_cast<Mode>(number() % 5);
 		t.base = leg();
-		if (t.mode == Mode::mirror)
+		if (t.mode != Mode::track)
 			t.top = leg();
-		t.meta = coin()   ? "-"
-			 : coin() ? "mem:id-" + std::to_string(number())
-				  : leg().device.str();
+		t.meta = t.is_durable() ? leg().device.str()
+			 : coin()       ? "-"
+			 : coin()       ? "mem:id-" + std::to_string(number())
+					: leg().device.str();
 		t.block_sectors = 8u << (number() % 9);
-		t.features = {coin(), coin(), coin(), coin()};
+		t.features = {coin(), coin(), coin(), coin(), coin()};
 		if (coin())
 			t.params.rate_kib = static_cast<uint32_t>(number());
 		if (coin())
@@ -120,8 +121,8 @@ class Generator
 	BlkcopyStatus status()
 	{
 		BlkcopyStatus s;
-		s.mode = coin() ? Mode::mirror : Mode::track;
-		s.phase = static_cast<Phase>(number() % 5);
+		s.mode = static_cast<Mode>(number() % 5);
+		s.phase = static_cast<Phase>(number() % 9);
 		s.health = static_cast<Health>(number() % 3);
 		s.base_only = number() >> 3;
 		s.both = number() >> 3;
@@ -299,4 +300,23 @@ TEST(Linear, ParsesAndPrints)
 	for (const char *line : {"", "254:3", "254:3 ", "254:3 x", "254:3 1 1", "/dev/sda 0",
 				 "254:3 -1", "254:3 18446744073709551616", "254 0", " 254:3 0"})
 		EXPECT_FALSE(parse_linear(line)) << line;
+}
+
+TEST(Table, StreamOverlayAndCommitNeedAMetadataDevice)
+{
+	for (const std::string mode : {"stream", "overlay", "commit"}) {
+		const auto table = parse_blkcopy(mode + " 8:0 0 8:16 8 8:32 128 1 paused");
+		ASSERT_TRUE(table) << table.error().message();
+		EXPECT_EQ(table->meta_device(), (DevNo{8, 32}));
+		EXPECT_EQ(word(table->mode), mode);
+		for (const char *meta : {"-", "mem:x", "8"}) {
+			const auto bad = parse_blkcopy(mode + " 8:0 0 8:16 8 " + meta + " 128");
+			ASSERT_FALSE(bad);
+			EXPECT_NE(bad.error().why.find("MAJ:MIN"), std::string::npos);
+		}
+		EXPECT_FALSE(parse_blkcopy(mode + " 8:0 0 - 0 8:32 128"));
+	}
+	const auto stream = parse_blkcopy("stream 8:0 0 8:16 0 8:32 128 2 paused copy_on_read");
+	ASSERT_TRUE(stream);
+	EXPECT_TRUE(stream->features.copy_on_read);
 }

@@ -133,6 +133,26 @@ TEST_F(Verbs, CopyRefusesBadTargets)
 	EXPECT_TRUE(try_copy("/dev/sdb", true));
 }
 
+// --sync none to a mistyped target would write to it with every write of the volume.
+TEST_F(Verbs, WhatIsSaidToBeEqualMustLookIt)
+{
+	host.add_volume();
+	CopyRequest request{.name = "v0", .target = "/dev/sdb", .sync_none = true};
+	const auto try_copy = [&] { return copy(host.context, request, Run::doit); };
+	host.probe.signatures[volume_number] = {"ext4", "filesystem", "1-1"};
+	expect_refusal(try_copy(), Status::busy, "no signature, the volume ext4");
+	host.probe.signatures[disk_b] = {"xfs", "filesystem", "1-1"};
+	expect_refusal(try_copy(), Status::busy, "carries xfs");
+	host.probe.signatures[disk_b] = {"ext4", "filesystem", "2-2"};
+	expect_refusal(try_copy(), Status::busy, "UUID 2-2");
+	host.probe.signatures[disk_b] = host.probe.signatures[volume_number];
+	EXPECT_TRUE(try_copy());
+	ASSERT_TRUE(volume::abort(host.context, "v0", Run::doit));
+	host.probe.signatures[disk_b].uuid = "2-2";
+	request.force = true;
+	EXPECT_TRUE(try_copy());
+}
+
 // Whoever opens a device without claiming it shows in its open count alone.
 TEST_F(Verbs, ADmDeviceThatIsOpenIsNoTarget)
 {
@@ -147,6 +167,32 @@ TEST_F(Verbs, ADmDeviceThatIsOpenIsNoTarget)
 	// What the copy itself opens does not count.
 	target.info.open_count = 0;
 	EXPECT_TRUE(copy(host.context, {.name = "v0", .target = "/dev/mapper/t"}, Run::doit));
+}
+
+TEST_F(Verbs, ARefusalSaysWhatToRunNext)
+{
+	auto &device = host.add_volume();
+	const auto next = [](const Result<Outcome> &result) {
+		return result ? "" : result.error().next;
+	};
+	const auto copy_to = [&](const char *target) {
+		return copy(host.context, {.name = "v0", .target = target}, Run::doit);
+	};
+	host.probe.used[disk_b] = {{udev::Use::Kind::mounted, "/srv", {}, disk_b}};
+	EXPECT_EQ(next(copy_to("/dev/sdb")), "umount /srv");
+	EXPECT_EQ(next(create(host.context, {.name = "v1", .device = "/dev/sdb"}, Run::doit)),
+		  "umount /srv");
+	host.probe.used[disk_b] = {{udev::Use::Kind::swap, "", {}, disk_b}};
+	EXPECT_EQ(next(copy_to("/dev/sdb")), "swapoff /dev/sdb");
+	host.probe.used[disk_b] = {{udev::Use::Kind::held, "md0", {9, 0}, disk_b}};
+	EXPECT_EQ(next(copy_to("/dev/sdb")), "lsblk /dev/sdb");
+	host.probe.used.clear();
+	EXPECT_NE(next(copy_to("/dev/sdc")), ""); // smaller
+	device.info.open_count = 1;
+	EXPECT_EQ(next(remove(host.context, "v0", Run::doit)), "fuser -v /dev/mapper/v0");
+	host.mapper.add("h", "BLKCTL-00112233445566778899aabbccddee00-real", {253, 3},
+			{{0, 8, "striped", "2 128 8:0 0 8:1 0"}});
+	EXPECT_EQ(next(attach(host.context, {.device = "h"}, Run::doit)), "blkctl list");
 }
 
 TEST_F(Verbs, ASuspendedDeviceIsNotProbed)
@@ -220,7 +266,13 @@ TEST_F(Verbs, PivotWaitsForTheKernel)
 	EXPECT_EQ(live(), "0 131072 blkcopy track 8:16 0 - 0 - 128");
 	EXPECT_EQ(last_switch(host.context, device.info)->target, disk_b);
 	// To be told of the same copy again is no error: it is done.
-	EXPECT_TRUE(copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::doit)->already);
+	EXPECT_TRUE(
+		copy(host.context, {.name = "v0", .target = "/dev/sdb", .pivot = true}, Run::doit)
+			->already);
+	// But there is no mirror for who asks for one.
+	host.mapper.calls.clear();
+	expect_refusal(copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::doit),
+		       Status::usage, "is the source");
 }
 
 TEST_F(Verbs, PivotGivesUpInTime)
@@ -265,6 +317,30 @@ TEST_F(Verbs, AbortGoesBackToTheSource)
 	host.add_copy(table::Phase::pivoted);
 	expect_refusal(volume::abort(host.context, "v0", Run::doit), Status::failed, "pivoted");
 	host.add_copy(table::Phase::copying);
+	ASSERT_TRUE(volume::abort(host.context, "v0", Run::doit));
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
+}
+
+// A switch would hold every user of the volume until the target answers.
+TEST_F(Verbs, AbortDoesNotSwitchWhileTheTargetHangs)
+{
+	host.add_copy(table::Phase::copying);
+	host.context.patience = std::chrono::milliseconds(30);
+	host.probe.waiting[disk_b] = 1;
+	for (int i = 0; i < 2; i++) {
+		const auto result = volume::abort(host.context, "v0", Run::doit);
+		ASSERT_FALSE(result);
+		EXPECT_EQ(result.error().status, Status::timed_out);
+		EXPECT_NE(result.error().message().find("is aborted already"), std::string::npos);
+		EXPECT_NE(result.error().next.find("blkctl abort v0"), std::string::npos);
+		EXPECT_EQ(find(host.context, "v0")->state(), JobState::aborted);
+		EXPECT_EQ(host.mapper.calls, std::vector<std::string>{"message 253:0 phase abort"});
+	}
+	// Nor does a copy that clears it away first.
+	const auto again = copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::doit);
+	ASSERT_FALSE(again);
+	EXPECT_EQ(again.error().status, Status::timed_out);
+	host.probe.waiting.clear();
 	ASSERT_TRUE(volume::abort(host.context, "v0", Run::doit));
 	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
 }
@@ -314,9 +390,38 @@ TEST_F(Verbs, AttachAbsorbsOneLinearLine)
 	host.mapper.calls.clear();
 	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::busy,
 		       "already");
-	ASSERT_TRUE(detach(host.context, "vg-lv", Run::doit));
+	ASSERT_TRUE(detach(host.context, {.name = "vg-lv"}, Run::doit));
 	EXPECT_EQ(live({253, 7}), "0 4096 linear 8:0 2048");
 	EXPECT_TRUE(device.info.read_only);
+}
+
+TEST_F(Verbs, DetachAfterAPivotMustBeAskedForTwice)
+{
+	auto &device = add_foreign({{0, 4096, "linear", "8:0 2048"}});
+	ASSERT_TRUE(attach(host.context, {.device = "vg-lv"}, Run::doit));
+	ASSERT_TRUE(copy(host.context, {.name = "vg-lv", .target = "/dev/sdb", .sync_none = true},
+			 Run::doit));
+	ASSERT_TRUE(pivot(host.context, {.name = "vg-lv", .until_reboot = true}, Run::doit));
+	host.mapper.calls.clear();
+	expect_refusal(detach(host.context, {.name = "vg-lv"}, Run::doit), Status::usage,
+		       "--to-copy");
+	expect_refusal(detach(host.context, {.name = "vg-lv"}, Run::doit), Status::usage,
+		       "from /dev/sda to /dev/sdb");
+	ASSERT_TRUE(detach(host.context, {.name = "vg-lv", .to_copy = true}, Run::doit));
+	EXPECT_EQ(device.live[0].str(), "0 4096 linear 8:16 0");
+
+	// An aborted copy moves nothing; what nobody remembers is not taken for granted.
+	device.live = {{0, 4096, "linear", "8:0 2048"}};
+	ASSERT_TRUE(attach(host.context, {.device = "vg-lv"}, Run::doit));
+	ASSERT_TRUE(copy(host.context, {.name = "vg-lv", .target = "/dev/sdb"}, Run::doit));
+	ASSERT_TRUE(volume::abort(host.context, "vg-lv", Run::doit));
+	const auto before = host.mapper.at({253, 7});
+	ASSERT_TRUE(detach(host.context, {.name = "vg-lv"}, Run::doit));
+	EXPECT_EQ(device.live[0].str(), "0 4096 linear 8:0 2048");
+	device = before;
+	host.mapper.calls.clear();
+	expect_refusal(detach(host.context, {.name = "vg-lv"}, Run::doit), Status::usage,
+		       "not known");
 }
 
 TEST_F(Verbs, AttachStacksTheRest)
@@ -338,7 +443,7 @@ TEST_F(Verbs, AttachStacksTheRest)
 		ASSERT_TRUE(hidden);
 		EXPECT_EQ(hidden->live, table);
 		EXPECT_EQ(find(host.context, "vg-lv")->kind, Kind::stacked);
-		ASSERT_TRUE(detach(host.context, "vg-lv", Run::doit));
+		ASSERT_TRUE(detach(host.context, {.name = "vg-lv"}, Run::doit));
 		EXPECT_EQ(device.live, table);
 		EXPECT_FALSE(host.mapper.named("vg-lv-blkreal"));
 	}
@@ -380,14 +485,14 @@ TEST_F(Verbs, AttachRefusesTheOthersWithReason)
 TEST_F(Verbs, DetachAndRemoveKnowWhoseVolumeItIs)
 {
 	auto &device = host.add_volume();
-	expect_refusal(detach(host.context, "v0", Run::doit), Status::usage, "remove");
+	expect_refusal(detach(host.context, {.name = "v0"}, Run::doit), Status::usage, "remove");
 	device.info.open_count = 1;
 	expect_refusal(remove(host.context, "v0", Run::doit), Status::busy, "open");
 	device.info.open_count = 0;
 	host.add_copy(table::Phase::copying);
 	expect_refusal(remove(host.context, "v0", Run::doit), Status::busy, "copy");
 	device.info.uuid = "other";
-	expect_refusal(detach(host.context, "v0", Run::doit), Status::busy, "copy");
+	expect_refusal(detach(host.context, {.name = "v0"}, Run::doit), Status::busy, "copy");
 	expect_refusal(remove(host.context, "v0", Run::doit), Status::usage, "detach");
 }
 

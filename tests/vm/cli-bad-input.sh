@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: slow=1 kernels=6.12 timeout=300
+# vm: slow=1 kernels=6.1,6.12 timeout=300
 # Bad input: one clear line, the right exit status, nothing changed.
 # guards: every check before the first step of a plan.
 UDEV=1
@@ -39,9 +39,11 @@ bad 3 'no copy' resume data
 bad 3 'no copy' set data rate=1M
 
 bad 2 'source' copy data /dev/ram0
+bad 2 'source' copy data /dev/ram0 --sync none
 bad 2 'itself' copy data /dev/mapper/data
 mkfs.ext4 -q /dev/ram1
 bad 4 'ext4' copy data /dev/ram1
+bad 4 'not equal.*ext4' copy data /dev/ram1 --sync none
 mount_fs /dev/ram1
 bad 4 'mounted' copy data /dev/ram1
 bad 4 'mounted' copy data /dev/ram1 --force
@@ -100,10 +102,28 @@ bad 2 '.' set data
 bad 4 '.' create other /dev/ram3
 bad 4 '.' create other /dev/ram0
 
-status=0
-OUT=$(setpriv --reuid=65534 --regid=65534 --clear-groups "$BLKCTL" pause data 2>&1) || status=$?
-is "$status" 5 "exit status for somebody who is not root"
-has "$OUT" 'root|permission' "what is said to somebody who is not root"
+while read -r -a words; do
+	exits 5 setpriv --reuid=65534 --regid=65534 --clear-groups "$BLKCTL" "${words[@]}"
+	has "$OUT" 'root|permission' "what 'blkctl ${words[*]}' says to somebody who is not root"
+	is "$(wc -l <<<"$OUT")" 1 "lines said by 'blkctl ${words[*]}' to somebody who is not root"
+done <<'VERBS'
+create other /dev/ram4
+attach data
+detach data
+copy data /dev/ram4
+copy data /dev/ram4 --dry-run
+pivot data
+abort data
+pause data
+resume data
+set data rate=1M
+wait data
+list
+show data
+watch --timeout 1
+events --timeout 1
+remove data
+VERBS
 is "$(st data phase)" copying "the copy after all that"
 exits 0 ctl abort data
 leg_holds /dev/mapper/data

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: slow=1 kernels=6.12 timeout=240
+# vm: slow=1 kernels=6.1,6.12 timeout=240
 # As cli-kill, for attach and detach: absorbed, stacked, and a pivot away from
 # a stack.
 # guards: half-made hidden devices are found and used or removed.

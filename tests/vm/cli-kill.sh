@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: slow=1 kernels=6.12 timeout=300
+# vm: slow=1 kernels=6.1,6.12 timeout=300
 # blkctl is killed (-9) before each step of each verb on a created volume, and
 # after the last: nothing is suspended, no cookie leaks, the same command run
 # again finishes it, and the data is right.

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=120
+# vm: timeout=150
 # The life of a volume by the command line: create, copy and keep, pause, set,
-# resume, pivot, copy with --pivot in one go, abort, list, show, events,
-# remove; under a verifying writer throughout; --dry-run changes nothing.
+# resume, pivot, wait and pivot, copy with --pivot in one go, Ctrl-C, abort,
+# list, show, watch, events, remove; under a verifying writer throughout;
+# --dry-run changes nothing.
 # guards: the plans of each verb; what the reports say against the kernel.
 UDEV=1
 source "$(dirname "$0")/lib.sh"
@@ -45,6 +46,9 @@ exits 0 ctl list -o name,state --noheadings
 has "$OUT" 'data +ready' "list"
 exits 0 ctl list --json
 is "$(jq -r '.schema, .volumes[0].name' <<<"$OUT" | xargs)" "1 data" "list --json"
+exits 0 ctl list --json -o name,size --units m
+is "$(jq -c '.volumes' <<<"$OUT")" '[{"name":"data","size":16}]' "list --json -o"
+exits 2 ctl list -o nonsense --json
 exits 0 ctl pivot data
 is "$(dmsetup table data)" "0 32768 blkcopy track 1:1 0 - 0 - 128" "the table after the pivot"
 ge "$(json data '.volume.stall_ms')" 0 "stall_ms"
@@ -66,6 +70,37 @@ exits 0 ctl abort data
 until_true 10 "the end of the waiter" grep -q status= "$WORK/waiter"
 has "$(cat "$WORK/waiter")" 'status=6' "the status of a copy --pivot that somebody aborted"
 garbage /dev/ram1
+# What is left with Ctrl-C goes on, is watched, and come back to; a background
+# copy ends although the writer does not.
+run_bg "$WORK/left" bash -c "status=0; '$BLKCTL' copy data /dev/ram1 --mode background --rate 500k --pivot || status=\$?; echo status=\$status"
+until_true 20 "progress" grep -q copying "$WORK/left"
+pkill -INT -P "$BG" blkctl
+until_true 10 "the end of what was left" grep -q status= "$WORK/left"
+OUT=$(cat "$WORK/left")
+has "$OUT" 'status=7' "the status after Ctrl-C"
+has "$OUT" 'left; the job goes on.*blkctl wait data --pivot' "Ctrl-C"
+is "$(json data .volume.state)" copying "the state after Ctrl-C"
+exits 0 ctl show data --map
+has "$OUT" 'data' "show --map"
+ge "$(wc -l <<<"$OUT")" 2 "lines of show --map"
+exits 0 ctl watch data --timeout 1 --interval 200ms
+has "$OUT" 'data: copying [0-9.]+%' "watch"
+exits 0 ctl watch --json --timeout 1 --interval 200ms
+is "$(jq -r '.name, .state' <<<"$OUT" | sort -u | xargs)" "copying data" "watch --json"
+exits 0 ctl set data rate=none
+exits 0 ctl wait data --pivot --timeout 60
+has "$OUT" 'wipefs -a /dev/ram0' "what a pivot says of the old device"
+is "$(dmsetup table data)" "0 32768 blkcopy track 1:1 0 - 0 - 128" "the table after wait --pivot"
+garbage /dev/ram0
+exits 0 ctl copy data /dev/ram0 --no-wait --rate 20M
+exits 0 ctl pivot data --wait --timeout 60
+is "$(dmsetup table data)" "0 32768 blkcopy track 1:0 0 - 0 - 128" "the table after pivot --wait"
+garbage /dev/ram1
+exits 2 ctl copy data /dev/ram0 --wait
+has "$OUT" 'is the source' "a mirror on the device the volume is on"
+exits 0 ctl copy data /dev/ram0 --pivot
+has "$OUT" 'so already' "a pivot to the device the volume was pivoted to"
+
 # A copy of an equal device has nothing to do.
 hammer_stop
 leg_holds /dev/ram0

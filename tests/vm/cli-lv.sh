@@ -48,6 +48,8 @@ exits 2 ctl pivot $lv
 exits 0 ctl pivot $lv --until-reboot
 quiet pivoted
 has "$(dmsetup table $dm)" '^0 65536 blkcopy track [0-9]+:16 0 - 0 - 128$' "the table after the pivot"
+exits 2 ctl detach $lv
+has "$OUT" '--to-copy' "detach after a pivot"
 # The old extents are nobody's now.
 dd if=/dev/urandom of=/dev/vda bs=1M seek=1 count=32 oflag=direct conv=notrunc status=none
 sleep 1

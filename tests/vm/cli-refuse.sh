@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.12 timeout=120
+# vm: kernels=6.1,6.12 quick=6.12 timeout=120
 # What cannot be attached is refused with the reason and what to do, and is
 # not touched: snapshot and origin, thin pool, cache, mirror, raid, an LVM
 # physical volume on a dm device, a bare disk in use, a hidden layer.

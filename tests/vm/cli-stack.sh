@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: slow=1 kernels=6.12 mem=1024 timeout=200
+# vm: slow=1 kernels=6.1,6.12 mem=1024 timeout=200
 # Attach over what cannot be absorbed: striped, two linear lines, thin, crypt:
 # under a writer, copied and pivoted or given back; the number stays; the
 # hidden device has no links and no prober sees it; its UUID says what it is.
@@ -9,6 +9,7 @@ UDEV=1
 source "$(dirname "$0")/lib.sh"
 source "$VM_DIR/lib-cli.sh"
 cli_setup
+has "$(ls /run/udev/rules.d)" '^56-dm-blkctl.rules$' "the rules file on Debian"
 mk_brd 3 16
 modprobe -a dm-crypt dm-thin-pool
 
@@ -16,11 +17,33 @@ hidden_is_hidden() { # NAME
 	local hidden=$1-blkreal node links
 	has "$(dmsetup info -c --noheadings -o uuid "$hidden")" '^BLKCTL-[0-9a-f]{32}-real$' "$hidden: its UUID"
 	node=/dev/$(dm_node "$hidden")
+	# As somebody else's trigger does: with no cookie, and none of its flags.
+	udevadm trigger --action=change --settle "$node"
 	udevadm settle --timeout=10
 	links=$(udevadm info -q symlink "$node" 2>/dev/null | tr ' ' '\n' | grep -v "^mapper/$hidden\$" || true)
 	is "$links" "" "$hidden: links of it"
 	is "$(udevadm info -q property "$node" | grep -c '^ID_FS_' || true)" 0 "$hidden: properties by a prober"
 	has "$(udevadm info -q property "$node" | xargs)" 'SYSTEMD_READY=0' "$hidden: what systemd is told"
+	for flag in SUBSYSTEM DISK OTHER; do
+		has "$(udevadm info -q property "$node" | xargs)" "DM_UDEV_DISABLE_${flag}_RULES_FLAG=1" "$hidden: what other rules are told"
+	done
+	! watched "$hidden" || fail "$hidden: udev watches it"
+}
+
+# Whether udev looks again when somebody has closed the device.
+watched() { [[ -L /run/udev/watch/b$(dmsetup info -c --noheadings --separator : -o major,minor "$1") ]]; }
+
+# systemd may unmount what it believes has gone away.
+public_is_public() { # NAME
+	local node properties
+	node=/dev/$(dm_node "$1")
+	udevadm trigger --action=change --settle "$node"
+	udevadm settle --timeout=10
+	properties=$(udevadm info -q property "$node" | xargs)
+	[[ ! $properties =~ DM_UDEV_DISABLE_(DISK|OTHER|SUBSYSTEM)_RULES_FLAG=1|SYSTEMD_READY=0 ]] ||
+		fail "$1: flags on the public device: $properties"
+	has "$properties" 'ID_FS_TYPE=ext4' "$1: what a prober found"
+	watched "$1" || fail "$1: udev does not watch it"
 }
 
 round() { # NAME detach|pivot
@@ -36,6 +59,7 @@ round() { # NAME detach|pivot
 	is "$(dmsetup info -c --noheadings -o major,minor "$name")" "$number" "$name: the number after attach"
 	is "$(dmsetup table --showkeys "$name-blkreal")" "$table" "$name: the table of its hidden device"
 	hidden_is_hidden "$name"
+	public_is_public "$name"
 	exits 4 ctl attach "/dev/mapper/$name-blkreal"
 	dd if=/dev/urandom of="$WORK/mnt/later" bs=64k count=4 conv=fsync status=none
 	if [[ $2 == detach ]]; then

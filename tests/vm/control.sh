@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.12,debug timeout=90
+# vm: quick=6.12 timeout=90
 # Pause, resume, rate and in-flight limit of a running copy under load: each
 # takes effect at once, the measured rate obeys, the limit is never exceeded,
 # what is set shows in the table line.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.12,debug timeout=90
+# vm: quick=6.12 timeout=90
 # With detect_zeroes a copy leaves holes where base holds zeros: on a file, on
 # a thin device, and also where top held something else before; without it
 # every block is written.

@@ -5,12 +5,14 @@
 
 ctl() { "$BLKCTL" "$@"; }
 
-# Our rules, as installed.
+# Our rules, as they are installed: name and all.
 install_rules() {
-	local to=/run/udev/rules.d/56-dm-blkctl.rules
+	local rules
+	rules=$(echo "${BLKCTL%/ctl/blkctl}"/udev/*-dm-blkctl.rules)
+	[[ -e $rules ]] || fail "no rules file beside $BLKCTL: configure the build first"
 	mkdir -p /run/udev/rules.d
-	sed 's/@BLKCTL_UDEV_PRIO@/56/' "$ROOT/udev/dm-blkctl.rules.in" >$to
-	undo rm -f $to
+	cp "$rules" /run/udev/rules.d/
+	undo rm -f "/run/udev/rules.d/${rules##*/}"
 	udevadm control --reload
 }
 

@@ -40,6 +40,8 @@ source "$VM_DIR/lib-devices.sh"
 source "$VM_DIR/lib-volume.sh"
 # shellcheck source=tests/vm/lib-load.sh
 source "$VM_DIR/lib-load.sh"
+# shellcheck source=tests/vm/lib-durable.sh
+source "$VM_DIR/lib-durable.sh"
 
 # Runs when the scenario ends, last registered first.
 undo() { UNDO+=("$(printf '%q ' "$@")"); }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.12,debug timeout=60
+# vm: quick=6.12 timeout=60
 # A table that is removed or replaced without "seal" may have been written
 # past: what other tables of its state called equal is void, and is copied
 # again. With it the state stays.
@@ -34,4 +34,19 @@ dmsetup suspend keeper
 remove_dm keeper
 dmsetup resume vol
 is "$(st vol phase base_only copied)" "synced 0 $copied" "after a sealed removal"
+
+# Two live devices: a seal is for the removal of one, and no more.
+mk_dm other "$line"
+msg other seal
+remove_dm other
+is "$(st vol phase base_only copied)" "synced 0 $copied" "after the sealed removal of another"
+mk_dm other "$line"
+msg other copy pause
+reload other "$(linear_line /dev/ram0)"
+is "$(st vol base_only)" 128 "blocks base-only after the unsealed replacement of another"
+dd if=/dev/urandom of=/dev/mapper/other bs=64k count=3 seek=7 oflag=direct status=none
+msg_refused vol "$EBUSY" phase pivot
+msg vol copy resume
+wait_phase vol 20 synced
+same /dev/ram0 /dev/ram1
 pass

@@ -123,6 +123,8 @@ check_house() {
 		*) echo "$name: not a name of the top level" && bad=1 ;;
 		esac
 	done
+	name=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' kernel/dkms.conf)
+	grep -qF "MODULE_VERSION(\"$name\")" kernel/*.c || { echo "kernel/dkms.conf and MODULE_VERSION differ" && bad=1; }
 	for name in kernel ctl lib udev tests tools; do
 		[[ -e $name/README.md ]] || { echo "$name/README.md is missing" && bad=1; }
 	done

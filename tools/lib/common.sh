@@ -5,6 +5,9 @@
 BLKCTL_TREE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 BLKCTL_CACHE_ROOT=${BLKCTL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/blkctl}
 
+# modprobe, dmsetup and mkfs.* are there, and not everybody looks there.
+export PATH=$PATH:/usr/sbin:/sbin
+
 die() {
 	echo "${0##*/}: $*" >&2
 	exit 1

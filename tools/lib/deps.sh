@@ -4,9 +4,9 @@
 
 PACKAGES_BUILD=(build-essential cmake pkg-config python3 bc flex bison libelf-dev libssl-dev
 	linux-headers-amd64 linux-headers-6.12-amd64
-	libdevmapper-dev libudev-dev libblkid-dev libfmt-dev
+	libdevmapper-dev libudev-dev libblkid-dev libisal-dev libfmt-dev
 	libboost1.81-dev libboost-program-options1.81-dev libboost-json1.81-dev
-	libgtest-dev libgmock-dev scdoc)
+	libgtest-dev libgmock-dev librapidcheck-dev scdoc)
 PACKAGES_GUEST=(qemu-system-x86 linux-image-amd64 linux-image-6.12-amd64 busybox-static cpio
 	xz-utils zstd kmod udev rsync util-linux
 	fio lvm2 dmsetup e2fsprogs xfsprogs cryptsetup-bin thin-provisioning-tools mdadm jq procps)

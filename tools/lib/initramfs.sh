@@ -86,22 +86,27 @@ exec switch_root /new /bin/bash /run/vm/guest.sh
 INIT
 }
 
-# initramfs_module_files RELEASE MODULES_ROOT: paths in load order.
+# initramfs_module_files RELEASE MODULES_ROOT: paths in load order. None is well
+# when all are built in; that modprobe finds nothing at all is not.
 initramfs_module_files() {
-	local module
-	for module in "${INITRAMFS_MODULES[@]}"; do
+	local module found
+	command -v modprobe >/dev/null || die "modprobe is missing"
+	found=$(for module in "${INITRAMFS_MODULES[@]}"; do
 		modprobe -d "$2" -S "$1" --show-depends "$module" 2>/dev/null || true
-	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
+	done)
+	[[ -n $found ]] || die "modprobe finds no module that a guest boots with in $2/lib/modules/$1"
+	awk '$1 == "insmod" && !seen[$2]++ { print $2 }' <<<"$found"
 }
 
 # initramfs_path RELEASE MODULES_ROOT: builds it if need be, prints its path.
 initramfs_path() {
-	local release=$1 root=$2 busybox key out dir file name
+	local release=$1 root=$2 busybox key out dir file files name
 	busybox=$(command -v busybox) || die "busybox is missing"
 	key=$({ initramfs_init_script; declare -p INITRAMFS_MODULES; stat -c '%s %Y' "$busybox" \
 		"$root/lib/modules/$release/modules.dep"; } | sha256sum | cut -c1-12)
 	out=$BLKCTL_CACHE_ROOT/initramfs/$release-$key.cpio
 	if [[ ! -e $out ]]; then
+		files=$(initramfs_module_files "$release" "$root") || exit 1
 		mkdir -p "${out%/*}"
 		dir=$(mktemp -d "${out%/*}/build.XXXXXX")
 		mkdir -p "$dir/root/bin" "$dir/root/modules"
@@ -109,12 +114,12 @@ initramfs_path() {
 		initramfs_init_script >"$dir/root/init"
 		chmod 755 "$dir/root/init"
 		: >"$dir/root/modules/order"
-		while read -r file; do
+		for file in $files; do
 			name=${file##*/}
 			name=${name%%.ko*}.ko
 			unpacked_module "$file" >"$dir/root/modules/$name"
 			echo "$name" >>"$dir/root/modules/order"
-		done < <(initramfs_module_files "$release" "$root")
+		done
 		(cd "$dir/root" && find . | cpio --quiet -o -H newc -R 0:0) >"$dir/cpio"
 		mv "$dir/cpio" "$out"
 		rm -rf "$dir"

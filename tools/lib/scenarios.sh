@@ -42,17 +42,26 @@ scenarios_of_speed() {
 	done
 }
 
+# kernels= is what a scenario can run on, quick= what it does run on unless more
+# is asked for.
 scenario_wants_kernel() {
-	[[ ,$(scenario_header "$1" kernels "6.1,6.12,debug"), == *,$2,* ]]
+	local kernels
+	kernels=$(scenario_header "$1" kernels "6.1,6.12,debug")
+	[[ -z $QUICK ]] || kernels=$(scenario_header "$1" quick "$kernels")
+	[[ ,$kernels, == *,$2,* ]]
 }
 
-# plan_units KERNEL SCENARIO...: fills UNITS (side by side) and ALONE.
+# plan_units KERNEL SCENARIO...: fills UNITS (side by side) and ALONE. Says what
+# was NAMED and does not run.
 plan_units() {
 	local kernel=$1 name group
 	local -A groups=()
 	shift
 	for name in "$@"; do
-		scenario_wants_kernel "$name" "$kernel" || continue
+		if ! scenario_wants_kernel "$name" "$kernel"; then
+			[[ -z $NAMED ]] || echo "skip $name ($kernel): not a kernel of it"
+			continue
+		fi
 		group=$(scenario_header "$name" group)
 		if [[ -n $(scenario_header "$name" alone) ]]; then
 			ALONE+=("$kernel $name")
@@ -89,7 +98,7 @@ unit_options() {
 		timeout=$((timeout + $(scenario_timeout "$kernel" "$name")))
 	done
 	[[ $kernel != debug || mem -gt 2048 ]] || mem=2048
-	OPTIONS=(--kernel "$kernel" --smp "$smp" --mem "$mem" --timeout "$timeout" --allow-log .)
+	OPTIONS=(--kernel "$kernel" --smp "$smp" --mem "$mem" --timeout "$timeout")
 	while IFS= read -r value; do
 		OPTIONS+=(--disk "$value")
 	done < <(scenario_header "$first" disk)
@@ -156,7 +165,7 @@ run_unit() {
 		unit_options "$kernel" "$@"
 		status=0
 		BLKCTL_MODULE_DIR=$(module_dir "$kernel") BLKCTL_BIN=$BUILD/ctl/blkctl \
-			"$BLKCTL_TREE/tools/vm" "${OPTIONS[@]}" --results "$guest" -- \
+			"$BLKCTL_TREE/tools/vm" "${OPTIONS[@]}" --allow-log . --results "$guest" -- \
 			"$BLKCTL_TREE/tools/lib/scenario-guest.sh" "$@" >"$guest/vm.out" 2>&1 || status=$?
 		first=1
 		ran=0

@@ -38,9 +38,10 @@ TEST(Registry, HasEveryVerbOnce)
 	std::multiset<std::string> names;
 	for (const Verb &verb : verbs())
 		names.insert(verb.name);
-	std::multiset<std::string> wanted{"create", "attach", "detach", "copy", "pivot", "abort",
-					  "pause",  "resume", "set",    "wait", "list",  "show",
-					  "watch",  "events", "remove", "help"};
+	std::multiset<std::string> wanted{
+		"create", "attach", "detach", "copy",    "pivot",  "abort",    "pause",  "resume",
+		"set",    "wait",   "list",   "show",    "watch",  "events",   "remove", "help",
+		"format", "check",  "dump",   "restore", "repair", "snapshot", "commit", "stream"};
 	EXPECT_EQ(names, wanted);
 }
 
@@ -100,6 +101,19 @@ TEST(Registry, ChangingVerbsHaveADryRun)
 			found = found || option.name == "dry-run";
 		EXPECT_TRUE(found) << name;
 	}
+}
+
+TEST(Registry, LongVerbsHaveTheSameOptions)
+{
+	for (const char *name : {"copy", "pivot", "wait", "watch", "events"}) {
+		std::set<std::string> options;
+		for (const Option &option : find_verb(name)->options)
+			options.insert(option.name);
+		for (const char *option : {"interval", "timeout", "json"})
+			EXPECT_TRUE(options.count(option)) << name << " --" << option;
+	}
+	EXPECT_NO_THROW(Arguments::parse(*find_verb("copy"), {"v", "t", "--no-wait"}));
+	EXPECT_NO_THROW(Arguments::parse(*find_verb("pivot"), {"v", "--no-wait"}));
 }
 
 TEST(Help, WrapsAtTheWidth)

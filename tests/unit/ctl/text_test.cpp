@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/copy_options.hpp"
+#include "cli/pace.hpp"
+#include "cli/pivoting.hpp"
 #include "cli/progress.hpp"
 #include "cli/refusal.hpp"
+#include "cli/reporting.hpp"
 #include "cli/show_text.hpp"
 #include "cli/terminal.hpp"
 #include "cli/waiting.hpp"
@@ -192,4 +195,78 @@ TEST(Show, MentionsATableThatIsLoadedOnly)
 	EXPECT_EQ(show_text(row).find("loaded"), std::string::npos);
 	row.volume.info.inactive_table = true;
 	EXPECT_NE(show_text(row).find("blkctl abort data"), std::string::npos);
+}
+
+TEST(Reporting, ShowIsAReportWhenOneIsAskedFor)
+{
+	for (const auto &words : std::vector<std::vector<std::string>>{
+		     {"v"}, {"v", "--json"}, {"v", "--reportformat", "json"}})
+		EXPECT_FALSE(shapes_report(parse("show", words)));
+	for (const auto &words :
+	     std::vector<std::vector<std::string>>{{"v", "--json", "-S", "name=v"},
+						   {"v", "-o", "name"},
+						   {"v", "--reportformat", "basic"}})
+		EXPECT_TRUE(shapes_report(parse("show", words)));
+}
+
+TEST(CopyOptions, HelpHasTheModulesLimits)
+{
+	std::string all;
+	for (const Option &option : copy_options())
+		all += option.help + "\n";
+	EXPECT_NE(all.find("64k to 64M; 2M if not given"), std::string::npos) << all;
+	EXPECT_NE(all.find("4k to 1M; 512k if not given"), std::string::npos) << all;
+}
+
+TEST(Waiting, EveryPivotThatWaitsCatchesUp)
+{
+	EXPECT_EQ(downtime_of(parse("wait", {"v"}), false), std::nullopt);
+	EXPECT_EQ(downtime_of(parse("wait", {"v", "--pivot"}), true), 1000ms);
+	EXPECT_EQ(downtime_of(parse("pivot", {"v", "--max-downtime", "250"}), true), 250ms);
+	for (const char *bad : {"0", "-1", "1s", "", "99999999999"})
+		EXPECT_NE(why([&] {
+				  (void)downtime_of(
+					  parse("copy",
+						{"v", "t", std::string("--max-downtime=") + bad}),
+					  true);
+			  }),
+			  "")
+			<< bad;
+}
+
+// wipefs of what is not the volume's alone would take others' data with it.
+TEST(Pivoting, SaysWhatToDoWithTheOldDevice)
+{
+	volume::Volume volume;
+	volume.info.name = "v";
+	volume.kind = volume::Kind::created;
+	EXPECT_NE(old_leg_text(volume, "/dev/sda").find("wipefs -a /dev/sda"), std::string::npos);
+	for (auto kind : {volume::Kind::absorbed, volume::Kind::stacked}) {
+		volume.kind = kind;
+		volume.lvm = false;
+		EXPECT_NE(old_leg_text(volume, "/dev/sda").find("stale"), std::string::npos);
+		EXPECT_EQ(old_leg_text(volume, "/dev/sda").find("wipefs"), std::string::npos);
+		volume.lvm = true;
+		EXPECT_NE(old_leg_text(volume, "/dev/sda").find("LVM"), std::string::npos);
+		EXPECT_EQ(old_leg_text(volume, "/dev/sda").find("wipefs"), std::string::npos);
+	}
+}
+
+TEST(Pace, KeepsTheTimeout)
+{
+	EXPECT_EQ(pace_of(parse("watch", {}), 1s).next(), 1s);
+	EXPECT_FALSE(pace_of(parse("events", {}), 1s).over());
+	auto pace = pace_of(parse("events", {"--interval", "2s", "--timeout", "100ms"}), 1s);
+	EXPECT_EQ(pace.interval, 2s);
+	EXPECT_LE(pace.next(), 100ms);
+	EXPECT_TRUE(pace_of(parse("watch", {"--timeout", "0"}), 1s).over());
+	EXPECT_NE(why([] { (void)pace_of(parse("watch", {"--interval", "49ms"}), 1s); }), "");
+}
+
+TEST(Waiting, ComesBackWithTheSameOptions)
+{
+	EXPECT_EQ(options_again(parse("wait", {"v"})), "");
+	EXPECT_EQ(options_again(parse(
+			  "copy", {"v", "t", "--pivot", "--until-reboot", "--max-downtime", "50"})),
+		  " --pivot --until-reboot --max-downtime 50");
 }

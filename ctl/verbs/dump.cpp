@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/files.hpp"
+#include "cli/common.hpp"
+#include "cli/metadata.hpp"
+#include "cli/refusal.hpp"
+#include "cli/terminal.hpp"
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+Status run(const Arguments &args)
+{
+	auto host = open_offline();
+	auto text = take(volume::dump(host.offline(), args.at(0)));
+	auto file = args.value("output");
+	if (!file) {
+		say(text);
+		return Status::ok;
+	}
+	auto written = replace_file(*file, text + "\n");
+	if (!written)
+		refuse(written.error());
+	return Status::ok;
+}
+
+const Register entry{Verb{
+	.name = "dump",
+	.group = Group::metadata,
+	.rank = 3,
+	.summary = "print what is on a metadata device, as JSON",
+	.description =
+		{"Prints one object: the superblock by name, the runs of blocks that are in the "
+		 "same place, the marked segments. blkctl-restore(8) makes metadata of it again. "
+		 "Blocks whose place is not known any more are \"unreadable\".",
+		 "What is dumped while META is in use is no state that ever was."},
+	.positionals = {meta_positional()},
+	.options = {{.name = "output",
+		     .letter = 'o',
+		     .value = "FILE",
+		     .help = "write it there instead"}},
+	.examples = {{"blkctl dump /dev/vdm -o data.json", "Keeps a copy of it."}},
+	.run = run,
+}};
+
+} // namespace
+
+} // namespace blkctl::cli

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/common.hpp"
+#include "cli/metadata.hpp"
+#include "cli/refusal.hpp"
+#include "cli/terminal.hpp"
+#include "report/json_meta.hpp"
+#include <fmt/format.h>
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+Error still_missing(const volume::Repaired &repaired, bool picked)
+{
+	Error error;
+	error.status = Status::needs_attention;
+	error.device = repaired.outcome.name;
+	error.why = "these stay unreadable: " + ranges_text(repaired.missing);
+	error.next = "blkctl restore " + repaired.outcome.name + " DUMP";
+	if (!picked)
+		error.next += ", or give --older-slot";
+	return error;
+}
+
+Status run(const Arguments &args)
+{
+	bool pick = args.flag("older-slot");
+	auto host = open_offline();
+	auto repaired =
+		take(volume::repair(host.offline(), args.at(0),
+				    pick ? meta::Older::pick : meta::Older::never, run_of(args)));
+	const auto &outcome = repaired.outcome;
+	if (args.flag("json"))
+		say(report::json_repair(repaired, args.flag("dry-run")));
+	else
+		report_outcome(args, outcome,
+			       fmt::format("repaired, {} rewritten", outcome.steps.size()));
+	if (!args.flag("json") && !repaired.picked.empty())
+		say(fmt::format("{}: these may be as they once were: {}", outcome.name,
+				ranges_text(repaired.picked)));
+	if (!repaired.missing.empty())
+		refuse(still_missing(repaired, pick));
+	return Status::ok;
+}
+
+const Register entry{Verb{
+	.name = "repair",
+	.group = Group::metadata,
+	.rank = 5,
+	.summary = "make a metadata device whole again, from what is there",
+	.description =
+		{"Writes a bad superblock again from its other copy, and a bad sector from its "
+		 "other "
+		 "slot if that is known to be the newest. It makes up nothing: blocks whose place "
+		 "is "
+		 "not known stay unreadable, and are named; the status is then 8.",
+		 "What is torn needs no repair: the next activation goes on from the good slot.",
+		 "Keep a dump first: see blkctl-dump(8)."},
+	.positionals = {meta_positional()},
+	.options = {{.name = "older-slot",
+		     .value = "",
+		     .help = "where only a slot is left that may be outdated, take it: its blocks "
+			     "may then read as they once were, or as never written"},
+		    dry_run_option(),
+		    json_option()},
+	.examples = {{"blkctl repair /dev/vdm --dry-run", "Only says what would be written."},
+		     {"blkctl repair /dev/vdm", "Repairs what can be repaired without a guess."}},
+	.run = run,
+}};
+
+} // namespace
+
+} // namespace blkctl::cli

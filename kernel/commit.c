@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Commits: which bits become durable, and when. See meta.h for the order.
+ *
+ * Nothing is written for the sake of background copies but now and then
+ * (lazy_work): what they did is done again after a crash. A flush, or a write
+ * with FUA, makes a commit only if a user's write was redirected by a bit that
+ * is not durable (bkc_meta_must_commit).
+ *
+ * A commit, in this order, one at a time:
+ *  1. take the waiters: they arrived before what follows;
+ *  2. take images of the dirty sectors; bits set from here on are the next
+ *     commit's;
+ *  3. flush every leg the images may point at;
+ *  4. write the images, each to its sector's older slot;
+ *  5. flush the metadata (or FUA, for a single one);
+ *  6. let the waiters go.
+ */
+#include "meta.h"
+
+#define LAZY_DELAY	(5 * HZ)
+
+/* Somebody in process context who waits for a commit. */
+struct syncer {
+	struct list_head list;
+	struct completion done;
+	int error;
+};
+
+/**
+ * bkc_meta_publish - blocks change state
+ * @meta: metadata
+ * @first: block
+ * @nr: blocks
+ * @valid: their new state
+ * @by_user: a user's write is redirected by it
+ *
+ * Any context; the bucket lock of the range is held. Who has seen the new state
+ * in the map, and has had a write done because of it, finds here that it is not
+ * durable: publishing is set for as long as that is not yet said. Returns how
+ * many blocks changed.
+ */
+u64 bkc_meta_publish(struct bkc_meta *meta, u64 first, u64 nr,
+		     enum bkc_valid valid, bool by_user)
+{
+	u64 i = bkc_meta_index(first), last = bkc_meta_index(first + nr - 1);
+	unsigned long flags;
+	u64 changed;
+
+	spin_lock_irqsave(&meta->lock, flags);
+	/* Before the map, whose cmpxchg is a full barrier. */
+	WRITE_ONCE(meta->publishing, true);
+	changed = bkc_map_set(&meta->s->map, first, nr, valid);
+	if (changed) {
+		for (; i <= last; i++) {
+			set_bit(i, meta->unsettled);
+			set_bit(i, meta->dirty);
+		}
+		if (by_user)
+			meta->wanted++;
+	}
+	/* Pairs with the acquire in bkc_meta_must_commit(), bkc_meta_written(). */
+	smp_store_release(&meta->publishing, false);
+	spin_unlock_irqrestore(&meta->lock, flags);
+	if (changed && !by_user)
+		queue_delayed_work(meta->wq, &meta->lazy_work, LAZY_DELAY);
+	return changed;
+}
+
+static bool is_unsettled(struct bkc_meta *meta, u64 first, u64 nr)
+{
+	u64 i = bkc_meta_index(first), last = bkc_meta_index(first + nr - 1);
+
+	for (; i <= last; i++)
+		if (test_bit(i, meta->unsettled))
+			return true;
+	return false;
+}
+
+/**
+ * bkc_meta_written - a write has ended where a copy may have moved a block
+ * @meta: metadata
+ * @first: block
+ * @nr: blocks
+ *
+ * For commit mode: the copier has published that a block is in base; until that
+ * is durable a write to it there is lost with a crash. Any context, before the
+ * write is acknowledged.
+ */
+void bkc_meta_written(struct bkc_meta *meta, u64 first, u64 nr)
+{
+	unsigned long flags;
+
+	/* Pairs with the release in bkc_meta_publish(). */
+	if (!smp_load_acquire(&meta->publishing) &&
+	    !is_unsettled(meta, first, nr))
+		return;
+	spin_lock_irqsave(&meta->lock, flags);
+	if (is_unsettled(meta, first, nr))
+		meta->wanted++;
+	spin_unlock_irqrestore(&meta->lock, flags);
+}
+
+/* The bio has ended; bkc_end_io() sees it again, with nothing left to do. */
+static void release(struct bio *bio, int r)
+{
+	struct bkc_io *io = bkc_io_of(bio);
+	bool mapped = io->range.kind == BKC_RANGE_WAITS_MAPPED;
+
+	io->range.kind = BKC_RANGE_DONE;
+	if (r)
+		bio->bi_status = errno_to_blk_status(r);
+	if (mapped)
+		bio->bi_end_io(bio);	/* bio_endio() has run for it */
+	else
+		bio_endio(bio);
+}
+
+/**
+ * bkc_meta_wait - the bio completes after a commit that begins later
+ * @meta: metadata
+ * @bio: an empty flush that was not sent anywhere, kind BKC_RANGE_WAITS; or a
+ *	write whose data has been written, kind BKC_RANGE_WAITS_MAPPED
+ *
+ * Any context.
+ */
+void bkc_meta_wait(struct bkc_meta *meta, struct bio *bio)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&meta->lock, flags);
+	bio_list_add(&meta->waiters, bio);
+	spin_unlock_irqrestore(&meta->lock, flags);
+	queue_work(meta->wq, &meta->commit_work);
+}
+
+/* Step 2: up to a batch of the dirty sectors from *next on. */
+static unsigned int take_batch(struct bkc_meta *meta, u64 *next, u64 *index)
+{
+	unsigned int nr = 0;
+	u64 i = *next;
+
+	while (nr < BKC_META_BATCH) {
+		i = find_next_bit(meta->dirty, meta->nr_exact, i);
+		if (i >= meta->nr_exact)
+			break;
+		/*
+		 * Pairs with bkc_meta_publish(): the bit here, then the map; the
+		 * map there, then the bit.
+		 */
+		if (test_and_clear_bit(i, meta->dirty)) {
+			bkc_meta_capture(meta, i, meta->images[nr]);
+			index[nr++] = i;
+		}
+		i++;
+	}
+	*next = i;
+	return nr;
+}
+
+/* Step 3. A leg that is never written to has nothing to flush. */
+static int flush_legs(struct bkc_state *s)
+{
+	int leg, r;
+
+	for (leg = 0; leg < BKC_LEGS; leg++) {
+		if (!(s->mode->flush_legs & BIT(leg)))
+			continue;
+		r = blkdev_issue_flush(s->bdev[leg]);
+		if (r) {
+			bkc_leg_error(s, leg, errno_to_blk_status(r), false);
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* The images of a batch are durable, or to be taken again. */
+static void settle(struct bkc_meta *meta, const u64 *index, unsigned int nr,
+		   bool ok)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!ok) {
+			set_bit(index[i], meta->dirty);
+			continue;
+		}
+		clear_bit(index[i], meta->unsettled);
+		/* Pairs with bkc_meta_publish(), which sets them the other way. */
+		smp_mb__after_atomic();
+		if (test_bit(index[i], meta->dirty))
+			set_bit(index[i], meta->unsettled);
+	}
+}
+
+/* Steps 2 to 5. */
+static int commit(struct bkc_meta *meta, bool everything)
+{
+	u64 index[BKC_META_BATCH], next = 0, wanted;
+	unsigned int nr, flushed = 0;
+	int r = 0;
+
+	/* Whoever publishes now will have said what is dirty. */
+	spin_lock_irq(&meta->lock);
+	wanted = meta->wanted;
+	spin_unlock_irq(&meta->lock);
+	everything |= wanted != meta->durable;
+	if (everything && READ_ONCE(meta->health) == BKC_HEALTH_META_RO)
+		return -EIO;
+	if (everything) {
+		while (!r && (nr = take_batch(meta, &next, index))) {
+			r = flush_legs(meta->s) ?:
+			    bkc_meta_write_batch(meta, index, nr);
+			settle(meta, index, nr, !r);
+			flushed++;
+		}
+	}
+	if (!r && !flushed)
+		r = flush_legs(meta->s);
+	if (!r)
+		WRITE_ONCE(meta->durable, wanted);
+	return r;
+}
+
+void bkc_meta_commit_work(struct work_struct *work)
+{
+	struct bkc_meta *meta = container_of(work, struct bkc_meta, commit_work);
+	struct syncer *syncer, *next;
+	struct bio_list waiters;
+	LIST_HEAD(syncers);
+	struct bio *bio;
+	int r;
+
+	/* Step 1 */
+	spin_lock_irq(&meta->lock);
+	waiters = meta->waiters;
+	bio_list_init(&meta->waiters);
+	list_splice_init(&meta->syncers, &syncers);
+	spin_unlock_irq(&meta->lock);
+	if (bio_list_empty(&waiters) && list_empty(&syncers))
+		return;
+
+	r = commit(meta, !list_empty(&syncers));
+
+	/* Step 6 */
+	while ((bio = bio_list_pop(&waiters)))
+		release(bio, r);
+	list_for_each_entry_safe(syncer, next, &syncers, list) {
+		syncer->error = r;
+		complete(&syncer->done);
+	}
+}
+
+/**
+ * bkc_meta_commit - everything published so far becomes durable
+ * @meta: metadata
+ *
+ * Process context; waits for I/O. Returns 0 or an errno.
+ */
+int bkc_meta_commit(struct bkc_meta *meta)
+{
+	struct syncer syncer;
+
+	init_completion(&syncer.done);
+	spin_lock_irq(&meta->lock);
+	list_add_tail(&syncer.list, &meta->syncers);
+	spin_unlock_irq(&meta->lock);
+	queue_work(meta->wq, &meta->commit_work);
+	wait_for_completion_io(&syncer.done);
+	return syncer.error;
+}
+
+/* What background copies have done would be done again after a crash. */
+void bkc_meta_lazy_work(struct work_struct *work)
+{
+	struct bkc_meta *meta = container_of(to_delayed_work(work),
+					     struct bkc_meta, lazy_work);
+
+	/* Like commit_work, of meta->wq: they cannot overlap. */
+	if (find_first_bit(meta->dirty, meta->nr_exact) < meta->nr_exact &&
+	    READ_ONCE(meta->health) == BKC_HEALTH_RW)
+		commit(meta, true);
+}

@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The metadata device: its superblock and its exact sectors, read once, when
+ * the first table that names it resumes, and written from then on. The format
+ * is in uapi/blkcopy_meta.h, the order of writes in commit.c.
+ *
+ * Nothing is formatted here, and nothing is guessed: what does not fit is
+ * refused, and a block whose state cannot be read is an I/O error.
+ */
+#include <linux/crc32.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "meta.h"
+
+#define META_BIOS		BKC_META_BATCH
+#define LOAD_PAGES		BIO_MAX_VECS	/* 1 MiB a read */
+
+static_assert(PAGE_SIZE == BLKCOPY_META_SECTOR_SIZE);
+
+/*
+ * ---- Sectors
+ */
+
+static __le32 crc_of(const struct blkcopy_meta_header *h)
+{
+	static const u8 none[sizeof(h->crc)];
+	const u8 *p = (const u8 *)h;
+	const size_t at = offsetof(struct blkcopy_meta_header, crc);
+	u32 crc = __crc32c_le(~0, p, at);
+
+	crc = __crc32c_le(crc, none, sizeof(none));
+	crc = __crc32c_le(crc, p + at + sizeof(none),
+			  BLKCOPY_META_SECTOR_SIZE - at - sizeof(none));
+	return cpu_to_le32(~crc);
+}
+
+void bkc_meta_seal(struct bkc_meta *meta, struct blkcopy_meta_header *h,
+		   u64 magic, u64 index, u64 generation)
+{
+	memset(h, 0, sizeof(*h));
+	h->magic = cpu_to_le64(magic);
+	memcpy(h->uuid, meta->super->header.uuid, sizeof(h->uuid));
+	h->index = cpu_to_le64(index);
+	h->generation = cpu_to_le64(generation);
+	h->crc = crc_of(h);
+}
+
+bool bkc_meta_is(const struct blkcopy_meta_header *h, u64 magic, u64 index)
+{
+	return h->magic == cpu_to_le64(magic) &&
+	       h->index == cpu_to_le64(index) && h->crc == crc_of(h);
+}
+
+/* Process context. Reads or writes whole sectors of 4 KiB, and waits. */
+int bkc_meta_io(struct bkc_meta *meta, blk_opf_t opf, u64 first,
+		struct page **pages, unsigned int nr)
+{
+	struct bio *bio = bio_alloc_bioset(meta->bdev, nr, opf, GFP_NOIO,
+					   &meta->bios);
+	unsigned int i;
+	int r;
+
+	bio->bi_iter.bi_sector = first << BKC_META_SECTOR_SHIFT;
+	for (i = 0; i < nr; i++)
+		__bio_add_page(bio, pages[i], PAGE_SIZE, 0);
+	r = submit_bio_wait(bio);
+	bio_put(bio);
+	return r;
+}
+
+/* From here on nothing new becomes durable. Any context. */
+void bkc_meta_failed(struct bkc_meta *meta, const char *what, int r)
+{
+	if (xchg(&meta->health, BKC_HEALTH_META_RO) == BKC_HEALTH_META_RO)
+		return;
+	DMERR("metadata on %pg: %s failed (%d): what needs new durable state gets I/O errors",
+	      meta->bdev, what, r);
+	bkc_event(meta->s);
+}
+
+/*
+ * ---- Exact sectors
+ */
+
+static bool of_volume(const struct bkc_meta *meta,
+		      const struct blkcopy_meta_exact *slot, u64 index)
+{
+	return bkc_meta_is(&slot->header, BLKCOPY_META_MAGIC_EXACT, index) &&
+	       !memcmp(slot->header.uuid, meta->super->header.uuid,
+		       sizeof(slot->header.uuid));
+}
+
+static bool never_written(const void *slot)
+{
+	return !memchr_inv(slot, 0, BLKCOPY_META_SECTOR_SIZE);
+}
+
+/*
+ * The newer of a sector's slots. *unsure: the other is bad and may have been
+ * the newer one. NULL: nothing in either can be believed.
+ */
+static const struct blkcopy_meta_exact *
+choose_slot(const struct bkc_meta *meta, struct page **slots, u64 index,
+	    bool *unsure)
+{
+	const struct blkcopy_meta_exact *best = NULL;
+	int i;
+
+	*unsure = false;
+	for (i = 0; i < 2; i++) {
+		const struct blkcopy_meta_exact *slot = page_address(slots[i]);
+
+		if (!of_volume(meta, slot, index) ||
+		    le64_to_cpu(slot->header.generation) % 2 != i) {
+			*unsure |= i == 0 || !never_written(slot);
+			continue;
+		}
+		if (!best || le64_to_cpu(slot->header.generation) >
+			     le64_to_cpu(best->header.generation))
+			best = slot;
+	}
+	return best;
+}
+
+static void load_sector(struct bkc_meta *meta, struct page **slots, u64 index,
+			u64 *unsure)
+{
+	struct bkc_map *map = &meta->s->map;
+	const struct blkcopy_meta_exact *slot;
+	bool maybe_older;
+	u64 i;
+
+	slot = choose_slot(meta, slots, index, &maybe_older);
+	if (!slot) {
+		set_bit(index, meta->bad);
+		return;
+	}
+	if (maybe_older) {
+		/* Believed, if the end was not a clean one: see load_exact. */
+		set_bit(index, meta->unsettled);
+		(*unsure)++;
+	}
+	meta->generation[index] = le64_to_cpu(slot->header.generation);
+	for (i = 0; i < BLKCOPY_META_WORDS; i++)
+		if (!bkc_map_load(map, index * BLKCOPY_META_WORDS + i,
+				  le64_to_cpu(slot->words[i])))
+			break;
+}
+
+/* A read that fails makes the sectors bad, not the volume. */
+static void load_range(struct bkc_meta *meta, u64 index, unsigned int nr,
+		       struct page **pages, u64 *unsure)
+{
+	u64 first = meta->first_exact + 2 * index;
+	unsigned int i;
+
+	if (!bkc_meta_io(meta, REQ_OP_READ, first, pages, 2 * nr)) {
+		for (i = 0; i < nr; i++)
+			load_sector(meta, pages + 2 * i, index + i, unsure);
+		return;
+	}
+	for (i = 0; i < nr; i++) {
+		/* One slot that cannot be read is as bad as a torn one. */
+		int slot;
+
+		for (slot = 0; slot < 2; slot++)
+			if (bkc_meta_io(meta, REQ_OP_READ, first + 2 * i + slot,
+					pages + slot, 1))
+				memset(page_address(pages[slot]), 0xff, PAGE_SIZE);
+		load_sector(meta, pages, index + i, unsure);
+	}
+}
+
+/*
+ * After an end that was not clean a bad newer slot is a torn write, and the
+ * older one is what was durable. After a clean one it is damage, unless the sum
+ * of all generations says that the good slots are the newest.
+ */
+static void judge_unsure(struct bkc_meta *meta, u64 unsure)
+{
+	bool clean = le32_to_cpu(meta->super->flags) & BLKCOPY_META_CLEAN;
+	u64 i;
+
+	if (!clean || bkc_meta_exact_sum(meta) == le32_to_cpu(meta->super->exact_sum)) {
+		if (!clean)
+			meta->torn = min_t(u64, unsure, U32_MAX);
+		bitmap_zero(meta->unsettled, meta->nr_exact);
+		return;
+	}
+	for_each_set_bit(i, meta->unsettled, meta->nr_exact)
+		set_bit(i, meta->bad);
+	bitmap_zero(meta->unsettled, meta->nr_exact);
+}
+
+static int load_exact(struct bkc_meta *meta)
+{
+	unsigned int chunk = LOAD_PAGES / 2, i, nr;
+	u64 index, unsure = 0, bad;
+	struct page **pages;
+	int r = 0;
+
+	pages = kcalloc(LOAD_PAGES, sizeof(*pages), GFP_NOIO);
+	if (!pages)
+		return -ENOMEM;
+	for (i = 0; i < min_t(u64, LOAD_PAGES, 2 * meta->nr_exact); i++) {
+		pages[i] = alloc_page(GFP_NOIO);
+		if (!pages[i]) {
+			r = -ENOMEM;
+			goto out;
+		}
+	}
+	for (index = 0; index < meta->nr_exact; index += nr) {
+		nr = min_t(u64, chunk, meta->nr_exact - index);
+		load_range(meta, index, nr, pages, &unsure);
+		cond_resched();
+	}
+	if (unsure)
+		judge_unsure(meta, unsure);
+	bad = bitmap_weight(meta->bad, meta->nr_exact);
+	meta->any_bad = bad;
+	if (bad)
+		DMERR("metadata on %pg: %llu of %llu sectors are unreadable: see blkctl check",
+		      meta->bdev, bad, meta->nr_exact);
+	bkc_map_recount(&meta->s->map);
+out:
+	for (i = 0; i < LOAD_PAGES; i++)
+		if (pages[i])
+			__free_page(pages[i]);
+	kfree(pages);
+	return r;
+}
+
+/* Is the state of any of these blocks unreadable? Any context. */
+bool bkc_meta_has_bad(struct bkc_meta *meta, u64 first, u64 nr)
+{
+	u64 i, last = bkc_meta_index(first + nr - 1);
+
+	if (likely(!READ_ONCE(meta->any_bad)))
+		return false;
+	for (i = bkc_meta_index(first); i <= last; i++)
+		if (test_bit(i, meta->bad))
+			return true;
+	return false;
+}
+
+/* Commit's step 2: what sector @index would say now. Of meta->wq. */
+void bkc_meta_capture(struct bkc_meta *meta, u64 index, struct page *image)
+{
+	struct blkcopy_meta_exact *exact = page_address(image);
+	const struct bkc_map *map = &meta->s->map;
+	u64 at = index * BLKCOPY_META_WORDS, i;
+
+	for (i = 0; i < BLKCOPY_META_WORDS; i++)
+		exact->words[i] =
+			cpu_to_le64(bkc_map_word(map, at + i));
+	bkc_meta_seal(meta, &exact->header, BLKCOPY_META_MAGIC_EXACT, index,
+		      meta->generation[index] + 1);
+}
+
+struct batch {
+	struct completion done;
+	atomic_t pending;
+	blk_status_t status;
+};
+
+static void batch_put(struct batch *batch)
+{
+	if (atomic_dec_and_test(&batch->pending))
+		complete(&batch->done);
+}
+
+static void batch_endio(struct bio *bio)
+{
+	struct batch *batch = bio->bi_private;
+
+	if (bio->bi_status)
+		batch->status = bio->bi_status;
+	bio_put(bio);
+	batch_put(batch);
+}
+
+/**
+ * bkc_meta_write_batch - commit's steps 4 and 5
+ * @meta: metadata
+ * @index: the sectors whose images are in meta->images
+ * @nr: how many
+ *
+ * Of meta->wq. Each goes to the slot that holds its older generation; one that
+ * failed goes there again, so the newer is never lost. Returns 0 or an errno,
+ * and health is META_RO.
+ */
+int bkc_meta_write_batch(struct bkc_meta *meta, const u64 *index,
+			 unsigned int nr)
+{
+	blk_opf_t opf = REQ_OP_WRITE | REQ_SYNC | REQ_META;
+	struct batch batch = { .status = BLK_STS_OK };
+	struct blk_plug plug;
+	unsigned int i;
+	int r;
+
+	init_completion(&batch.done);
+	atomic_set(&batch.pending, 1);
+	if (nr == 1)
+		opf |= REQ_FUA;
+	blk_start_plug(&plug);
+	for (i = 0; i < nr; i++) {
+		u64 slot = (meta->generation[index[i]] + 1) % 2;
+		struct bio *bio = bio_alloc_bioset(meta->bdev, 1, opf, GFP_NOIO,
+						   &meta->bios);
+
+		bio->bi_iter.bi_sector = (meta->first_exact + 2 * index[i] +
+					  slot) << BKC_META_SECTOR_SHIFT;
+		__bio_add_page(bio, meta->images[i], PAGE_SIZE, 0);
+		bio->bi_end_io = batch_endio;
+		bio->bi_private = &batch;
+		atomic_inc(&batch.pending);
+		submit_bio(bio);
+	}
+	batch_put(&batch);
+	blk_finish_plug(&plug);
+	wait_for_completion_io(&batch.done);
+	r = blk_status_to_errno(batch.status);
+	if (!r && nr > 1)
+		r = blkdev_issue_flush(meta->bdev);
+	if (r) {
+		bkc_meta_failed(meta, "a commit", r);
+		return r;
+	}
+	for (i = 0; i < nr; i++)
+		meta->generation[index[i]]++;
+	atomic64_inc(&meta->commits);
+	return 0;
+}
+
+/*
+ * ---- Life
+ */
+
+static int alloc_all(struct bkc_meta *meta)
+{
+	unsigned int i;
+
+	meta->super = (void *)get_zeroed_page(GFP_KERNEL);
+	meta->next_super = (void *)get_zeroed_page(GFP_KERNEL);
+	meta->generation = kvcalloc(meta->nr_exact, sizeof(u64), GFP_KERNEL);
+	meta->dirty = bitmap_zalloc(meta->nr_exact, GFP_KERNEL);
+	meta->unsettled = bitmap_zalloc(meta->nr_exact, GFP_KERNEL);
+	meta->bad = bitmap_zalloc(meta->nr_exact, GFP_KERNEL);
+	if (!meta->super || !meta->next_super || !meta->generation || !meta->dirty ||
+	    !meta->unsettled || !meta->bad)
+		return -ENOMEM;
+	for (i = 0; i < BKC_META_BATCH; i++) {
+		meta->images[i] = alloc_page(GFP_KERNEL);
+		if (!meta->images[i])
+			return -ENOMEM;
+	}
+	meta->wq = alloc_ordered_workqueue("bkc_meta", WQ_MEM_RECLAIM);
+	if (!meta->wq)
+		return -ENOMEM;
+	return bioset_init(&meta->bios, META_BIOS, 0, BIOSET_NEED_BVECS);
+}
+
+/**
+ * bkc_meta_create - memory for the metadata of a state
+ * @s: the state; its map is allocated
+ * @bdev: the metadata device
+ * @error: set on failure
+ *
+ * In ctr: nothing is read yet. Returns it or an ERR_PTR.
+ */
+struct bkc_meta *bkc_meta_create(struct bkc_state *s, struct block_device *bdev,
+				 char **error)
+{
+	struct bkc_meta *meta = kzalloc(sizeof(*meta), GFP_KERNEL);
+	int r;
+
+	if (!meta)
+		return ERR_PTR(-ENOMEM);
+	meta->s = s;
+	meta->bdev = bdev;
+	meta->nr_exact = div_u64(s->map.nr_blocks + BLKCOPY_META_BLOCKS - 1,
+				 BLKCOPY_META_BLOCKS);
+	mutex_init(&meta->super_lock);
+	spin_lock_init(&meta->lock);
+	bio_list_init(&meta->waiters);
+	INIT_LIST_HEAD(&meta->syncers);
+	INIT_WORK(&meta->commit_work, bkc_meta_commit_work);
+	INIT_DELAYED_WORK(&meta->lazy_work, bkc_meta_lazy_work);
+	r = alloc_all(meta);
+	if (r) {
+		*error = "Cannot allocate the metadata";
+		bkc_meta_destroy(meta);
+		return ERR_PTR(r);
+	}
+	return meta;
+}
+
+/* Process context; no I/O is in flight. */
+void bkc_meta_destroy(struct bkc_meta *meta)
+{
+	unsigned int i;
+
+	if (!meta)
+		return;
+	if (meta->wq) {
+		cancel_delayed_work_sync(&meta->lazy_work);
+		destroy_workqueue(meta->wq);
+	}
+	bioset_exit(&meta->bios);
+	for (i = 0; i < BKC_META_BATCH; i++)
+		if (meta->images[i])
+			__free_page(meta->images[i]);
+	bitmap_free(meta->bad);
+	bitmap_free(meta->unsettled);
+	bitmap_free(meta->dirty);
+	kvfree(meta->generation);
+	free_page((unsigned long)meta->next_super);
+	free_page((unsigned long)meta->super);
+	mutex_destroy(&meta->super_lock);
+	kfree(meta);
+}
+
+static int load(struct bkc_meta *meta, struct bkc_table *t)
+{
+	int r = bkc_meta_read_super(meta) ?:
+		bkc_meta_check_super(meta, t) ?: load_exact(meta);
+
+	meta->loaded = !r;
+	return r;
+}
+
+/**
+ * bkc_meta_open - a table is about to be resumed
+ * @meta: metadata
+ * @t: the table; its mode is the state's from here on
+ *
+ * In preresume, life_lock held, nothing in flight. Reads everything the first
+ * time, and refuses what does not fit. Later it cannot fail: dm would leave the
+ * device suspended. From here on the disk says that the end was not clean.
+ */
+int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
+{
+	u32 set = 0;
+	int r;
+
+	if (!meta->loaded) {
+		r = load(meta, t);
+		if (r)
+			return r;
+	}
+	bkc_state_set_mode(meta->s, t->mode);
+	if (t->mode->mixes_base) {
+		if (bkc_state_left(meta->s))
+			set |= BLKCOPY_META_BASE_MIXED;
+		else
+			meta->may_write_base = true;
+	}
+	/* What failed may work again, and nothing in memory was lost. */
+	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
+	bkc_meta_write_super(meta, set, BLKCOPY_META_CLEAN);
+	return 0;
+}
+
+/*
+ * In postsuspend of the last live table, life_lock held, nothing in flight:
+ * everything becomes durable, and the disk says so.
+ */
+void bkc_meta_close(struct bkc_meta *meta)
+{
+	cancel_delayed_work_sync(&meta->lazy_work);
+	if (!bkc_meta_commit(meta))
+		bkc_meta_write_super(meta, BLKCOPY_META_CLEAN, 0);
+}

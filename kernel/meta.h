@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The durable state of a volume: super.c and meta.c read and write its metadata
+ * device, commit.c decides when, and in which order with the data.
+ *
+ * The order, for every bit that says where data is (an exact bit): the data is
+ * durable, then the bit is, then a flush is acknowledged. The map in memory runs
+ * ahead of the disk: a write publishes its bits when its data has reached the
+ * leg, and only a flush that comes after it has to wait for them.
+ *
+ * Locks: super_lock is outermost, process context, may be held over I/O. lock
+ * is innermost, any context, irqs off.
+ */
+#ifndef BKC_META_H
+#define BKC_META_H
+
+#include "bkc.h"
+#include "uapi/blkcopy_meta.h"
+
+#define BKC_META_BATCH	64	/* exact sectors written between two flushes */
+
+enum bkc_health {
+	BKC_HEALTH_RW,
+	/*
+	 * A write of metadata failed: what is durable goes on to work, what
+	 * needs a new durable bit gets EIO.
+	 */
+	BKC_HEALTH_META_RO,
+};
+
+struct bkc_meta {
+	struct bkc_state *s;
+	struct block_device *bdev;
+	u64 nr_exact;
+	u64 first_exact;	/* 4 KiB */
+
+	/* Of the superblock. */
+	struct mutex super_lock;
+	struct blkcopy_meta_super *super;	/* the newest, as it is on disk */
+	struct blkcopy_meta_super *next_super;	/* what is being written */
+	bool may_write_base;	/* the disk says that it is no image, or is whole */
+	bool loaded;		/* life_lock: read once, never again */
+
+	/* Exact sectors. */
+	u64 *generation;	/* of commit_work: the newest that is durable */
+	unsigned long *dirty;	/* differs from what the next commit will find */
+	unsigned long *unsettled;	/* dirty, or in a commit that is not over */
+	unsigned long *bad;	/* unreadable: its blocks are EIO */
+	bool any_bad;
+	enum bkc_health health;
+
+	/*
+	 * A user's write published a bit that redirects it: wanted is counted
+	 * up. durable is what wanted was when the last commit that succeeded
+	 * took its images. While they differ, a flush needs a commit.
+	 */
+	u64 wanted;		/* lock */
+	u64 durable;		/* of meta->wq */
+	bool publishing;	/* lock: the map is ahead of what is said here */
+
+	spinlock_t lock;	/* of the two that follow, and of what says so */
+	struct bio_list waiters;	/* flushes, FUA writes whose data is there */
+	struct list_head syncers;	/* bkc_meta_commit() */
+
+	struct workqueue_struct *wq;	/* one commit at a time */
+	struct work_struct commit_work;
+	struct delayed_work lazy_work;	/* background copies' bits */
+	struct bio_set bios;
+	struct page *images[BKC_META_BATCH];
+
+	atomic64_t commits;
+	u32 torn;		/* sectors whose newer slot was bad at load */
+};
+
+/* meta.c */
+struct bkc_meta *bkc_meta_create(struct bkc_state *s, struct block_device *bdev,
+				 char **error);
+void bkc_meta_destroy(struct bkc_meta *meta);
+int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t);
+void bkc_meta_close(struct bkc_meta *meta);
+int bkc_meta_write_batch(struct bkc_meta *meta, const u64 *index,
+			 unsigned int nr);
+void bkc_meta_capture(struct bkc_meta *meta, u64 index, struct page *image);
+void bkc_meta_failed(struct bkc_meta *meta, const char *what, int r);
+bool bkc_meta_has_bad(struct bkc_meta *meta, u64 first, u64 nr);
+
+#define BKC_META_SECTOR_SHIFT	(12 - SECTOR_SHIFT)
+void bkc_meta_seal(struct bkc_meta *meta, struct blkcopy_meta_header *h,
+		   u64 magic, u64 index, u64 generation);
+bool bkc_meta_is(const struct blkcopy_meta_header *h, u64 magic, u64 index);
+int bkc_meta_io(struct bkc_meta *meta, blk_opf_t opf, u64 first,
+		struct page **pages, unsigned int nr);
+
+/* super.c */
+int bkc_meta_read_super(struct bkc_meta *meta);
+int bkc_meta_check_super(struct bkc_meta *meta, struct bkc_table *t);
+int bkc_meta_write_super(struct bkc_meta *meta, u32 set, u32 clear);
+u32 bkc_meta_exact_sum(struct bkc_meta *meta);
+
+/* commit.c */
+u64 bkc_meta_publish(struct bkc_meta *meta, u64 first, u64 nr,
+		     enum bkc_valid valid, bool by_user);
+void bkc_meta_written(struct bkc_meta *meta, u64 first, u64 nr);
+void bkc_meta_wait(struct bkc_meta *meta, struct bio *bio);
+int bkc_meta_commit(struct bkc_meta *meta);
+void bkc_meta_commit_work(struct work_struct *work);
+void bkc_meta_lazy_work(struct work_struct *work);
+
+/* Must a flush that arrives now wait for a commit? Any context. */
+static inline bool bkc_meta_must_commit(struct bkc_meta *meta)
+{
+	/* Pairs with the release in bkc_meta_publish(). */
+	return smp_load_acquire(&meta->publishing) ||
+	       READ_ONCE(meta->wanted) != READ_ONCE(meta->durable);
+}
+
+static inline u64 bkc_meta_index(u64 block)
+{
+	return div_u64(block, BLKCOPY_META_BLOCKS);
+}
+
+#endif /* BKC_META_H */

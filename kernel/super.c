@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The superblock of a metadata device: two copies, of which the older is written
+ * next. It says what the volume is, in which mode and phase it stands, and
+ * whether its end was a clean one.
+ */
+#include <linux/crc32.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include "meta.h"
+
+#define SUPERS			2
+
+static int write_super_image(struct bkc_meta *meta,
+			     struct blkcopy_meta_super *super)
+{
+	u64 generation = le64_to_cpu(super->header.generation) + 1;
+	struct page *page = virt_to_page(super);
+	int r;
+
+	bkc_meta_seal(meta, &super->header, BLKCOPY_META_MAGIC_SUPER,
+		      generation % SUPERS, generation);
+	r = bkc_meta_io(meta, REQ_OP_WRITE | REQ_PREFLUSH | REQ_FUA | REQ_SYNC |
+		       REQ_META, generation % SUPERS, &page, 1);
+	return r;
+}
+
+u32 bkc_meta_exact_sum(struct bkc_meta *meta)
+{
+	u32 crc = ~0;
+	u64 i;
+
+	for (i = 0; i < meta->nr_exact; i++) {
+		__le64 generation = cpu_to_le64(meta->generation[i]);
+
+		crc = __crc32c_le(crc, (const u8 *)&generation,
+				  sizeof(generation));
+	}
+	return ~crc;
+}
+
+static u32 disk_phase(enum bkc_phase phase)
+{
+	static const u8 values[] = {
+		[BKC_PHASE_IDLE] = BLKCOPY_META_PHASE_IDLE,
+		[BKC_PHASE_COPYING] = BLKCOPY_META_PHASE_COPYING,
+		[BKC_PHASE_SYNCED] = BLKCOPY_META_PHASE_SYNCED,
+		[BKC_PHASE_PIVOTED] = BLKCOPY_META_PHASE_PIVOTED,
+		[BKC_PHASE_ABORTED] = BLKCOPY_META_PHASE_ABORTED,
+		[BKC_PHASE_STREAMING] = BLKCOPY_META_PHASE_STREAMING,
+		[BKC_PHASE_STREAMED] = BLKCOPY_META_PHASE_STREAMED,
+		[BKC_PHASE_MERGING] = BLKCOPY_META_PHASE_MERGING,
+		[BKC_PHASE_MERGED] = BLKCOPY_META_PHASE_MERGED,
+	};
+
+	return values[phase];
+}
+
+/**
+ * bkc_meta_write_super - mode and phase as they are now become durable
+ * @meta: metadata
+ * @set: BLKCOPY_META_* flags to set
+ * @clear: flags to clear; the rest stay as they are
+ *
+ * Process context; waits for I/O. Returns 0, or an errno and health is META_RO.
+ */
+int bkc_meta_write_super(struct bkc_meta *meta, u32 set, u32 clear)
+{
+	struct blkcopy_meta_super *super;
+	struct bkc_state *s = meta->s;
+	int leg, r;
+	u32 flags;
+
+	if (READ_ONCE(meta->health) == BKC_HEALTH_META_RO)
+		return -EIO;
+	mutex_lock(&meta->super_lock);
+	super = meta->next_super;
+	memcpy(super, meta->super, sizeof(*super));
+	flags = (le32_to_cpu(super->flags) & ~clear) | set;
+	super->flags = cpu_to_le32(flags);
+	super->exact_sum = cpu_to_le32(flags & BLKCOPY_META_CLEAN ?
+				       bkc_meta_exact_sum(meta) : 0);
+	super->mode = cpu_to_le32(s->mode->meta_mode);
+	super->phase = cpu_to_le32(disk_phase(READ_ONCE(s->phase)));
+	for (leg = 0; leg < BKC_LEGS; leg++) {
+		super->leg[leg].sectors =
+			cpu_to_le64(bdev_nr_sectors(s->bdev[leg]));
+		super->leg[leg].start = cpu_to_le64(s->start[leg]);
+	}
+	r = write_super_image(meta, super);
+	if (!r) {
+		memcpy(meta->super, super, sizeof(*super));
+		/* Once all is merged it may be written to all the more. */
+		if (flags & BLKCOPY_META_BASE_MIXED)
+			WRITE_ONCE(meta->may_write_base, true);
+	}
+	mutex_unlock(&meta->super_lock);
+	if (r)
+		bkc_meta_failed(meta, "writing the superblock", r);
+	return r;
+}
+
+int bkc_meta_read_super(struct bkc_meta *meta)
+{
+	struct blkcopy_meta_super *copy = meta->next_super;
+	struct page *page = virt_to_page(copy);
+	unsigned int i, found = 0;
+	int r;
+
+	for (i = 0; i < SUPERS; i++) {
+		r = bkc_meta_io(meta, REQ_OP_READ, i, &page, 1);
+		if (r) {
+			DMERR("metadata on %pg: cannot read superblock copy %u (%d)",
+			      meta->bdev, i, r);
+			continue;
+		}
+		if (!bkc_meta_is(&copy->header, BLKCOPY_META_MAGIC_SUPER, i))
+			continue;
+		if (!found || le64_to_cpu(copy->header.generation) >
+			      le64_to_cpu(meta->super->header.generation))
+			memcpy(meta->super, copy, sizeof(*copy));
+		found++;
+	}
+	if (found)
+		return 0;
+	DMERR("metadata on %pg: no superblock, or both are damaged: see blkctl check",
+	      meta->bdev);
+	return -EINVAL;
+}
+
+static int refuse(struct bkc_meta *meta, const char *why)
+{
+	DMERR("metadata on %pg refused: %s", meta->bdev, why);
+	return -EINVAL;
+}
+
+/* Does what the superblock says fit the table? */
+int bkc_meta_check_super(struct bkc_meta *meta, struct bkc_table *t)
+{
+	const struct blkcopy_meta_super *super = meta->super;
+	u64 size = bdev_nr_sectors(meta->bdev) >> BKC_META_SECTOR_SHIFT;
+	u64 first = le64_to_cpu(super->first_exact);
+	u32 mode = le32_to_cpu(super->mode);
+	int leg;
+
+	if (super->version != cpu_to_le32(BLKCOPY_META_VERSION))
+		return refuse(meta, "another version of the format");
+	if (super->incompat)
+		return refuse(meta, "it uses features this module does not know");
+	if (le64_to_cpu(super->sectors) != t->ti->len)
+		return refuse(meta, "it is of a volume of another length");
+	if (le32_to_cpu(super->block_sectors) != t->block_sectors)
+		return refuse(meta, "its block size is another one");
+	if (le64_to_cpu(super->nr_exact) != meta->nr_exact ||
+	    first < SUPERS || first > size ||
+	    2 * meta->nr_exact > size - first)
+		return refuse(meta, "it does not fit on its device");
+	if (mode == BLKCOPY_META_MODE_MIRROR || mode < BLKCOPY_META_MODE_MIRROR ||
+	    mode > BLKCOPY_META_MODE_COMMIT)
+		return refuse(meta, "it is of a mode that cannot become this one");
+	if (le32_to_cpu(super->flags) & ~BLKCOPY_META_FLAGS)
+		return refuse(meta, "it has flags this module does not know");
+	for (leg = 0; leg < BKC_LEGS; leg++) {
+		u64 sectors = le64_to_cpu(super->leg[leg].sectors);
+
+		if (!sectors)
+			continue;
+		if (sectors != bdev_nr_sectors(t->dev[leg]->bdev))
+			return refuse(meta, leg == BKC_TOP ?
+				      "top is not of the size it had" :
+				      "base is not of the size it had");
+		if (le64_to_cpu(super->leg[leg].start) != t->start[leg])
+			return refuse(meta, leg == BKC_TOP ?
+				      "top's offset is another one" :
+				      "base's offset is another one");
+	}
+	meta->first_exact = first;
+	return 0;
+}

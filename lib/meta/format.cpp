@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "meta/format.hpp"
+#include "meta/writing.hpp"
+#include <sys/stat.h>
+
+namespace blkctl::meta
+{
+
+namespace
+{
+
+bool is_file(const std::string &path)
+{
+	struct stat st;
+
+	return stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
+}
+
+Error occupied(const Device &device, std::string why)
+{
+	return {.status = Status::busy,
+		.what = "format",
+		.device = device.name(),
+		.why = std::move(why),
+		.next = "give --force to overwrite it"};
+}
+
+} // namespace
+
+Result<void> check_room(Device &device, const Geometry &geometry)
+{
+	BLKCTL_TRY(const auto layout, layout_of(geometry));
+
+	if (device.bytes() >= layout.bytes())
+		return {};
+	const auto bytes = std::to_string(layout.bytes());
+	return Error{.status = Status::usage,
+		     .what = "format",
+		     .device = device.name(),
+		     .why = "it is too small: it has " + std::to_string(device.bytes()) +
+			    " bytes, and " + bytes + " are needed",
+		     .next = is_file(device.name()) ? "truncate -s " + bytes + " " + device.name()
+						    : std::string()};
+}
+
+Result<void> check_blank(Device &device, Overwrite overwrite)
+{
+	if (overwrite == Overwrite::force)
+		return {};
+
+	const auto found = read_superblocks(device);
+	for (const auto &copy : found.copies)
+		if (copy)
+			return occupied(device, "it holds the metadata of the volume '" +
+							copy->name + "' (" + hex(copy->uuid) +
+							") already");
+	for (const auto &copy : found.copies) {
+		const auto damage = copy.error();
+		if (damage == Damage::io)
+			return Error{.what = "format",
+				     .device = device.name(),
+				     .why = "its beginning cannot be read"};
+		if (damage == Damage::magic)
+			return occupied(device, "it is not blank");
+		if (damage != Damage::blank)
+			return occupied(device, "it holds metadata of blkctl already, but of its "
+						"superblock, " +
+							std::string(describe(damage)));
+	}
+	return {};
+}
+
+Result<void> format(Device &device, const Superblock &super, Overwrite overwrite)
+{
+	BLKCTL_TRY(const auto layout, layout_of(super.geometry));
+	auto first = super;
+
+	BLKCTL_CHECK(check_room(device, super.geometry));
+	BLKCTL_CHECK(check_blank(device, overwrite));
+	first.clean = true;
+	first.base_stale = first.top_stale = first.base_mixed = false;
+	return write_all(device, first, BlockMap(layout.blocks), SegmentMap(layout.segments));
+}
+
+} // namespace blkctl::meta

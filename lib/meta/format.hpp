@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Making a metadata device. Nothing is ever formatted but by being asked to.
+#ifndef BLKCTL_META_FORMAT_HPP
+#define BLKCTL_META_FORMAT_HPP
+
+#include "meta/device.hpp"
+#include "meta/superblock.hpp"
+
+namespace blkctl::meta
+{
+
+enum class Overwrite { no, force };
+
+// Errors: usage, saying how many bytes are needed.
+Result<void> check_room(Device &device, const Geometry &geometry);
+
+// Errors: busy, if something is where the superblocks go: naming the volume, if it is one.
+Result<void> check_blank(Device &device, Overwrite overwrite);
+
+/*
+ * Formats: every block in base, no segment marked, closed in good order. Taken from `super`: uuid,
+ * geometry, mode, phase, name and legs. Errors: as above, failed.
+ */
+Result<void> format(Device &device, const Superblock &super, Overwrite overwrite);
+
+} // namespace blkctl::meta
+
+#endif

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "report/json_meta.hpp"
+#include <boost/json.hpp>
+
+namespace json = boost::json;
+
+namespace blkctl::report
+{
+
+namespace
+{
+
+constexpr int schema = 1;
+
+json::array ranges_array(const std::vector<meta::Range> &ranges)
+{
+	json::array list;
+
+	for (const auto &range : ranges) {
+		json::object object;
+		object["first"] = range.first;
+		object["count"] = range.count;
+		list.push_back(std::move(object));
+	}
+	return list;
+}
+
+json::object finding_object(const meta::Finding &finding)
+{
+	json::object object;
+
+	object["place"] = word(finding.place);
+	object["index"] = finding.index;
+	object["slot"] = finding.place == meta::Place::exact ? json::value(finding.slot)
+							     : json::value(nullptr);
+	object["damage"] = finding.damage ? word(*finding.damage) : "sum";
+	object["verdict"] = word(finding.verdict);
+	object["text"] = describe(finding);
+	return object;
+}
+
+json::object blocks_object(const meta::BlockMap &map)
+{
+	uint64_t counts[4] = {}, unreadable = 0;
+	json::object object;
+
+	map.each_run([&](const meta::StateRun &run) {
+		auto &count = run.valid ? counts[static_cast<size_t>(*run.valid)] : unreadable;
+		count += run.range.count;
+	});
+	object["base_only"] = counts[static_cast<size_t>(meta::Valid::base)];
+	object["both"] = counts[static_cast<size_t>(meta::Valid::both)];
+	object["top_only"] = counts[static_cast<size_t>(meta::Valid::top)];
+	object["zero"] = counts[static_cast<size_t>(meta::Valid::zero)];
+	object["unreadable"] = unreadable;
+	object["total"] = map.blocks();
+	return object;
+}
+
+} // namespace
+
+std::string json_check(const volume::Checked &checked)
+{
+	const auto &contents = checked.contents;
+	json::object object;
+	json::array findings, legs;
+
+	object["schema"] = schema;
+	object["type"] = "check";
+	object["path"] = checked.path;
+	object["in_use"] = checked.in_use;
+	object["well"] = checked.is_well();
+	object["name"] = contents.super.name;
+	object["uuid"] = meta::hex(contents.super.uuid);
+	object["mode"] = word(contents.super.mode);
+	object["phase"] = word(contents.super.phase);
+	object["clean"] = contents.super.clean;
+	object["torn"] = contents.count(meta::Verdict::torn);
+	object["blocks"] = blocks_object(contents.map);
+	object["segments_marked"] = contents.segments.count();
+	object["segments"] = contents.segments.segments();
+	for (const auto &finding : contents.findings)
+		findings.push_back(finding_object(finding));
+	object["findings"] = std::move(findings);
+	for (const auto &error : checked.legs)
+		legs.push_back(json::value(error.message()));
+	object["legs"] = std::move(legs);
+	object["unreadable_blocks"] = ranges_array(contents.unreadable());
+	return json::serialize(object);
+}
+
+std::string json_repair(const volume::Repaired &repaired, bool dry_run)
+{
+	json::object object;
+	json::array steps;
+
+	object["schema"] = schema;
+	object["type"] = "repair";
+	object["path"] = repaired.outcome.name;
+	object["dry_run"] = dry_run;
+	object["already"] = repaired.outcome.already;
+	for (const auto &step : repaired.outcome.steps)
+		steps.push_back(json::value(step));
+	object["steps"] = std::move(steps);
+	object["picked_blocks"] = ranges_array(repaired.picked);
+	object["unreadable_blocks"] = ranges_array(repaired.missing);
+	return json::serialize(object);
+}
+
+} // namespace blkctl::report

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What `check` found, as JSON.
+#ifndef BLKCTL_REPORT_JSON_META_HPP
+#define BLKCTL_REPORT_JSON_META_HPP
+
+#include "volume/offline.hpp"
+
+namespace blkctl::report
+{
+
+// {"schema":1,"type":"check",...}: how the metadata stands, what is bad, which blocks cannot be
+// read.
+std::string json_check(const volume::Checked &checked);
+
+// The blocks that a repair could not or should not believe, with its outcome.
+std::string json_repair(const volume::Repaired &repaired, bool dry_run);
+
+} // namespace blkctl::report
+
+#endif

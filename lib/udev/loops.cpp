@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "udev/loops.hpp"
+#include "base/files.hpp"
+#include "base/unique_fd.hpp"
+#include "udev/sysfs.hpp"
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace blkctl::udev
+{
+
+namespace
+{
+
+// Somebody else may take the free one first.
+constexpr int attach_tries = 10;
+
+// What a filesystem over it may expect of a store; the metadata is written in 4 KiB anyway.
+constexpr uint32_t loop_block = 512;
+
+Result<void> sync_folder(const std::string &path)
+{
+	const auto folder = std::filesystem::path(path).parent_path().string();
+	const UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	if (!fd || fsync(fd.get()) != 0)
+		return errno_error("flush", folder, errno);
+	return {};
+}
+
+Result<DevNo> devno_of(int fd, const std::string &path)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return errno_error("look at", path, errno);
+	return DevNo::from(st.st_rdev);
+}
+
+} // namespace
+
+Result<void> SystemLoops::make(const std::string &path, uint64_t bytes)
+{
+	BLKCTL_CHECK(make_folder(std::filesystem::path(path).parent_path().string()));
+	const UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+
+	if (!fd && errno == EEXIST)
+		return Error{.status = Status::busy,
+			     .what = "make the file",
+			     .device = path,
+			     .why = "it is there already",
+			     .sys_errno = EEXIST};
+	if (!fd)
+		return errno_error("make the file", path, errno);
+	if (ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0 || fsync(fd.get()) != 0) {
+		auto error = errno_error("make the file", path, errno);
+		unlink(path.c_str());
+		return error;
+	}
+	return sync_folder(path);
+}
+
+Result<void> SystemLoops::unmake(const std::string &path)
+{
+	if (unlink(path.c_str()) != 0 && errno != ENOENT)
+		return errno_error("remove the file", path, errno);
+	return {};
+}
+
+Result<DevNo> SystemLoops::attach(const std::string &path)
+{
+	std::error_code ignored;
+
+	for (const auto &[devno, file] : sysfs::loops())
+		if (file == path || std::filesystem::equivalent(file, path, ignored))
+			return devno;
+
+	const UniqueFd file(open(path.c_str(), O_RDWR | O_CLOEXEC));
+	const UniqueFd control(open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+	if (!file)
+		return errno_error("open", path, errno);
+	if (!control)
+		return errno_error("open", "/dev/loop-control", errno);
+	for (int i = 0; i < attach_tries; i++) {
+		const int number = ioctl(control.get(), LOOP_CTL_GET_FREE);
+		if (number < 0)
+			break;
+		const auto node = "/dev/loop" + std::to_string(number);
+		const UniqueFd loop(open(node.c_str(), O_RDWR | O_CLOEXEC));
+		loop_config config = {};
+		config.fd = static_cast<uint32_t>(file.get());
+		config.block_size = loop_block;
+		config.info.lo_flags = LO_FLAGS_DIRECT_IO;
+		std::strncpy(reinterpret_cast<char *>(config.info.lo_file_name), path.c_str(),
+			     LO_NAME_SIZE - 1);
+		if (loop && ioctl(loop.get(), LOOP_CONFIGURE, &config) == 0)
+			return devno_of(loop.get(), node);
+		// A filesystem without direct I/O: then without it.
+		config.info.lo_flags = 0;
+		if (loop && errno == EINVAL && ioctl(loop.get(), LOOP_CONFIGURE, &config) == 0)
+			return devno_of(loop.get(), node);
+		if (errno != EBUSY)
+			break;
+	}
+	return errno_error("set up a loop device for", path, errno);
+}
+
+Result<void> SystemLoops::detach(DevNo device)
+{
+	const auto node = "/dev/" + sysfs::kernel_name(device);
+	const UniqueFd loop(open(node.c_str(), O_RDWR | O_CLOEXEC));
+
+	if (!loop)
+		return errno_error("open", node, errno);
+	if (ioctl(loop.get(), LOOP_CLR_FD) != 0 && errno != ENXIO)
+		return errno_error("let go of", node, errno);
+	return {};
+}
+
+} // namespace blkctl::udev

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// create --from: a volume whose data is still elsewhere.
+#include "base/random.hpp"
+#include "volume/legs.hpp"
+#include "volume/making.hpp"
+#include "volume/metadata.hpp"
+#include "volume/uuid.hpp"
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+constexpr const char *verb = "create";
+
+// The same stream, made before.
+std::optional<CopyId> find_same(Context &context, const dm::Info &info, DevNo base, DevNo top)
+{
+	const auto volume = find(context, info.devno);
+
+	if (!volume || volume->table.mode != table::Mode::stream ||
+	    volume->table.base != table::Leg{base, 0} || volume->table.top != table::Leg{top, 0})
+		return std::nullopt;
+	return copy_id(*volume);
+}
+
+Result<void> check_pair(const CreateFromRequest &request, const udev::BlockDevice &base,
+			const udev::BlockDevice &top)
+{
+	if (base.devno == top.devno)
+		return refusal(Status::usage, verb, request.name, "the two devices are the same");
+	if (base.sectors == 0)
+		return refusal(Status::failed, verb, base.path, "the device has no size");
+	if (top.sectors < base.sectors)
+		return refusal(Status::usage, verb, request.name,
+			       top.path + " is smaller: " + std::to_string(top.sectors) +
+				       " sectors, " + std::to_string(base.sectors) + " are needed");
+	if (top.read_only)
+		return refusal(Status::failed, verb, request.name, top.path + " is read-only");
+	return {};
+}
+
+Result<void> check_empty(Context &context, const CreateFromRequest &request,
+			 const udev::BlockDevice &top)
+{
+	if (request.force)
+		return {};
+	BLKCTL_TRY(const auto signature, context.probe.signature(top.devno));
+	if (!signature)
+		return {};
+	return refusal(Status::busy, verb, request.name,
+		       top.path + " carries a signature: " + signature->type,
+		       "wipefs " + top.path + " to look, or give --force to overwrite it");
+}
+
+Result<meta::Superblock> super_of(Context &context, const CreateFromRequest &request,
+				  const std::string &hex, const udev::BlockDevice &base, DevNo top)
+{
+	meta::Superblock super;
+
+	BLKCTL_TRY(super.uuid, meta::parse_uuid(hex));
+	super.name = request.name;
+	super.geometry = {.sectors = base.sectors, .block_sectors = request.block_sectors};
+	super.mode = meta::Mode::stream;
+	super.phase = meta::first_phase(super.mode);
+	BLKCTL_TRY(super.legs[0], leg_of(context.probe, base.devno, 0, base.sectors, Stamped::yes));
+	BLKCTL_TRY(super.legs[1], leg_of(context.probe, top, 0, base.sectors, Stamped::no));
+	return super;
+}
+
+// The digits of the volume's UUID: what a killed command left has some already.
+Result<std::string> digits(const std::optional<dm::Info> &existing)
+{
+	if (existing)
+		return hex_of(existing->uuid);
+	return random_hex();
+}
+
+} // namespace
+
+Result<Outcome> create_from(Context &context, const CreateFromRequest &request, Run run)
+{
+	Change change(context, verb, run);
+
+	BLKCTL_CHECK(check_request(request.name, request.block_sectors));
+	BLKCTL_CHECK(change.lock_name(request.name));
+	BLKCTL_TRY(const auto base_number, context.probe.resolve(request.base));
+	BLKCTL_TRY(const auto top_number, context.probe.resolve(request.device));
+	BLKCTL_TRY(const auto base, context.probe.describe(base_number));
+	BLKCTL_TRY(const auto top, context.probe.describe(top_number));
+	BLKCTL_TRY(const auto existing, find_by_name(context, request.name));
+	if (existing && !is_half_made(*existing)) {
+		change.outcome().copy = find_same(context, *existing, base_number, top_number);
+		if (change.outcome().copy)
+			return change.nothing_to_do(*existing);
+		return refusal(Status::busy, verb, request.name,
+			       "there is a device of this name already",
+			       "blkctl show " + request.name);
+	}
+	const auto own = existing ? std::optional(existing->devno) : std::nullopt;
+	BLKCTL_CHECK(check_pair(request, base, top));
+	BLKCTL_CHECK(check_free_for(context, request.name, base_number, own));
+	BLKCTL_CHECK(check_free_for(context, request.name, top_number, own));
+	BLKCTL_CHECK(check_empty(context, request, top));
+
+	BLKCTL_CHECK(change.need_module());
+	if (existing && existing->inactive_table)
+		change.clear(*existing);
+	BLKCTL_TRY(const auto hex, digits(existing));
+	BLKCTL_TRY(const auto super, super_of(context, request, hex, base, top_number));
+	BLKCTL_TRY(const auto place,
+		   add_metadata(change, request.metadata, super, own, {base_number, top_number},
+				[](const meta::Superblock &whole) { return whole; }));
+
+	const auto device = std::make_shared<dm::Info>(existing.value_or(dm::Info{}));
+	device->name = request.name;
+	if (!existing)
+		add_creation(change, request.name, volume_uuid(hex), device);
+	table::Blkcopy stream;
+	stream.mode = table::Mode::stream;
+	stream.base = {base_number, 0};
+	stream.top = table::Leg{top_number, 0};
+	stream.block_sectors = request.block_sectors;
+	stream.features.copy_on_read = request.copy_on_read;
+	stream.features.paused = request.no_hydrate;
+	stream.meta = place.text;
+	add_first_table(change, device, top_number, blkcopy_table(base.sectors, stream)[0].str(),
+			[stream, place, sectors = base.sectors]() mutable {
+				stream.meta = place.devno->str();
+				return blkcopy_table(sectors, stream);
+			});
+	change.outcome().copy = CopyId{.mode = table::Mode::stream,
+				       .uuid = volume_uuid(hex),
+				       .name = request.name,
+				       .base = stream.base,
+				       .top = stream.top};
+	BLKCTL_TRY(auto outcome, change.finish(*device));
+	outcome.device = device->devno;
+	outcome.copy->device = device->devno;
+	return outcome;
+}
+
+} // namespace blkctl::volume

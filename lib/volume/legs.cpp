@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "volume/legs.hpp"
+#include "meta/crc32c.hpp"
+#include <algorithm>
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+constexpr uint64_t stamped_bytes = 65536;
+constexpr uint64_t sector = 512;
+
+} // namespace
+
+Result<uint32_t> stamp_of(udev::Probe &probe, DevNo device, uint64_t start, uint64_t sectors)
+{
+	const auto bytes = sectors * sector;
+	const auto count = std::min(bytes, stamped_bytes);
+	meta::Crc32c crc;
+
+	BLKCTL_TRY(const auto first, probe.read(device, start * sector, count));
+	crc.add(first);
+	BLKCTL_TRY(const auto last, probe.read(device, start * sector + bytes - count, count));
+	crc.add(last);
+	return crc.value();
+}
+
+Result<meta::Leg> leg_of(udev::Probe &probe, DevNo device, uint64_t start, uint64_t sectors,
+			 Stamped stamped)
+{
+	BLKCTL_TRY(const auto block, probe.describe(device));
+	meta::Leg leg{.sectors = block.sectors, .start = start};
+
+	BLKCTL_TRY(leg.identity, probe.identity(device));
+	if (stamped == Stamped::yes) {
+		BLKCTL_TRY(leg.stamp, stamp_of(probe, device, start, sectors));
+	}
+	return leg;
+}
+
+Result<void> check_leg(udev::Probe &probe, const meta::Superblock &super, Which which, DevNo device)
+{
+	const auto index = static_cast<size_t>(which);
+	const auto &leg = super.legs[index];
+	const auto &other = super.legs[1 - index];
+	BLKCTL_TRY(const auto block, probe.describe(device));
+	BLKCTL_TRY(const auto identity, probe.identity(device));
+	const auto wrong = [&](std::string why) {
+		return Error{.status = Status::needs_attention,
+			     .what = std::string("take as ") + which_words[index] + " of '" +
+				     super.name + "'",
+			     .device = block.path,
+			     .why = std::move(why)};
+	};
+
+	if (leg.identity.empty())
+		return wrong(std::string("its metadata records no ") + which_words[index]);
+	if (identity != leg.identity && identity == other.identity)
+		return wrong(std::string("it is the ") + which_words[1 - index] +
+			     ": the two are swapped");
+	if (identity != leg.identity)
+		return wrong("it is " + identity + ", and the one recorded is " + leg.identity);
+	if (block.sectors < leg.start + super.geometry.sectors)
+		return wrong("it is too small: it has " + std::to_string(block.sectors) +
+			     " sectors, and " + std::to_string(leg.start + super.geometry.sectors) +
+			     " are needed");
+	if (!leg.stamp)
+		return {};
+	if (block.sectors != leg.sectors)
+		return wrong("it has changed behind the volume's back: it has " +
+			     std::to_string(block.sectors) + " sectors, and had " +
+			     std::to_string(leg.sectors));
+	BLKCTL_TRY(const auto stamp, stamp_of(probe, device, leg.start, super.geometry.sectors));
+	if (stamp != *leg.stamp)
+		return wrong("it has changed behind the volume's back: it was written to");
+	return {};
+}
+
+} // namespace blkctl::volume

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "volume/making.hpp"
+#include "base/size.hpp"
+#include "volume/use.hpp"
+#include "volume/uuid.hpp"
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+constexpr const char *verb = "create";
+
+} // namespace
+
+// What a killed create left under this name: a device of ours without a live table.
+bool is_half_made(const dm::Info &info)
+{
+	return is_volume_uuid(info.uuid) && !info.live_table;
+}
+
+Result<void> check_request(const std::string &name, uint32_t block_sectors)
+{
+	if (!is_good_name(name))
+		return refusal(
+			Status::usage, verb, "'" + name + "'",
+			"a name has 1 to 119 of A-Z a-z 0-9 #+-.:=@_ and does not start with '-'");
+	return check_block_sectors(block_sectors);
+}
+
+Result<void> check_free_for(Context &context, const std::string &name, DevNo device,
+			    const std::optional<DevNo> &own)
+{
+	BLKCTL_TRY(const auto use, foreign_use(context, device, own));
+
+	if (use)
+		return refusal(Status::busy, verb, name,
+			       udev::describe(*use, device_path(context, use->device)),
+			       next_about(context, *use));
+	return {};
+}
+
+Result<std::optional<dm::Info>> find_by_name(Context &context, const std::string &name)
+{
+	auto found = context.dm.find_name(name);
+
+	if (found)
+		return std::optional(std::move(*found));
+	if (found.error().status == Status::not_found)
+		return std::optional<dm::Info>();
+	return found.error();
+}
+
+// The device that a volume gets: made here, or found half-made. Filled in when the plan runs.
+void add_creation(Change &change, const std::string &name, const std::string &uuid,
+		  const std::shared_ptr<dm::Info> &device)
+{
+	auto &context = change.context();
+
+	change.add({"create the device " + name + " with the UUID " + uuid,
+		    [&context, name, uuid, device]() -> Result<void> {
+			    BLKCTL_TRY(device->devno, context.dm.create(name, uuid));
+			    return {};
+		    },
+		    [&context, device] {
+			    return context.dm.remove(device->devno, dm::Visibility::visible);
+		    }});
+}
+
+void add_first_table(Change &change, const std::shared_ptr<dm::Info> &device, DevNo lower,
+		     const std::string &text, const std::function<dm::Table()> &table)
+{
+	auto &context = change.context();
+	auto &outcome = change.outcome();
+
+	change.add({"load into " + device->name + ": " + text,
+		    [&context, device, table] {
+			    return context.dm.load(device->devno, table(),
+						   {.read_only = device->read_only});
+		    },
+		    [&context, device] { return context.dm.clear(device->devno); }});
+	// From here the device below is held; who else took it meanwhile holds it too.
+	change.add({"make sure that " + device_path(context, lower) + " is still free",
+		    [&context, device, lower] {
+			    return check_free_for(context, device->name, lower, device->devno);
+		    },
+		    {}});
+	change.add({"bring up " + device->name,
+		    [&context, &outcome, device]() -> Result<void> {
+			    BLKCTL_TRY(const auto done, context.dm.resume(device->devno, {}));
+			    if (done.udev_timed_out)
+				    outcome.note =
+					    "udev did not answer in time; see: udevadm settle";
+			    outcome.device = device->devno;
+			    return {};
+		    },
+		    {}});
+}
+
+} // namespace blkctl::volume

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What making a volume consists of, whatever its first table is. Internal to the library.
+#ifndef BLKCTL_VOLUME_MAKING_HPP
+#define BLKCTL_VOLUME_MAKING_HPP
+
+#include "volume/steps.hpp"
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace blkctl::volume
+{
+
+// Errors: usage (a name that dm cannot have, block size).
+Result<void> check_request(const std::string &name, uint32_t block_sectors);
+
+// What a killed create left under this name: a device of ours without a live table.
+bool is_half_made(const dm::Info &info);
+
+Result<std::optional<dm::Info>> find_by_name(Context &context, const std::string &name);
+
+// Errors: busy, if a device is in use by anybody but `own`.
+Result<void> check_free_for(Context &context, const std::string &name, DevNo device,
+			    const std::optional<DevNo> &own);
+
+// Adds the making of the device a volume gets; it is filled in when the plan runs.
+void add_creation(Change &change, const std::string &name, const std::string &uuid,
+		  const std::shared_ptr<dm::Info> &device);
+
+// Adds loading its first table, in words `text`, a second look at the device below, and bringing it
+// up.
+void add_first_table(Change &change, const std::shared_ptr<dm::Info> &device, DevNo lower,
+		     const std::string &text, const std::function<dm::Table()> &table);
+
+} // namespace blkctl::volume
+
+#endif

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "volume/metadata.hpp"
+#include "meta/format.hpp"
+#include "meta/layout.hpp"
+#include "volume/use.hpp"
+#include <algorithm>
+#include <sys/stat.h>
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+Result<void> check_free(Context &context, const std::string &verb, const udev::BlockDevice &block,
+			const std::optional<DevNo> &own)
+{
+	BLKCTL_TRY(const auto use, foreign_use(context, block.devno, own));
+
+	if (use)
+		return refusal(Status::busy, verb, block.path,
+			       udev::describe(*use, device_path(context, use->device)));
+	return {};
+}
+
+// As a killed command leaves it: no kernel has ever opened it, or its job was finished.
+bool is_unused(meta::Device &device)
+{
+	const auto super = meta::read_superblock(device);
+
+	if (super)
+		return super->generation <= BLKCOPY_META_FIRST_GENERATION ||
+		       super->phase == meta::Phase::merged || super->phase == meta::Phase::streamed;
+	return super.error().status == Status::not_found &&
+	       meta::check_blank(device, meta::Overwrite::no);
+}
+
+Result<void> check_file(Change &change, const std::string &path, const struct stat &st,
+			uint64_t bytes)
+{
+	auto &context = change.context();
+
+	if (static_cast<uint64_t>(st.st_size) < bytes)
+		return refusal(Status::usage, change.verb(), path,
+			       "it is too small: it has " + std::to_string(st.st_size) +
+				       " bytes, and " + std::to_string(bytes) + " are needed",
+			       "truncate -s " + std::to_string(bytes) + " " + path);
+	if (st.st_blocks == 0)
+		return {};
+	BLKCTL_TRY(const auto device, context.open_meta(path, meta::Access::read));
+	if (!is_unused(*device))
+		return refusal(Status::busy, change.verb(), path, "the file holds something",
+			       "rm " + path + ", if nobody needs it");
+	return {};
+}
+
+void add_loop(Change &change, const Place &place, const std::optional<DevNo> &own)
+{
+	auto &context = change.context();
+	const auto file = place.file;
+	const auto devno = place.devno;
+
+	change.add({"set up a loop device for " + file,
+		    [&context, file, devno, own]() -> Result<void> {
+			    BLKCTL_TRY(*devno, context.loops.attach(file));
+			    const auto block = context.probe.describe(*devno);
+			    return block ? check_free(context, "set up", *block, own)
+					 : Result<void>();
+		    },
+		    [&context, devno] { return context.loops.detach(*devno); }});
+}
+
+} // namespace
+
+std::string default_metadata(const Context &context, const std::string &name)
+{
+	return context.state_dir + "/" + name + ".meta";
+}
+
+Result<Place> add_place(Change &change, const std::string &text, uint64_t bytes,
+			const std::optional<DevNo> &own)
+{
+	auto &context = change.context();
+	const auto devno = context.probe.resolve(text);
+	Place place;
+	struct stat st;
+
+	if (devno) {
+		*place.devno = *devno;
+		place.text = devno->str();
+		BLKCTL_TRY(place.block, context.probe.describe(*devno));
+		return place;
+	}
+	const bool there = stat(text.c_str(), &st) == 0;
+	if (!text.starts_with('/') || text.starts_with("/dev/") || (there && !S_ISREG(st.st_mode)))
+		return devno.error();
+	place.file = text;
+	place.text = "(the loop device of " + text + ")";
+	if (there) {
+		BLKCTL_CHECK(check_file(change, text, st, bytes));
+	} else {
+		change.add(
+			{"make the sparse file " + text + " of " + std::to_string(bytes) + " bytes",
+			 [&context, text, bytes] { return context.loops.make(text, bytes); },
+			 [&context, text] { return context.loops.unmake(text); }});
+	}
+	add_loop(change, place, own);
+	return place;
+}
+
+Result<Place> add_metadata(Change &change, const std::string &text, const meta::Superblock &super,
+			   const std::optional<DevNo> &own, const std::vector<DevNo> &legs,
+			   const Complete &complete)
+{
+	auto &context = change.context();
+	const auto wanted = text.empty() ? default_metadata(context, super.name) : text;
+	BLKCTL_TRY(const auto layout, meta::layout_of(super.geometry));
+	BLKCTL_TRY(auto place, add_place(change, wanted, layout.bytes(), own));
+
+	if (place.block) {
+		const auto taken = below(context, legs);
+		if (std::find(taken.begin(), taken.end(), place.block->devno) != taken.end())
+			return refusal(Status::usage, change.verb(), super.name,
+				       place.block->path +
+					       " cannot hold the metadata: the volume is on it");
+		BLKCTL_CHECK(check_free(context, change.verb(), *place.block, own));
+		BLKCTL_TRY(const auto signature, context.probe.signature(place.block->devno));
+		if (signature)
+			return refusal(Status::busy, change.verb(), place.block->path,
+				       "it carries a signature: " + signature->type,
+				       "wipefs " + place.block->path + " to look");
+		BLKCTL_TRY(const auto device,
+			   context.open_meta(place.block->path, meta::Access::read));
+		BLKCTL_CHECK(meta::check_room(*device, super.geometry));
+		if (!is_unused(*device))
+			BLKCTL_CHECK(meta::check_blank(*device, meta::Overwrite::no));
+	}
+	change.add({"format " + wanted + ": " + std::to_string(layout.bytes()) +
+			    " bytes of metadata, with the UUID " + meta::hex(super.uuid),
+		    [&context, place, super, complete]() -> Result<void> {
+			    BLKCTL_TRY(const auto whole, complete(super));
+			    const auto path = device_path(context, *place.devno);
+			    BLKCTL_TRY(const auto device,
+				       context.open_meta(path, meta::Access::write));
+			    // It was looked at before; what a killed command left is overwritten.
+			    return meta::format(*device, whole,
+						is_unused(*device) ? meta::Overwrite::force
+								   : meta::Overwrite::no);
+		    },
+		    {}});
+	return place;
+}
+
+void add_release(Change &change, DevNo device)
+{
+	auto &context = change.context();
+
+	for (const auto &loop : context.probe.loops()) {
+		if (loop.devno != device)
+			continue;
+		const auto file = loop.file;
+		change.add({"let go of the loop device of " + file,
+			    [&context, device] { return context.loops.detach(device); },
+			    {}});
+		if (file.starts_with(context.state_dir + "/"))
+			change.add({"remove " + file,
+				    [&context, file] { return context.loops.unmake(file); },
+				    {}});
+	}
+}
+
+} // namespace blkctl::volume

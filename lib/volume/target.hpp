@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Whether a device may become the top of a volume. Internal to the library.
+#ifndef BLKCTL_VOLUME_TARGET_HPP
+#define BLKCTL_VOLUME_TARGET_HPP
+
+#include "volume/steps.hpp"
+
+namespace blkctl::volume
+{
+
+struct TargetRules {
+	std::string verb;
+	std::string role; // "target", "store"
+	bool any_content;   // a signature on it does not matter
+	bool equal = false; // it is said to hold what the volume holds: it has to look it
+};
+
+// Errors: usage (the volume itself or what it is on; smaller), busy (in use, carries a signature,
+// or another one than the volume; suspended), failed (read-only).
+Result<void> check_target(Context &context, const TargetRules &rules, const Volume &volume,
+			  const udev::BlockDevice &target);
+
+// Adds the same look once the table is loaded, which holds the device.
+void add_second_look(Change &change, const TargetRules &rules, const Volume &volume,
+		     const udev::BlockDevice &target);
+
+} // namespace blkctl::volume
+
+#endif

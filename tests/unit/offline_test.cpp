@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The verbs about metadata devices: what they refuse, and that they then write nothing.
+#include "fake_host.hpp"
+#include "memory_device.hpp"
+#include "meta/dump.hpp"
+#include "report/json_meta.hpp"
+#include "volume/legs.hpp"
+#include "volume/offline.hpp"
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+
+using namespace blkctl;
+using namespace blkctl::volume;
+using fake::disk_a, fake::disk_b, fake::disk_sectors;
+
+namespace
+{
+
+class OfflineTest : public testing::Test
+{
+      protected:
+	OfflineTest() : path(host.run_dir + "/meta") { resize(100 * meta::sector_bytes); }
+
+	void resize(uint64_t bytes)
+	{
+		std::ofstream(path, std::ios::app).flush();
+		std::filesystem::resize_file(path, bytes);
+	}
+	std::string content()
+	{
+		std::ifstream file(path, std::ios::binary);
+		return {std::istreambuf_iterator<char>(file), {}};
+	}
+	void spoil(uint64_t at)
+	{
+		std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+		file.seekp(static_cast<std::streamoff>(at));
+		file.put('!');
+	}
+	FormatRequest request()
+	{
+		return {.meta = path, .base = "/dev/sda", .top = "/dev/sdb", .name = "data"};
+	}
+
+	template <class T>
+	void expect_refusal(const Result<T> &result, Status status, const std::string &words)
+	{
+		ASSERT_FALSE(result);
+		EXPECT_EQ(result.error().status, status) << result.error().message();
+		EXPECT_NE(result.error().message().find(words), std::string::npos)
+			<< result.error().message();
+		EXPECT_NE(result.error().message().find(path), std::string::npos)
+			<< result.error().message();
+	}
+
+	fake::Host host;
+	Offline offline{.probe = host.probe};
+	std::string path;
+};
+
+} // namespace
+
+TEST_F(OfflineTest, FormatWritesTheLegsDown)
+{
+	host.probe.identities[disk_a] = "id:wwn-0x5";
+	const auto empty = content();
+	const auto plan = format(offline, request(), volume::Run::dry);
+	ASSERT_TRUE(plan) << plan.error().message();
+	EXPECT_EQ(content(), empty);
+	EXPECT_EQ(plan->steps.at(0).substr(0, 50),
+		  "write 20480 bytes of metadata for 1024 blocks to /");
+
+	ASSERT_TRUE(format(offline, request(), volume::Run::doit));
+	const auto checked = check(offline, {.meta = path, .base = "/dev/sda", .top = "/dev/sdb"});
+	ASSERT_TRUE(checked) << checked.error().message();
+	EXPECT_TRUE(checked->is_well());
+	EXPECT_FALSE(checked->in_use);
+	const auto &super = checked->contents.super;
+	EXPECT_EQ(super.name, "data");
+	EXPECT_EQ(super.geometry.sectors, disk_sectors);
+	EXPECT_EQ(super.legs[0].identity, "id:wwn-0x5");
+	EXPECT_EQ(super.legs[0].stamp, stamp_of(host.probe, disk_a, 0, disk_sectors).value());
+	EXPECT_EQ(super.legs[1], (meta::Leg{.identity = "name:sdb", .sectors = disk_sectors}));
+	expect_refusal(format(offline, request(), volume::Run::doit), Status::busy,
+		       "the volume 'data'");
+}
+
+TEST_F(OfflineTest, FormatRefusesBadInput)
+{
+	const auto before = content();
+	auto bad = request();
+	bad.base = bad.top = "";
+	expect_refusal(format(offline, bad, volume::Run::doit), Status::usage, "how large");
+	bad.base = bad.top = "/dev/sda";
+	expect_refusal(format(offline, bad, volume::Run::doit), Status::usage, "same device");
+	bad = request();
+	bad.sectors = disk_sectors + 1;
+	const auto leg = format(offline, bad, volume::Run::doit);
+	ASSERT_FALSE(leg);
+	EXPECT_EQ(leg.error().message(),
+		  "format /dev/sda: as base it is too small: 131072 sectors, "
+		  "131073 are needed");
+	bad = request();
+	bad.sectors = 100;
+	bad.segment_mib = 0;
+	EXPECT_EQ(format(offline, bad, volume::Run::doit).error().status, Status::usage);
+	EXPECT_EQ(content(), before);
+
+	resize(8192);
+	expect_refusal(format(offline, request(), volume::Run::doit), Status::usage,
+		       "it has 8192 bytes, and 20480 are needed (try: truncate -s 20480 ");
+	bad = request();
+	bad.meta = path += "-not";
+	expect_refusal(format(offline, bad, volume::Run::doit), Status::not_found, "No such file");
+}
+
+TEST_F(OfflineTest, WhatIsInUseIsNotWrittenTo)
+{
+	ASSERT_TRUE(format(offline, request(), volume::Run::doit));
+	const auto text = *volume::dump(offline, path);
+	host.probe.loop_devices = {{{7, 0}, path}};
+	host.probe.add({7, 0}, "/dev/loop0", 800);
+	const auto before = content();
+	auto forced = request();
+	forced.force = true;
+	expect_refusal(format(offline, forced, volume::Run::doit), Status::busy,
+		       "/dev/loop0 shows it");
+	expect_refusal(
+		restore(offline, {.meta = path, .dump = text, .force = true}, volume::Run::doit),
+		Status::busy, "in use");
+	expect_refusal(repair(offline, path, meta::Older::pick, volume::Run::doit), Status::busy,
+		       "in use");
+	EXPECT_EQ(content(), before);
+	EXPECT_TRUE(check(offline, {.meta = path})->in_use);
+	EXPECT_TRUE(volume::dump(offline, path));
+
+	// A block device, held by a volume.
+	host.mapper.add("v0", "", {253, 0}, {{0, 8, "blkcopy", "overlay 8:0 0 8:16 0 7:0 128"}});
+	forced.meta = "/dev/loop0";
+	const auto held = format(offline, forced, volume::Run::doit);
+	ASSERT_FALSE(held);
+	EXPECT_EQ(held.error().message(),
+		  "format /dev/loop0: /dev/loop0 is held by /dev/mapper/v0 (try: blkctl list)");
+}
+
+TEST_F(OfflineTest, ASignatureIsNamed)
+{
+	host.probe.add({8, 48}, path, 800);
+	host.probe.signatures[{8, 48}] = {"ext4", "filesystem"};
+	const auto before = content();
+	expect_refusal(format(offline, request(), volume::Run::doit), Status::busy, "ext4");
+	EXPECT_EQ(content(), before);
+	auto forced = request();
+	forced.force = true;
+	EXPECT_TRUE(format(offline, forced, volume::Run::doit));
+}
+
+TEST_F(OfflineTest, DamageIsNamedAndRepaired)
+{
+	ASSERT_TRUE(format(offline, request(), volume::Run::doit));
+	const auto text = *volume::dump(offline, path);
+	spoil(4096 + 900);
+	auto checked = check(offline, {.meta = path});
+	ASSERT_TRUE(checked);
+	EXPECT_FALSE(checked->is_well());
+	EXPECT_NE(
+		report::json_check(*checked).find(
+			R"("place":"superblock","index":1,"slot":null,"damage":"crc","verdict":"spare")"),
+		std::string::npos)
+		<< report::json_check(*checked);
+	auto repaired = repair(offline, path, meta::Older::never, volume::Run::doit);
+	ASSERT_TRUE(repaired);
+	EXPECT_FALSE(repaired->outcome.already);
+	EXPECT_TRUE(check(offline, {.meta = path})->is_well());
+	EXPECT_TRUE(repair(offline, path, meta::Older::never, volume::Run::doit)->outcome.already);
+
+	spoil(3 * 4096 + 900);
+	repaired = repair(offline, path, meta::Older::never, volume::Run::doit);
+	ASSERT_TRUE(repaired);
+	EXPECT_EQ(repaired->missing, (std::vector<meta::Range>{{0, 1024}}));
+	EXPECT_NE(report::json_repair(*repaired, false).find(R"("unreadable_blocks":[{"first":0)"),
+		  std::string::npos);
+	expect_refusal(restore(offline, {.meta = path, .dump = text}, volume::Run::doit),
+		       Status::busy, "already");
+	ASSERT_TRUE(
+		restore(offline, {.meta = path, .dump = text, .force = true}, volume::Run::doit));
+	EXPECT_EQ(*volume::dump(offline, path), text);
+	EXPECT_TRUE(check(offline, {.meta = path})->is_well());
+}
+
+TEST_F(OfflineTest, LegsThatAreNotTheOnesRecorded)
+{
+	ASSERT_TRUE(format(offline, request(), volume::Run::doit));
+	const auto wrong = [&](const std::string &base, const std::string &top) {
+		const auto checked = check(offline, {.meta = path, .base = base, .top = top});
+		std::string text;
+		for (const auto &error : checked->legs) {
+			EXPECT_EQ(error.status, Status::needs_attention);
+			text += error.message() + "\n";
+		}
+		return text;
+	};
+	EXPECT_EQ(wrong("/dev/sda", "/dev/sdb"), "");
+	EXPECT_EQ(wrong("/dev/sdb", "/dev/sda"),
+		  "take as base of 'data' /dev/sdb: it is the top: the two are swapped\n"
+		  "take as top of 'data' /dev/sda: it is the base: the two are swapped\n");
+	EXPECT_EQ(wrong("/dev/sdc", ""), "take as base of 'data' /dev/sdc: it is name:sdc, and the "
+					 "one recorded is name:sda\n");
+	host.probe.devices[disk_b].sectors = 99;
+	EXPECT_EQ(wrong("", "/dev/sdb"), "take as top of 'data' /dev/sdb: it is too small: it has "
+					 "99 sectors, and 131072 are needed\n");
+	host.probe.content[disk_a] = 1;
+	EXPECT_EQ(wrong("/dev/sda", ""), "take as base of 'data' /dev/sda: it has changed behind "
+					 "the volume's back: it was written to\n");
+	host.probe.devices[disk_a].sectors++;
+	EXPECT_EQ(
+		wrong("/dev/sda", ""),
+		"take as base of 'data' /dev/sda: it has changed behind the volume's back: it has "
+		"131073 sectors, and had 131072\n");
+}

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Volumes with durable state: a metadata device, and the modes that need one.
+
+# mk_meta MIB MODE SECTORS [BLOCK]: a formatted metadata device in META.
+mk_meta() {
+	mk_loop "$1" --direct-io=off
+	META=$REPLY
+	META_FILE=$LOOP_FILE
+	meta_format "$META" "$3" "${4:-128}" "$2"
+}
+
+# Not brd: it oopses when a discard meets a write of the same page.
+mk_loops() { # MIB: A and B
+	mk_loop "$1" --direct-io=off
+	A=$REPLY
+	mk_loop "$1" --direct-io=off
+	B=$REPLY
+}
+
+# meta_format META SECTORS BLOCK MODE
+meta_format() {
+	"$(tool format)" "$1" "$2" "$3" "$4" >"$WORK/format" 2>&1 || fail "format $1: $(cat "$WORK/format")"
+}
+
+# durable_line MODE BASE TOP [features and params...]: of META, BLOCK.
+durable_line() {
+	local mode=$1 base=$2 top=$3
+	shift 3
+	echo "0 ${LEN:-$(sectors "$base")} blkcopy $mode $base 0 $top 0 $META ${BLOCK:-128}${*:+ $*}"
+}
+
+# volume_holds DEVICE: what the last hammer wrote.
+volume_holds() { leg_holds "$1"; }
+
+sum_of() { sha256sum "$1" | cut -d' ' -f1; }
