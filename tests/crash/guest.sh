@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2034 # used by the files that it sources
 # The guest's part of tests/crash/run: seed after seed a new volume, and cut
 # after cut on it. A seed decides everything but the scheduler.
 # usage: guest.sh BIN MODE FIRST-SEED LAST-SEED CUTS ROUNDS

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # used by the files that source one another
 # What is under test: of each mode the disks, the device, what it does while it
 # is written to, and what must hold besides. Sourced by guest.sh.
 #
