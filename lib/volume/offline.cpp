@@ -169,7 +169,8 @@ Result<Outcome> format(const Offline &offline, const FormatRequest &request, Run
 	const auto blank = meta::check_blank(*device, overwrite);
 	if (!request.force)
 		BLKCTL_CHECK(check_signature(offline, path));
-	BLKCTL_CHECK(blank);
+	if (!blank)
+		return blank.error();
 	if (run == Run::doit)
 		BLKCTL_CHECK(meta::format(*device, super, overwrite));
 	return outcome_of(path, {format_text(path, super, layout)});
@@ -220,7 +221,8 @@ Result<Outcome> restore(const Offline &offline, const RestoreRequest &request, R
 	const auto blank = meta::check_blank(*device, overwrite);
 	if (!request.force)
 		BLKCTL_CHECK(check_signature(offline, path));
-	BLKCTL_CHECK(blank);
+	if (!blank)
+		return blank.error();
 	if (run == Run::doit)
 		BLKCTL_CHECK(meta::restore(*device, parsed, overwrite));
 	return outcome_of(
