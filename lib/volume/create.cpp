@@ -62,7 +62,8 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 		add_creation(change, request.name, volume_uuid(hex), device);
 	}
 	const auto table = blkcopy_table(block.sectors, track);
-	add_first_table(change, device, devno, table[0].str(), [table] { return dm::Table(table); });
+	add_first_table(change, device, devno, table[0].str(),
+			[table] { return dm::Table(table); });
 	BLKCTL_TRY(auto outcome, change.finish(*device));
 	outcome.device = device->devno;
 	return outcome;
