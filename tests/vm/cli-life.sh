@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=150
+# vm: quick=6.12 timeout=150
 # The life of a volume by the command line: create, copy and keep, pause, set,
 # resume, pivot, wait and pivot, copy with --pivot in one go, Ctrl-C, abort,
 # list, show, watch, events, remove; under a verifying writer throughout;
