@@ -493,7 +493,6 @@ enum bkc_copy_step {
 	BKC_STEP_SCAN,
 	BKC_STEP_PEEKED,
 	BKC_STEP_WRITE,
-	BKC_STEP_FILLED,	/* merge: the buffer has the whole block */
 };
 
 struct bkc_copy {
@@ -532,6 +531,7 @@ struct bio *bkc_copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
 			 bio_end_io_t *end_io);
 void bkc_copy_fill_zeroes(const struct bkc_copy *copy, unsigned int from,
 			  unsigned int to);
+void bkc_copy_bio_data(struct bkc_copy *copy, struct bio *bio);
 
 /* copier.c */
 void bkc_copier_work(struct work_struct *work);

@@ -297,6 +297,43 @@ void bkc_copy_fill_zeroes(const struct bkc_copy *copy, unsigned int from,
 	}
 }
 
+/**
+ * bkc_copy_bio_data - between a user's bio and the part of the buffer it is over
+ * @copy: the buffer; its range holds the bio's
+ * @bio: not aimed at a leg yet; a write is copied into the buffer, a read from it
+ *
+ * Any context.
+ */
+void bkc_copy_bio_data(struct bkc_copy *copy, struct bio *bio)
+{
+	struct bkc_table *t = bkc_io_of(bio)->table;
+	unsigned int at = (dm_target_offset(t->ti, bio->bi_iter.bi_sector) -
+			   copy->range.start) << SECTOR_SHIFT;
+	struct bvec_iter iter;
+	struct bio_vec vec;
+
+	bio_for_each_segment(vec, bio, iter) {
+		unsigned int done = 0;
+
+		/* A segment is of one page; ours may begin elsewhere in it. */
+		while (done < vec.bv_len) {
+			struct page *page = copy->pages[at >> PAGE_SHIFT];
+			unsigned int skip = offset_in_page(at);
+			unsigned int n = min_t(unsigned int, vec.bv_len - done,
+					       PAGE_SIZE - skip);
+
+			if (op_is_write(bio_op(bio)))
+				memcpy_page(page, skip, vec.bv_page,
+					    vec.bv_offset + done, n);
+			else
+				memcpy_page(vec.bv_page, vec.bv_offset + done,
+					    page, skip, n);
+			done += n;
+			at += n;
+		}
+	}
+}
+
 static void block_sectors(const struct bkc_copy *copy, unsigned int i,
 			  unsigned int *from, unsigned int *to)
 {

@@ -13,7 +13,6 @@
  * writes that find none wait for it in order: with no memory at all they go one
  * by one.
  */
-#include <linux/highmem.h>
 #include <linux/slab.h>
 
 #include "meta.h"
@@ -76,29 +75,11 @@ static void lay_over(struct bkc_copy *copy)
 	unsigned int at = dm_target_offset(bkc_io_of(bio)->table->ti,
 					   bio->bi_iter.bi_sector) -
 			  copy->range.start;
-	struct bvec_iter iter;
-	struct bio_vec vec;
 
-	if (bio_op(bio) == REQ_OP_WRITE_ZEROES) {
+	if (bio_op(bio) == REQ_OP_WRITE_ZEROES)
 		bkc_copy_fill_zeroes(copy, at, at + bio_sectors(bio));
-		return;
-	}
-	at <<= SECTOR_SHIFT;
-	bio_for_each_segment(vec, bio, iter) {
-		unsigned int done = 0;
-
-		/* A segment is of one page; ours may begin elsewhere in it. */
-		while (done < vec.bv_len) {
-			unsigned int skip = offset_in_page(at);
-			unsigned int n = min_t(unsigned int, vec.bv_len - done,
-					       PAGE_SIZE - skip);
-
-			memcpy_page(copy->pages[at >> PAGE_SHIFT], skip,
-				    vec.bv_page, vec.bv_offset + done, n);
-			done += n;
-			at += n;
-		}
-	}
+	else
+		bkc_copy_bio_data(copy, bio);
 }
 
 /* Steps 3 and 4 */

@@ -7,8 +7,6 @@
  * A copy is a favour. Where there is no buffer for it, or the block is just being
  * written or copied, the read goes to base as it would without.
  */
-#include <linux/highmem.h>
-
 #include "meta.h"
 
 /**
@@ -34,32 +32,12 @@ void bkc_reader(struct bkc_state *s, struct bio *bio)
 void bkc_reader_serve(struct bkc_copy *copy, blk_status_t status)
 {
 	struct bio *bio = copy->bio;
-	struct bkc_table *t = bkc_io_of(bio)->table;
-	unsigned int at = (dm_target_offset(t->ti, bio->bi_iter.bi_sector) -
-			   copy->range.start) << SECTOR_SHIFT;
-	struct bvec_iter iter;
-	struct bio_vec vec;
 
 	copy->bio = NULL;
 	bkc_io_of(bio)->leg = BKC_BASE;
 	bio->bi_status = status;
-	if (status)
-		goto out;
-	bio_for_each_segment(vec, bio, iter) {
-		unsigned int done = 0;
-
-		while (done < vec.bv_len) {
-			unsigned int skip = offset_in_page(at);
-			unsigned int n = min_t(unsigned int, vec.bv_len - done,
-					       PAGE_SIZE - skip);
-
-			memcpy_page(vec.bv_page, vec.bv_offset + done,
-				    copy->pages[at >> PAGE_SHIFT], skip, n);
-			done += n;
-			at += n;
-		}
-	}
-out:
+	if (!status)
+		bkc_copy_bio_data(copy, bio);
 	bio_endio(bio);
 }
 

@@ -245,12 +245,6 @@ void __bkc_redirect_done(struct bkc_state *s, struct bkc_io *io)
  * ---- Where it goes
  */
 
-/* Which leg a free write is for: the one that has the block. */
-static enum bkc_leg free_leg(struct bkc_state *s)
-{
-	return s->mode->write_to;
-}
-
 /* A leg that cannot discard need not. */
 static bool leg_ignores(struct bkc_table *t, struct bio *bio, enum bkc_leg leg)
 {
@@ -259,12 +253,12 @@ static bool leg_ignores(struct bkc_table *t, struct bio *bio, enum bkc_leg leg)
 		!bdev_max_discard_sectors(t->dev[leg]->bdev));
 }
 
-/* The verdict is in. Returns what map returns; @parked: in io_wq instead. */
+/* The verdict is in. Returns what map returns. */
 static int follow(struct bkc_table *t, struct bio *bio, enum bkc_verdict verdict)
 {
 	struct bkc_io *io = bkc_io_of(bio);
 	sector_t offset = offset_of(t, bio);
-	enum bkc_leg leg = free_leg(t->s);
+	enum bkc_leg leg = t->mode->write_to;
 
 	switch (verdict) {
 	case BKC_GO:
