@@ -30,7 +30,4 @@ durable_line() {
 	echo "0 ${LEN:-$(sectors "$base")} blkcopy $mode $base 0 $top 0 $META ${BLOCK:-128}${*:+ $*}"
 }
 
-# volume_holds DEVICE: what the last hammer wrote.
-volume_holds() { leg_holds "$1"; }
-
 sum_of() { sha256sum "$1" | cut -d' ' -f1; }

@@ -72,10 +72,12 @@ has_ended() {
 	return 1
 }
 
-nothing_in_flight() {
+# what_hangs: which call each thread of fio is in, and what is out to every dm device.
+what_hangs() {
 	local name
-	for name in "${VOLUMES[@]}"; do
-		[[ $(xargs <"/sys/block/$(dm_node "$name")/inflight") == "0 0" ]] || return 1
+	ps -L -o pid,tid,stat,wchan:24,comm -C fio
+	for name in $(dmsetup ls | cut -f1); do
+		echo "in flight to $name: $(xargs <"/sys/block/$(dm_node "$name")/inflight")"
 	done
 }
 
@@ -84,16 +86,7 @@ nothing_in_flight() {
 fio_stop() {
 	kill -0 "$1" 2>/dev/null || fail "fio ended early: $(cat "$WORK/fio")"
 	kill -INT "$1"
-	if ! has_ended 30 "$1"; then
-		# Its threads may wait for each other (seen with io_uring and nowait). That
-		# is its own affair as long as no I/O of ours is out.
-		nothing_in_flight || fail "fio does not end, and I/O is out: $(cat "$WORK/fio")"
-		note "fio does not end, with no I/O out: killed"
-		pkill -9 fio
-		wait "$1" 2>/dev/null || true
-		! grep -qi 'verify failed\|bad header\|bad magic\|io_u error' "$WORK/fio" || fail "fio: $(cat "$WORK/fio")"
-		return 0
-	fi
+	has_ended 60 "$1" || fail "fio does not end: $(what_hangs; cat "$WORK/fio")"
 	wait "$1" || true
 	grep -q 'err= 0' "$WORK/fio" && ! grep -qi 'verify failed\|bad header\|bad magic\|io_u error' "$WORK/fio" ||
 		fail "fio: $(cat "$WORK/fio")"
