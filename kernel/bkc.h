@@ -15,6 +15,8 @@
  *	reader.c	copy_on_read
  *	meta.c, super.c	the metadata device
  *	commit.c	when its bits become durable
+ *	intent.c	segments that are marked before they are written to
+ *	epoch.c		which writes have ended
  *	phase.c		pivot, abort, leg errors and their policy, events
  *	status.c	the status and table lines
  *	message.c	dmsetup message
@@ -38,6 +40,7 @@
 #include <linux/device-mapper.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/percpu.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -151,7 +154,7 @@ struct bkc_mode {
 	bool keeps_reads;		/* copy_on_read has a meaning */
 	bool mixes_base;		/* base alone is no image meanwhile */
 	u8 flush_legs;			/* BIT(enum bkc_leg) a flush is for */
-	u32 meta_mode;			/* enum blkcopy_meta_mode */
+	u32 meta_mode;	/* enum blkcopy_meta_mode; 0: state in memory alone */
 	enum bkc_leg write_to;		/* who is to have a redirected block */
 	enum bkc_write part[BKC_VALID_NR];	/* write[] is for whole blocks */
 	enum bkc_write zero[BKC_VALID_NR];	/* whole blocks, to be zeroes */
@@ -261,11 +264,54 @@ struct bkc_io {
 	u8 leg;			/* enum bkc_leg it went to, if to one alone */
 	u8 flush_gen;		/* BKC_RANGE_FLUSH_TOP: from bkc_flush_begin() */
 	bool fua;		/* below us the flag may get lost */
+	u8 epoch;		/* from bkc_epoch_enter(), or 0 */
 	struct bkc_table *table;
 	atomic_t pending;	/* legs of a dual write still out */
 	blk_status_t status[BKC_LEGS];
 	struct bio clone;	/* to top: embedded, so nothing to allocate */
 };
+
+/*
+ * ---- Epochs of writes, see epoch.c
+ */
+
+struct bkc_epoch_cpu {
+	unsigned long in[2];
+	unsigned long out[2];
+};
+
+struct bkc_epoch {
+	struct bkc_epoch_cpu __percpu *cpu;
+	unsigned int gen;	/* 0 or 1; a drain turns it */
+	bool waiting;		/* somebody drains */
+	struct mutex lock;	/* of drains */
+	wait_queue_head_t wait;
+};
+
+int bkc_epoch_init(struct bkc_epoch *e);
+void bkc_epoch_exit(struct bkc_epoch *e);
+int bkc_epoch_drain(struct bkc_epoch *e, unsigned long timeout);
+
+/* Any context. What it returns is never 0, and for bkc_epoch_leave(). */
+static inline u8 bkc_epoch_enter(struct bkc_epoch *e)
+{
+	unsigned int gen = READ_ONCE(e->gen);
+
+	this_cpu_inc(e->cpu->in[gen]);
+	/* Pairs with bkc_epoch_drain(): counted, or it sees what has changed. */
+	smp_mb();
+	return gen + 1;
+}
+
+/* Any context. */
+static inline void bkc_epoch_leave(struct bkc_epoch *e, u8 epoch)
+{
+	this_cpu_inc(e->cpu->out[epoch - 1]);
+	/* Pairs with drain(), and with has_drained(). */
+	smp_mb();
+	if (unlikely(READ_ONCE(e->waiting)))
+		wake_up(&e->wait);
+}
 
 /*
  * ---- The state of a volume, shared by the tables that name it
@@ -309,7 +355,8 @@ struct bkc_state {
 	spinlock_t lock;	/* of what follows, up to error_flags */
 	enum bkc_phase phase;
 	unsigned int live;	/* tables between resume and presuspend */
-	bool pivoting;
+	bool pivoting;		/* or about to abort: no other change of phase */
+	bool deciding;		/* the disk is being told of a pivot */
 	bool pivot_out;		/* one gave up, its flush of top is still out */
 	bool erroring;		/* a policy is being applied: no pivot */
 	u32 policy_pauses;	/* how often a policy has paused, ever */
@@ -327,7 +374,10 @@ struct bkc_state {
 
 	/* Flushes of top in flight, by the value of flush_gen they began in. */
 	atomic_t top_flushes[2];
-	unsigned int flush_gen;	/* 0 or 1; a pivot turns it */
+	unsigned int flush_gen;	/* flush_lock: 0 or 1; who drains turns it */
+	struct mutex flush_lock;
+
+	struct bkc_epoch epoch;	/* of writes that rely on a mark */
 
 	atomic_t errors[BKC_LEGS];
 	atomic64_t copied;	/* bytes, ever */
@@ -425,6 +475,7 @@ void bkc_state_presuspend(struct bkc_table *t);
 int bkc_state_preresume(struct bkc_table *t);
 void bkc_state_postsuspend(struct bkc_table *t);
 void bkc_state_set_mode(struct bkc_state *s, const struct bkc_mode *mode);
+void bkc_state_set_phase(struct bkc_state *s, enum bkc_phase phase);
 u64 bkc_state_left(const struct bkc_state *s);
 
 /* range.c */
@@ -554,6 +605,7 @@ bool bkc_top_suspect(struct bkc_state *s);
 bool bkc_top_is_suspect(struct bkc_state *s);
 unsigned int bkc_flush_begin(struct bkc_state *s);
 void bkc_flush_end(struct bkc_state *s, unsigned int gen);
+int bkc_flush_top(struct bkc_state *s, u32 epoch);
 bool bkc_error_counts(blk_status_t status, struct bio *bio);
 int bkc_pivot(struct bkc_state *s);
 int bkc_abort(struct bkc_state *s, enum bkc_stopper by);

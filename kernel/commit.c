@@ -67,6 +67,18 @@ u64 bkc_meta_publish(struct bkc_meta *meta, u64 first, u64 nr,
 	return changed;
 }
 
+/* Process context: all of the map has changed. */
+void bkc_meta_dirty_all(struct bkc_meta *meta)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&meta->lock, flags);
+	bitmap_fill(meta->unsettled, meta->nr_exact);
+	bitmap_fill(meta->dirty, meta->nr_exact);
+	spin_unlock_irqrestore(&meta->lock, flags);
+	mod_delayed_work(meta->wq, &meta->lazy_work, 0);
+}
+
 static bool is_unsettled(struct bkc_meta *meta, u64 first, u64 nr)
 {
 	u64 i = bkc_meta_index(first), last = bkc_meta_index(first + nr - 1);
@@ -158,14 +170,38 @@ static unsigned int take_batch(struct bkc_meta *meta, u64 *next, u64 *index)
 	return nr;
 }
 
-/* Step 3. A leg that is never written to has nothing to flush. */
-static int flush_legs(struct bkc_state *s)
+/* A leg that is not written to, or not any more, has nothing to flush. */
+static u8 legs_written(const struct bkc_state *s)
 {
+	switch (READ_ONCE(s->route)) {
+	case BKC_ROUTE_TOP:
+		return BIT(BKC_TOP);
+	case BKC_ROUTE_BASE:
+		return BIT(BKC_BASE);
+	default:
+		return s->mode->flush_legs;
+	}
+}
+
+/*
+ * Step 3. @epoch: of top, before step 2. "In both" must not be said of what a
+ * flush of somebody else's has failed for, see bkc_flush_top().
+ */
+static int flush_legs(struct bkc_state *s, u32 epoch)
+{
+	u8 legs = legs_written(s);
 	int leg, r;
 
 	for (leg = 0; leg < BKC_LEGS; leg++) {
-		if (!(s->mode->flush_legs & BIT(leg)))
+		if (!(legs & BIT(leg)))
 			continue;
+		if (leg == BKC_TOP && !s->mode->durable &&
+		    READ_ONCE(s->route) == BKC_ROUTE_MAP) {
+			r = bkc_flush_top(s, epoch);
+			if (r)
+				return r;
+			continue;
+		}
 		r = blkdev_issue_flush(s->bdev[leg]);
 		if (r) {
 			bkc_leg_error(s, leg, errno_to_blk_status(r), false);
@@ -198,6 +234,7 @@ static void settle(struct bkc_meta *meta, const u64 *index, unsigned int nr,
 static int commit(struct bkc_meta *meta, bool everything)
 {
 	u64 index[BKC_META_BATCH], next = 0, wanted;
+	u32 epoch = READ_ONCE(meta->s->top_epoch);
 	unsigned int nr, flushed = 0;
 	int r = 0;
 
@@ -210,14 +247,14 @@ static int commit(struct bkc_meta *meta, bool everything)
 		return -EIO;
 	if (everything) {
 		while (!r && (nr = take_batch(meta, &next, index))) {
-			r = flush_legs(meta->s) ?:
+			r = flush_legs(meta->s, epoch) ?:
 			    bkc_meta_write_batch(meta, index, nr);
 			settle(meta, index, nr, !r);
 			flushed++;
 		}
 	}
 	if (!r && !flushed)
-		r = flush_legs(meta->s);
+		r = flush_legs(meta->s, epoch);
 	if (!r)
 		WRITE_ONCE(meta->durable, wanted);
 	return r;
@@ -279,6 +316,7 @@ void bkc_meta_lazy_work(struct work_struct *work)
 
 	/* Like commit_work, of meta->wq: they cannot overlap. */
 	if (find_first_bit(meta->dirty, meta->nr_exact) < meta->nr_exact &&
-	    READ_ONCE(meta->health) == BKC_HEALTH_RW)
-		commit(meta, true);
+	    READ_ONCE(meta->health) == BKC_HEALTH_RW &&
+	    commit(meta, true) == -EAGAIN)
+		queue_delayed_work(meta->wq, &meta->lazy_work, LAZY_DELAY);
 }

@@ -200,7 +200,7 @@ static void moved(struct bkc_state *s)
 	spin_lock_irq(&s->lock);
 	s->phase = s->mode->end_phase;
 	spin_unlock_irq(&s->lock);
-	bkc_meta_write_super(s->meta, 0, clear);
+	bkc_meta_write_super(s->meta, s->mode->end_phase, 0, clear);
 	bkc_event(s);
 }
 

@@ -110,7 +110,7 @@ static int parse_valid(const char *word, enum bkc_valid *valid)
 /* The state every block is in, where the map is not what says it. */
 static bool uniform(struct bkc_state *s, enum bkc_valid *valid)
 {
-	if (s->meta)
+	if (s->mode->durable)
 		return false;
 	switch (READ_ONCE(s->phase)) {
 	case BKC_PHASE_COPYING:

@@ -388,7 +388,7 @@ struct bkc_meta *bkc_meta_create(struct bkc_state *s, struct block_device *bdev,
 	INIT_LIST_HEAD(&meta->syncers);
 	INIT_WORK(&meta->commit_work, bkc_meta_commit_work);
 	INIT_DELAYED_WORK(&meta->lazy_work, bkc_meta_lazy_work);
-	r = alloc_all(meta);
+	r = alloc_all(meta) ?: bkc_intent_init(meta);
 	if (r) {
 		*error = "Cannot allocate the metadata";
 		bkc_meta_destroy(meta);
@@ -404,6 +404,7 @@ void bkc_meta_destroy(struct bkc_meta *meta)
 
 	if (!meta)
 		return;
+	bkc_intent_exit(meta);
 	if (meta->wq) {
 		cancel_delayed_work_sync(&meta->lazy_work);
 		destroy_workqueue(meta->wq);
@@ -422,13 +423,80 @@ void bkc_meta_destroy(struct bkc_meta *meta)
 	kfree(meta);
 }
 
+/* Blocks of a map that was loaded turn out to be in base alone. */
+static void only_in_base(struct bkc_meta *meta, u64 first, u64 nr)
+{
+	u64 i = bkc_meta_index(first), last = bkc_meta_index(first + nr - 1);
+
+	bkc_map_set(&meta->s->map, first, nr, BKC_IN_BASE);
+	for (; i <= last; i++) {
+		set_bit(i, meta->unsettled);
+		set_bit(i, meta->dirty);
+	}
+}
+
+/*
+ * Of a mirror. Base has everything, unless it has pivoted, when no map is looked
+ * at. So what is not known is copied again: a segment that was being written to
+ * at an end that was not clean, a sector that cannot be read, and all when writes
+ * may have gone past us.
+ */
+static int load_mirror(struct bkc_meta *meta)
+{
+	struct bkc_map *map = &meta->s->map;
+	u64 segment = 0, i, first;
+	sector_t start, end;
+	int r = bkc_intent_load(meta);
+
+	if (r)
+		return r;
+	while (bkc_intent_next(meta, &segment, &start, &end)) {
+		first = bkc_block_of(map, start);
+		only_in_base(meta, first, bkc_block_of(map, end - 1) - first + 1);
+		cond_resched();
+	}
+	for_each_set_bit(i, meta->bad, meta->nr_exact) {
+		first = i * BLKCOPY_META_BLOCKS;
+		only_in_base(meta, first, min_t(u64, BLKCOPY_META_BLOCKS,
+						map->nr_blocks - first));
+	}
+	bitmap_zero(meta->bad, meta->nr_exact);
+	meta->any_bad = false;
+	if (le32_to_cpu(meta->super->flags) & BLKCOPY_META_TOP_STALE)
+		only_in_base(meta, 0, map->nr_blocks);
+	return 0;
+}
+
 static int load(struct bkc_meta *meta, struct bkc_table *t)
 {
 	int r = bkc_meta_read_super(meta) ?:
 		bkc_meta_check_super(meta, t) ?: load_exact(meta);
 
-	meta->loaded = !r;
-	return r;
+	if (!r && !t->mode->durable)
+		r = load_mirror(meta);
+	if (r)
+		return r;
+	meta->loaded = true;
+	/* Once: later what is in memory is newer. */
+	if (!t->mode->durable) {
+		bkc_state_set_mode(meta->s, t->mode);
+		bkc_state_set_phase(meta->s, bkc_meta_phase(meta));
+	}
+	return 0;
+}
+
+static int open_mirror(struct bkc_meta *meta)
+{
+	u32 clear = BLKCOPY_META_CLEAN;
+	enum bkc_phase phase = READ_ONCE(meta->s->phase);
+
+	/* Not before the disk says of every block that it differs. */
+	if (bkc_phase_copies(phase) &&
+	    (find_first_bit(meta->dirty, meta->nr_exact) >= meta->nr_exact ||
+	     !bkc_meta_commit(meta)))
+		clear |= BLKCOPY_META_TOP_STALE;
+	bkc_intent_start(meta);
+	return bkc_meta_write_super(meta, phase, 0, clear);
 }
 
 /**
@@ -450,6 +518,12 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 		if (r)
 			return r;
 	}
+	/* What failed may work again, and nothing in memory was lost. */
+	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
+	if (!t->mode->durable) {
+		open_mirror(meta);
+		return 0;
+	}
 	bkc_state_set_mode(meta->s, t->mode);
 	if (t->mode->mixes_base) {
 		if (bkc_state_left(meta->s))
@@ -457,19 +531,35 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 		else
 			meta->may_write_base = true;
 	}
-	/* What failed may work again, and nothing in memory was lost. */
-	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
-	bkc_meta_write_super(meta, set, BLKCOPY_META_CLEAN);
+	bkc_meta_write_super(meta, READ_ONCE(meta->s->phase), set,
+			     BLKCOPY_META_CLEAN);
 	return 0;
 }
 
 /*
  * In postsuspend of the last live table, life_lock held, nothing in flight:
- * everything becomes durable, and the disk says so.
+ * everything becomes durable, and the disk says so. What may come next is a table
+ * of somebody else's, past which we would not see writes: unless that was said
+ * not to be so (seal), top counts as stale until we are resumed.
  */
 void bkc_meta_close(struct bkc_meta *meta)
 {
+	struct bkc_state *s = meta->s;
+	u32 set = BLKCOPY_META_CLEAN;
+	int r;
+
 	cancel_delayed_work_sync(&meta->lazy_work);
-	if (!bkc_meta_commit(meta))
-		bkc_meta_write_super(meta, BLKCOPY_META_CLEAN, 0);
+	if (!s->mode->durable) {
+		bkc_intent_stop(meta);
+		if (!READ_ONCE(s->sealed) && bkc_phase_copies(s->phase))
+			set |= BLKCOPY_META_TOP_STALE;
+	}
+	r = bkc_meta_commit(meta);
+	if (!r && !s->mode->durable)
+		r = bkc_intent_clear_all(meta);
+	/* Stale it is, clean or not. */
+	if (r)
+		set &= ~BLKCOPY_META_CLEAN;
+	if (set)
+		bkc_meta_write_super(meta, READ_ONCE(s->phase), set, 0);
 }

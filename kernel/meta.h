@@ -3,6 +3,9 @@
  * The durable state of a volume: super.c and meta.c read and write its metadata
  * device, commit.c decides when, and in which order with the data.
  *
+ * Of a mirror base has all, and "in both" is told of top: what is written after
+ * that is marked first, see intent.c.
+ *
  * The order, for every bit that says where data is (an exact bit): the data is
  * durable, then the bit is, then a flush is acknowledged. The map in memory runs
  * ahead of the disk: a write publishes its bits when its data has reached the
@@ -26,6 +29,28 @@ enum bkc_health {
 	 * needs a new durable bit gets EIO.
 	 */
 	BKC_HEALTH_META_RO,
+};
+
+/* Of intent.c, which says what the words mean. */
+struct bkc_intent {
+	u64 sectors;		/* of a segment, 512 bytes */
+	u64 nr;			/* segments */
+	u64 first;		/* 4 KiB, as is the next */
+	u64 nr_sectors;
+	spinlock_t lock;	/* of all changes of the four that follow */
+	unsigned long *marked;
+	unsigned long *durable;	/* read without the lock */
+	unsigned long *clearing;
+	u64 nr_marked;
+	unsigned long *touched;	/* a hint */
+	unsigned long *dirty;	/* sectors that differ from the disk */
+	DECLARE_BITMAP(buckets, BKC_BUCKETS);	/* where writes wait for a mark */
+	struct mutex write_lock;	/* of the two that follow, and of writing */
+	struct page *image;
+	u64 generation;
+	struct workqueue_struct *wq;
+	struct work_struct mark_work;
+	struct delayed_work clear_work;
 };
 
 struct bkc_meta {
@@ -62,6 +87,8 @@ struct bkc_meta {
 	struct bio_list waiters;	/* flushes, FUA writes whose data is there */
 	struct list_head syncers;	/* bkc_meta_commit() */
 
+	struct bkc_intent intent;	/* of a mirror */
+
 	struct workqueue_struct *wq;	/* one commit at a time */
 	struct work_struct commit_work;
 	struct delayed_work lazy_work;	/* background copies' bits */
@@ -94,17 +121,34 @@ int bkc_meta_io(struct bkc_meta *meta, blk_opf_t opf, u64 first,
 /* super.c */
 int bkc_meta_read_super(struct bkc_meta *meta);
 int bkc_meta_check_super(struct bkc_meta *meta, struct bkc_table *t);
-int bkc_meta_write_super(struct bkc_meta *meta, u32 set, u32 clear);
+int bkc_meta_write_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set,
+			 u32 clear);
 u32 bkc_meta_exact_sum(struct bkc_meta *meta);
+enum bkc_phase bkc_meta_phase(const struct bkc_meta *meta);
 
 /* commit.c */
 u64 bkc_meta_publish(struct bkc_meta *meta, u64 first, u64 nr,
 		     enum bkc_valid valid, bool by_user);
 void bkc_meta_written(struct bkc_meta *meta, u64 first, u64 nr);
 void bkc_meta_wait(struct bkc_meta *meta, struct bio *bio);
+void bkc_meta_dirty_all(struct bkc_meta *meta);
 int bkc_meta_commit(struct bkc_meta *meta);
 void bkc_meta_commit_work(struct work_struct *work);
 void bkc_meta_lazy_work(struct work_struct *work);
+
+/* intent.c */
+bool bkc_intent_begin(struct bkc_meta *meta, sector_t start, sector_t end,
+		      u8 *epoch);
+bool bkc_intent_ready(struct bkc_meta *meta, sector_t start, sector_t end);
+int bkc_intent_load(struct bkc_meta *meta);
+bool bkc_intent_next(struct bkc_meta *meta, u64 *segment, sector_t *start,
+		     sector_t *end);
+void bkc_intent_start(struct bkc_meta *meta);
+void bkc_intent_stop(struct bkc_meta *meta);
+int bkc_intent_clear_all(struct bkc_meta *meta);
+int bkc_intent_init(struct bkc_meta *meta);
+void bkc_intent_free(struct bkc_meta *meta);
+void bkc_intent_exit(struct bkc_meta *meta);
 
 /* Must a flush that arrives now wait for a commit? Any context. */
 static inline bool bkc_meta_must_commit(struct bkc_meta *meta)

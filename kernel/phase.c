@@ -6,10 +6,11 @@
 #include <linux/completion.h>
 #include <linux/jiffies.h>
 
-#include "bkc.h"
+#include "meta.h"
 
 #define PIVOT_FLUSH_MAX	(5 * HZ)	/* of top, while writes go on */
 #define PIVOT_HOLD_MAX	(5 * HZ)	/* that writes are held, in all */
+#define FLUSH_DRAIN_MAX	HZ	/* for flushes of others, in a commit */
 #define SETTLE_MAX	(10 * HZ)	/* for a leg that is left, in presuspend */
 #define AGAIN_DELAY	(HZ / 10)
 
@@ -98,7 +99,7 @@ bool bkc_top_suspect(struct bkc_state *s)
 	bool in_time;
 
 	spin_lock_irqsave(&s->lock, flags);
-	in_time = s->phase != BKC_PHASE_PIVOTED;
+	in_time = s->phase != BKC_PHASE_PIVOTED && !s->deciding;
 	if (in_time)
 		s->suspected++;
 	spin_unlock_irqrestore(&s->lock, flags);
@@ -133,8 +134,9 @@ unsigned int bkc_flush_begin(struct bkc_state *s)
 /* Any context. */
 void bkc_flush_end(struct bkc_state *s, unsigned int gen)
 {
-	if (atomic_dec_and_test(&s->top_flushes[gen]))
-		bkc_wake_drain(s);
+	if (atomic_dec_and_test(&s->top_flushes[gen]) &&
+	    wq_has_sleeper(&s->drain_wait))
+		wake_up(&s->drain_wait);
 }
 
 /*
@@ -159,6 +161,8 @@ bool bkc_drop_top(struct bkc_state *s)
 	 */
 	bkc_range_sync(s);
 	bkc_map_reset(&s->map);
+	if (s->meta)
+		bkc_meta_dirty_all(s->meta);
 	spin_lock_irq(&s->lock);
 	done = s->suspected == seen;
 	if (done)
@@ -275,28 +279,43 @@ int bkc_unpause(struct bkc_state *s)
  * @s: state
  * @by: who wants it
  *
- * Process context, does not wait: writes go to base alone from here on, those
- * in flight end as they began. Returns 0 (also when aborted before), -EINVAL,
- * -EBUSY while a pivot is under way, -EALREADY after one.
+ * Process context: writes go to base alone from here on, those in flight end as
+ * they began. Waits for nothing but, with metadata, one write there: top misses
+ * writes from here on, and that has to be known before it does. Returns 0 (also
+ * when aborted before), -EINVAL, -EBUSY while a pivot is under way, -EALREADY
+ * after one, -EIO when the metadata cannot be written.
  */
 int bkc_abort(struct bkc_state *s, enum bkc_stopper by)
 {
+	bool done;
 	int r = 0;
 
 	if (!s->mode->has_copier || s->mode->durable)
 		return -EINVAL;
 	spin_lock_irq(&s->lock);
+	done = s->phase == BKC_PHASE_ABORTED;
 	if (s->phase == BKC_PHASE_PIVOTED)
 		r = -EALREADY;
 	else if (s->pivoting)
 		r = -EBUSY;
-	else if (s->phase != BKC_PHASE_ABORTED)
-		s->stopped_by = by;
+	else if (!done)
+		s->pivoting = true;
+	spin_unlock_irq(&s->lock);
+	if (r || done)
+		return r;
+	if (s->meta)
+		r = bkc_meta_write_super(s->meta, BKC_PHASE_ABORTED,
+					 BLKCOPY_META_TOP_STALE, 0);
+	spin_lock_irq(&s->lock);
+	s->pivoting = false;
 	if (!r) {
+		s->stopped_by = by;
 		s->phase = BKC_PHASE_ABORTED;
 		WRITE_ONCE(s->route, BKC_ROUTE_BASE);
 	}
 	spin_unlock_irq(&s->lock);
+	/* An error that came meanwhile has waited. */
+	queue_delayed_work(s->copy_wq, &s->error_work, 0);
 	if (r)
 		return r;
 	bkc_range_retry_all(s);
@@ -387,18 +406,75 @@ static int drain_flushes(struct bkc_state *s, unsigned long until)
 	return drain_generation(s, gen, until);
 }
 
+/**
+ * bkc_flush_top - what a copy has written is durable in top
+ * @s: state
+ * @epoch: bkc_state.top_epoch, read before the question was what is in both
+ *
+ * Process context. Other flushes may have taken the answer that was meant for
+ * ours: waits for those, for a time. Returns 0, or the errno of a flush that
+ * failed, or -EAGAIN: what was in both is in doubt, or may be.
+ */
+int bkc_flush_top(struct bkc_state *s, u32 epoch)
+{
+	unsigned int gen = bkc_flush_begin(s);
+	int r = blkdev_issue_flush(s->bdev[BKC_TOP]);
+
+	if (r)
+		bkc_top_suspect(s);
+	bkc_flush_end(s, gen);
+	if (r) {
+		bkc_leg_error(s, BKC_TOP, errno_to_blk_status(r), true);
+		return r;
+	}
+	mutex_lock(&s->flush_lock);
+	r = drain_flushes(s, jiffies + FLUSH_DRAIN_MAX);
+	mutex_unlock(&s->flush_lock);
+	if (r || epoch != READ_ONCE(s->top_epoch) || bkc_top_is_suspect(s))
+		return -EAGAIN;
+	return 0;
+}
+
+/*
+ * A pivot's writes are held, top has everything. Is it so still? From here on
+ * a flush of top that fails is the user's, as after a pivot.
+ */
+static int decide(struct bkc_state *s)
+{
+	int r = 0;
+
+	spin_lock_irq(&s->lock);
+	/* A dual write or a flush may have failed on top before the hold. */
+	if (bkc_map_base_only(&s->map) || s->suspected != s->suspected_done)
+		r = -EIO;
+	s->deciding = !r;
+	spin_unlock_irq(&s->lock);
+	return r;
+}
+
+/*
+ * The disk says that top is the volume, or says what it said before. Held
+ * writes wait for it however long it takes: the answer decides where they go.
+ */
+static int decide_durably(struct bkc_state *s)
+{
+	if (!s->meta)
+		return 0;
+	return bkc_meta_write_super(s->meta, BKC_PHASE_PIVOTED,
+				    BLKCOPY_META_BASE_STALE, 0);
+}
+
 /*
  * The route becomes top, or everything is as it was; held writes go. @out: the
  * pivot's flush is still out.
  */
 static void end_pivot(struct bkc_state *s, int r, bool out)
 {
+	if (!r)
+		r = decide(s) ?: decide_durably(s);
 	spin_lock_irq(&s->lock);
 	s->pivot_out = out;
-	/* A dual write or a flush may have failed on top before the hold. */
-	if (!r && (bkc_map_base_only(&s->map) ||
-		   s->suspected != s->suspected_done))
-		r = -EIO;
+	s->deciding = false;
 	if (!r) {
 		s->phase = BKC_PHASE_PIVOTED;
 		s->stopped_by = BKC_BY_NOBODY;
@@ -488,7 +564,8 @@ static int flush_reap(struct bkc_state *s, struct flush *flush)
  *  2. Hold new writes, drain those in flight.
  *  3. Flush top: what was acknowledged is there now. Wait for all flushes that
  *     may have taken the answer that was meant for this one.
- *  4. All blocks in both, top not suspect: the route becomes top.
+ *  4. All blocks in both, top not suspect: the metadata, if there is any, says
+ *     so durably, and the route becomes top.
  * Writes are held for a bounded time, even if top never answers; then the pivot
  * has failed, and only this work waits on. Returns the step's error.
  */
@@ -508,7 +585,10 @@ static int pivot_steps(struct bkc_state *s, struct flush *flush)
 	r = flush_top(s, flush, until) ?: flush_reap(s, flush);
 	if (r)
 		return r;
-	return drain_flushes(s, until);
+	mutex_lock(&s->flush_lock);
+	r = drain_flushes(s, until);
+	mutex_unlock(&s->flush_lock);
+	return r;
 }
 
 void bkc_pivot_work(struct work_struct *work)

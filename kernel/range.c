@@ -98,6 +98,14 @@ static void block_span(const struct bkc_map *map, sector_t start, sector_t end,
 	*nr = bkc_block_of(map, end - 1) - *first + 1;
 }
 
+/* Bucket lock held. Not a change that a flush would have to wait for. */
+static u64 publish(struct bkc_state *s, u64 first, u64 nr, enum bkc_valid valid)
+{
+	if (s->meta)
+		return bkc_meta_publish(s->meta, first, nr, valid, false);
+	return bkc_map_set(&s->map, first, nr, valid);
+}
+
 /* Bucket lock held. */
 static void __cancel_copied(struct bkc_state *s, struct bkc_range *r,
 			    sector_t start, sector_t end)
@@ -125,16 +133,19 @@ void __bkc_range_cancel_copies(struct bkc_state *s, struct bkc_bucket *b,
  * Bucket lock held. Both legs, or base alone? Any write may go to base alone,
  * provided its blocks become base-only before it is issued: that is what
  * background mode, a piece too small for top's sectors and a bio that was
- * parked while its blocks came to differ have in common.
+ * parked while its blocks came to differ have in common. *in_both: blocks that
+ * the disk may call equal.
  */
 static enum bkc_range_kind __choose_kind(struct bkc_state *s, sector_t start,
-					 sector_t end)
+					 sector_t end, bool *in_both)
 {
 	enum bkc_valid valid;
 	u64 first, nr;
 
+	*in_both = true;
 	block_span(&s->map, start, end, &first, &nr);
 	if (bkc_map_run(&s->map, first, nr, &valid) == nr) {
+		*in_both = valid == BKC_IN_BOTH;
 		switch (s->mode->write[valid]) {
 		case BKC_WRITE_BASE:
 			return BKC_RANGE_WRITE_BASE;
@@ -153,6 +164,26 @@ static enum bkc_range_kind __choose_kind(struct bkc_state *s, sector_t start,
 }
 
 /*
+ * Bucket lock held. Blocks in both are about to differ, at least for a while:
+ * their segment has to be marked durably first.
+ */
+static enum bkc_verdict __mark(struct bkc_state *s, struct bkc_bucket *b,
+			       struct bkc_io *io)
+{
+	if (bkc_intent_begin(s->meta, io->range.start, io->range.end,
+			     &io->epoch))
+		return BKC_GO;
+	if (READ_ONCE(s->meta->health) != BKC_HEALTH_RW)
+		return BKC_REFUSE;
+	set_bit(b - s->buckets, s->meta->intent.buckets);
+	if (bkc_intent_ready(s->meta, io->range.start, io->range.end)) {
+		set_bit(b - s->buckets, s->retry);
+		queue_work(s->io_wq, &s->retry_work);
+	}
+	return BKC_WAIT;
+}
+
+/*
  * Bucket lock held. Registers the write, or says that it has to wait. @older:
  * the parked bios it may not overtake.
  */
@@ -162,8 +193,10 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 	struct bkc_io *io = bkc_io_of(bio);
 	sector_t start = io->range.start, end = io->range.end;
 	enum bkc_range_kind kind;
+	enum bkc_verdict verdict;
 	struct bkc_range *r;
 	struct bio *before;
+	bool in_both;
 	u64 first, nr;
 
 	/*
@@ -180,7 +213,7 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 			return BKC_WAIT;
 	if (s->mode->durable)
 		return __bkc_redirect_admit(s, b, bio);
-	kind = __choose_kind(s, start, end);
+	kind = __choose_kind(s, start, end, &in_both);
 	if (kind == BKC_RANGE_REFUSED)
 		return BKC_REFUSE;
 	list_for_each_entry(r, &b->ranges, list) {
@@ -192,11 +225,16 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 		    (kind == BKC_RANGE_WRITE_DUAL && !is_copy(r)))
 			return BKC_WAIT;
 	}
+	if (in_both && s->meta) {
+		verdict = __mark(s, b, io);
+		if (verdict != BKC_GO)
+			return verdict;
+	}
 	/* It goes: from here on its blocks are what it leaves them as. */
 	__bkc_range_cancel_copies(s, b, start, end);
 	if (kind == BKC_RANGE_WRITE_BASE) {
 		block_span(&s->map, start, end, &first, &nr);
-		if (bkc_map_set(&s->map, first, nr, BKC_IN_BASE))
+		if (publish(s, first, nr, BKC_IN_BASE))
 			bkc_copier_kick_soon(s);
 	}
 	io->range.kind = kind;
@@ -265,6 +303,7 @@ enum bkc_verdict bkc_range_admit(struct bkc_state *s, struct bio *bio,
 	}
 	io->range.start = start;
 	io->range.end = end;
+	io->epoch = 0;
 	verdict = __admit(s, b, bio, &b->parked);
 	if (verdict == BKC_WAIT) {
 		/* It may wait here as long as it takes, nobody else does. */
@@ -297,13 +336,16 @@ void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
 	    unlikely(io->status[BKC_BASE] || io->status[BKC_TOP])) {
 		block_span(&s->map, io->range.start, io->range.end,
 			   &first, &nr);
-		if (bkc_map_set(&s->map, first, nr, BKC_IN_BASE))
+		if (publish(s, first, nr, BKC_IN_BASE))
 			bkc_copier_kick_soon(s);
 	}
 	list_del(&io->range.list);
 	__kick_copies(b, &io->range);
 	__kick_parked(s, b);
 	spin_unlock_irqrestore(&b->lock, flags);
+	/* The mark may go, when what has been said above is durable. */
+	if (io->epoch)
+		bkc_epoch_leave(&s->epoch, io->epoch);
 	/* Set before the sweep of bkc_range_quiet() took our bucket's lock. */
 	bkc_wake_drain(s);
 }
@@ -508,13 +550,6 @@ bool bkc_range_begin_write(struct bkc_state *s, struct bkc_copy *copy)
 	bitmap_copy(copy->skip, copy->cancelled, BKC_RUN_BLOCKS_MAX);
 	spin_unlock_irq(&b->lock);
 	return !bitmap_full(copy->skip, copy->nr_blocks);
-}
-
-static u64 publish(struct bkc_state *s, u64 first, u64 nr, enum bkc_valid valid)
-{
-	if (s->meta)
-		return bkc_meta_publish(s->meta, first, nr, valid, false);
-	return bkc_map_set(&s->map, first, nr, valid);
 }
 
 /**

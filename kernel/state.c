@@ -44,6 +44,20 @@ static bool same_legs(const struct bkc_state *s, const struct bkc_table *t)
 	return true;
 }
 
+/* Is the state one the table's dm device had, or has, wherever it is kept? */
+static bool same_device(struct bkc_state *s, const struct bkc_table *t)
+{
+	const void *md = dm_table_get_md(t->ti->table);
+	struct bkc_table *other;
+	bool same = s->md == md;
+
+	mutex_lock(&s->tables_lock);
+	list_for_each_entry(other, &s->tables, list)
+		same |= dm_table_get_md(other->ti->table) == md;
+	mutex_unlock(&s->tables_lock);
+	return same;
+}
+
 /* Would the table go back to a base that has missed every write since? */
 static bool base_is_stale(const struct bkc_state *s, const struct bkc_table *t)
 {
@@ -83,6 +97,8 @@ static void state_free(struct bkc_state *s)
 	}
 	kvfree(s->buckets);
 	bkc_map_exit(&s->map);
+	bkc_epoch_exit(&s->epoch);
+	mutex_destroy(&s->flush_lock);
 	mutex_destroy(&s->tables_lock);
 	mutex_destroy(&s->life_lock);
 	kfree(s);
@@ -114,6 +130,7 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 	refcount_set(&s->refs, 1);
 	mutex_init(&s->life_lock);
 	mutex_init(&s->tables_lock);
+	mutex_init(&s->flush_lock);
 	INIT_LIST_HEAD(&s->tables);
 	INIT_LIST_HEAD(&s->registry);
 	INIT_LIST_HEAD(&s->free_copies);
@@ -170,8 +187,10 @@ static struct bkc_state *state_create(struct bkc_table *t, char **error)
 	if (!r && t->mode->has_top)
 		r = alloc_workqueues(s) ?: bkc_buckets_init(s) ?:
 		    bkc_copies_init(s);
+	if (!r && t->mode->durable)
+		r = bkc_merge_init(s);
 	if (!r && t->meta_dev)
-		r = bkc_merge_init(s) ?:
+		r = bkc_epoch_init(&s->epoch) ?:
 		    create_meta(s, t->meta_dev->bdev, error);
 	if (r) {
 		state_free(s);
@@ -197,16 +216,17 @@ struct bkc_state *bkc_state_get(struct bkc_table *t, char **error)
 	/* Allocating must not wait for a volume that waits for this lock. */
 	noio = memalloc_noio_save();
 	list_for_each_entry(s, &registry, registry) {
-		if (!same_key(s, t))
-			continue;
 		/* Blocks without state have nothing to share. */
 		if (!t->mode->has_top) {
-			if (!base_is_stale(s, t))
+			if ((!same_key(s, t) && !same_device(s, t)) ||
+			    !base_is_stale(s, t))
 				continue;
 			*error = "Base is stale: its copy has pivoted to top";
 			s = ERR_PTR(-EINVAL);
 			goto out;
 		}
+		if (!same_key(s, t))
+			continue;
 		if (same_legs(s, t)) {
 			refcount_inc(&s->refs);
 		} else {
@@ -260,7 +280,7 @@ void bkc_state_put(struct bkc_table *t)
 		list_del(&t->list);
 	gone = t->resumed && !__device_is_ours(s, t);
 	spin_lock_irq(&s->lock);
-	stale = gone && !s->sealed && !s->meta &&
+	stale = gone && !s->sealed && !s->mode->durable &&
 		bkc_phase_copies(s->phase);
 	/* A seal is for one removal; without a live table __start() asks for it. */
 	if (gone && s->live)
@@ -279,6 +299,13 @@ void bkc_state_put(struct bkc_table *t)
 		state_free(s);
 }
 
+/* life_lock held. May writes have gone past us since the last table was live? */
+static bool went_past(const struct bkc_state *s, const void *md)
+{
+	return s->started && !s->live && !s->sealed && s->left_md != md &&
+	       !s->mode->durable && bkc_phase_copies(s->phase);
+}
+
 /*
  * life_lock held. The first table that is resumed says whether top is equal
  * (nosync); later, a table of another dm device finds what the one before left
@@ -292,8 +319,7 @@ static void __start(struct bkc_state *s, struct bkc_table *t)
 		s->started = true;
 		if (t->params.nosync)
 			bkc_map_start_in(&s->map, BKC_IN_BOTH);
-	} else if (!s->live && !s->sealed && s->left_md != md && !s->meta &&
-		   bkc_phase_copies(s->phase)) {
+	} else if (went_past(s, md)) {
 		bkc_drop_top(s);
 	}
 }
@@ -328,6 +354,18 @@ void bkc_state_set_mode(struct bkc_state *s, const struct bkc_mode *mode)
 	spin_unlock_irq(&s->lock);
 }
 
+/* In preresume: the disk knows of an end that came before. */
+void bkc_state_set_phase(struct bkc_state *s, enum bkc_phase phase)
+{
+	if (bkc_phase_copies(phase))
+		return;
+	spin_lock_irq(&s->lock);
+	s->phase = phase;
+	WRITE_ONCE(s->route, phase == BKC_PHASE_PIVOTED ? BKC_ROUTE_TOP :
+							  BKC_ROUTE_BASE);
+	spin_unlock_irq(&s->lock);
+}
+
 /**
  * bkc_state_preresume - durable state is read, or written to say it is in use
  * @t: the table
@@ -347,6 +385,11 @@ int bkc_state_preresume(struct bkc_table *t)
 	mutex_lock(&s->life_lock);
 	noio = memalloc_noio_save();
 	if (!s->live) {
+		/* Now, and not in resume: the disk must not say otherwise. */
+		if (went_past(s, dm_table_get_md(t->ti->table))) {
+			bkc_drop_top(s);
+			s->left_md = dm_table_get_md(t->ti->table);
+		}
 		r = bkc_meta_open(s->meta, t);
 	} else if (s->mode != t->mode) {
 		DMERR("%s: its metadata is in use in another mode",

@@ -36,7 +36,7 @@ static void block_counts(struct bkc_state *s, enum bkc_phase phase,
 		count[v] = 0;
 	if (phase == BKC_PHASE_PIVOTED) {
 		count[BKC_IN_TOP] = s->map.nr_blocks;
-	} else if (s->meta || bkc_phase_copies(phase)) {
+	} else if (s->mode->durable || bkc_phase_copies(phase)) {
 		for (v = BKC_IN_BASE + 1; v < BKC_VALID_NR; v++)
 			count[v] = bkc_map_count(&s->map, v);
 		count[BKC_IN_BASE] = s->map.nr_blocks - count[BKC_IN_BOTH] -
@@ -51,6 +51,8 @@ static u64 nr_segments(const struct bkc_state *s)
 	u64 sectors = (u64)s->params.value[BKC_PARAM_SEGMENT] <<
 		      (20 - SECTOR_SHIFT);
 
+	if (s->meta && s->meta->intent.nr)
+		return s->meta->intent.nr;
 	return DIV_ROUND_UP_ULL(s->map.len, sectors);
 }
 
@@ -91,7 +93,9 @@ static void status_info(struct bkc_table *t, char *result, unsigned int maxlen)
 	       (u64)atomic64_read(&s->copied) >> 10,
 	       (u64)atomic64_read(&s->inflight) >> 10,
 	       bkc_copier_rate_kib(s));
-	DMEMIT(" 0/%llu %u %u %llu %u 0 %s", nr_segments(s),
+	DMEMIT(" %llu/%llu %u %u %llu %u 0 %s",
+	       s->meta ? READ_ONCE(s->meta->intent.nr_marked) : 0,
+	       nr_segments(s),
 	       (u32)atomic_read(&s->errors[BKC_BASE]),
 	       (u32)atomic_read(&s->errors[BKC_TOP]),
 	       s->meta ? (u64)atomic64_read(&s->meta->commits) : 0,

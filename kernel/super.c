@@ -57,15 +57,46 @@ static u32 disk_phase(enum bkc_phase phase)
 	return values[phase];
 }
 
+/* The phase the disk speaks of, if it is one in which nothing is copied. */
+enum bkc_phase bkc_meta_phase(const struct bkc_meta *meta)
+{
+	switch (le32_to_cpu(meta->super->phase)) {
+	case BLKCOPY_META_PHASE_PIVOTED:
+		return BKC_PHASE_PIVOTED;
+	case BLKCOPY_META_PHASE_ABORTED:
+		return BKC_PHASE_ABORTED;
+	default:
+		return BKC_PHASE_COPYING;
+	}
+}
+
+/*
+ * super_lock held. A write failed, and may be there all the same, in part or as
+ * a whole: what was said before is said again in its place.
+ */
+static void take_back(struct bkc_meta *meta)
+{
+	struct blkcopy_meta_super *super = meta->next_super;
+
+	memcpy(super, meta->super, sizeof(*super));
+	if (write_super_image(meta, super))
+		DMERR("metadata on %pg: it is not known what the superblock says",
+		      meta->bdev);
+	else
+		memcpy(meta->super, super, sizeof(*super));
+}
+
 /**
- * bkc_meta_write_super - mode and phase as they are now become durable
+ * bkc_meta_write_super - the mode as it is now, and a phase, become durable
  * @meta: metadata
+ * @phase: the state's, or one it is about to be in
  * @set: BLKCOPY_META_* flags to set
  * @clear: flags to clear; the rest stay as they are
  *
  * Process context; waits for I/O. Returns 0, or an errno and health is META_RO.
  */
-int bkc_meta_write_super(struct bkc_meta *meta, u32 set, u32 clear)
+int bkc_meta_write_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set,
+			 u32 clear)
 {
 	struct blkcopy_meta_super *super;
 	struct bkc_state *s = meta->s;
@@ -82,7 +113,7 @@ int bkc_meta_write_super(struct bkc_meta *meta, u32 set, u32 clear)
 	super->exact_sum = cpu_to_le32(flags & BLKCOPY_META_CLEAN ?
 				       bkc_meta_exact_sum(meta) : 0);
 	super->mode = cpu_to_le32(s->mode->meta_mode);
-	super->phase = cpu_to_le32(disk_phase(READ_ONCE(s->phase)));
+	super->phase = cpu_to_le32(disk_phase(phase));
 	for (leg = 0; leg < BKC_LEGS; leg++) {
 		super->leg[leg].sectors =
 			cpu_to_le64(bdev_nr_sectors(s->bdev[leg]));
@@ -94,6 +125,8 @@ int bkc_meta_write_super(struct bkc_meta *meta, u32 set, u32 clear)
 		/* Once all is merged it may be written to all the more. */
 		if (flags & BLKCOPY_META_BASE_MIXED)
 			WRITE_ONCE(meta->may_write_base, true);
+	} else {
+		take_back(meta);
 	}
 	mutex_unlock(&meta->super_lock);
 	if (r)
@@ -135,6 +168,33 @@ static int refuse(struct bkc_meta *meta, const char *why)
 	return -EINVAL;
 }
 
+static bool may_become(u32 on_disk, const struct bkc_mode *mode)
+{
+	if (!mode->durable)
+		return on_disk == mode->meta_mode;
+	return on_disk == BLKCOPY_META_MODE_STREAM ||
+	       on_disk == BLKCOPY_META_MODE_OVERLAY ||
+	       on_disk == BLKCOPY_META_MODE_COMMIT;
+}
+
+/* Between the superblock and the exact sectors, a bit for each segment. */
+static bool fits_intent(const struct bkc_meta *meta, u64 first_exact)
+{
+	const struct blkcopy_meta_super *super = meta->super;
+	u64 first = le64_to_cpu(super->first_intent);
+	u64 nr = le64_to_cpu(super->nr_intent);
+	u32 mib = le32_to_cpu(super->segment_mib);
+	u64 segments;
+
+	if (mib < BLKCOPY_SEGMENT_MIB_MIN || mib > BLKCOPY_SEGMENT_MIB_MAX)
+		return false;
+	segments = DIV64_U64_ROUND_UP(meta->s->map.len,
+				      (u64)mib << (20 - SECTOR_SHIFT));
+	return first >= SUPERS && first <= first_exact &&
+	       nr <= first_exact - first &&
+	       nr == DIV64_U64_ROUND_UP(segments, BLKCOPY_META_SEGMENTS);
+}
+
 /* Does what the superblock says fit the table? */
 int bkc_meta_check_super(struct bkc_meta *meta, struct bkc_table *t)
 {
@@ -156,9 +216,10 @@ int bkc_meta_check_super(struct bkc_meta *meta, struct bkc_table *t)
 	    first < SUPERS || first > size ||
 	    2 * meta->nr_exact > size - first)
 		return refuse(meta, "it does not fit on its device");
-	if (mode == BLKCOPY_META_MODE_MIRROR || mode < BLKCOPY_META_MODE_MIRROR ||
-	    mode > BLKCOPY_META_MODE_COMMIT)
+	if (!may_become(mode, t->mode))
 		return refuse(meta, "it is of a mode that cannot become this one");
+	if (!fits_intent(meta, first))
+		return refuse(meta, "its intent map is not what the volume needs");
 	if (le32_to_cpu(super->flags) & ~BLKCOPY_META_FLAGS)
 		return refuse(meta, "it has flags this module does not know");
 	for (leg = 0; leg < BKC_LEGS; leg++) {

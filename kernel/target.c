@@ -29,6 +29,8 @@ const struct bkc_mode bkc_modes[BKC_MODE_NR] = {
 		.copy_to = BKC_TOP,
 		.copy_states = BIT(BKC_IN_BASE),
 		.copied = { [BKC_IN_BASE] = BKC_IN_BOTH },
+		.flush_legs = BIT(BKC_BASE) | BIT(BKC_TOP),
+		.meta_mode = BLKCOPY_META_MODE_MIRROR,
 		.write = {
 			[BKC_IN_BASE] = BKC_WRITE_BASE,
 			[BKC_IN_BOTH] = BKC_WRITE_DUAL,
@@ -207,15 +209,16 @@ static int parse_leg(struct bkc_table *t, enum bkc_leg leg, const char *path,
 static int parse_meta(struct bkc_table *t, const char *word, char **error)
 {
 	const size_t prefix = strlen(BLKCOPY_META_MEM_PREFIX);
+	bool in_memory = !strcmp(word, "-") ||
+			 !strncmp(word, BLKCOPY_META_MEM_PREFIX, prefix);
 	const char *p;
 	int r;
 
-	if (t->mode->durable) {
-		if (!strcmp(word, "-") ||
-		    !strncmp(word, BLKCOPY_META_MEM_PREFIX, prefix)) {
-			*error = "This mode needs a metadata device";
-			return -EINVAL;
-		}
+	if (t->mode->durable && in_memory) {
+		*error = "This mode needs a metadata device";
+		return -EINVAL;
+	}
+	if (t->mode->meta_mode && !in_memory) {
 		r = dm_get_device(t->ti, word, dm_table_get_mode(t->ti->table),
 				  &t->meta_dev);
 		if (r)
@@ -223,7 +226,7 @@ static int parse_meta(struct bkc_table *t, const char *word, char **error)
 		return r;
 	}
 	if (strcmp(word, "-")) {
-		if (strncmp(word, BLKCOPY_META_MEM_PREFIX, prefix)) {
+		if (!in_memory) {
 			*error = "Metadata must be - or mem:<id>";
 			return -EINVAL;
 		}
@@ -318,6 +321,15 @@ static int check_legs(struct bkc_table *t, char **error)
 	return check_leg(t, BKC_TOP, error);
 }
 
+/* What the disk says of the blocks is all that is said of them. */
+static int check_options(struct bkc_table *t, char **error)
+{
+	if (!t->meta_dev || !t->params.nosync)
+		return 0;
+	*error = "nosync is for state in memory";
+	return -EINVAL;
+}
+
 static int parse_line(struct bkc_table *t, unsigned int argc, char **argv,
 		      char **error)
 {
@@ -327,6 +339,7 @@ static int parse_line(struct bkc_table *t, unsigned int argc, char **argv,
 	       parse_block_size(t, argv[6], error) ?:
 	       parse_meta(t, argv[5], error) ?:
 	       bkc_parse_options(&as, t->mode, &t->params, error) ?:
+	       check_options(t, error) ?:
 	       parse_leg(t, BKC_BASE, argv[1], argv[2], error) ?:
 	       parse_leg(t, BKC_TOP, argv[3], argv[4], error) ?:
 	       check_legs(t, error);

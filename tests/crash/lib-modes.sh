@@ -38,6 +38,13 @@ draw_volume() {
 	fi
 	pick 200 600 3000 && RATE=$REPLY
 	pick "" $COPY_ON_READ && FEATURE=$REPLY
+	pick "" "" background && COPY_MODE=$REPLY
+	if [[ $MODE == mirror ]]; then
+		# Segments enough that some are left alone for a while; soon synced.
+		SECTORS=$((SECTORS * 4)) RATE=$((RATE * 10))
+		EXTENTS=("0+$((SECTORS / 4))" "$((SECTORS / 2 / 8 * 8))+4096" "$((SECTORS - 1024))+1024")
+		((SECTORS >= 65536)) || EXTENTS=("0+$SECTORS")
+	fi
 }
 
 make_volume() {
@@ -46,7 +53,7 @@ make_volume() {
 	rm -f "$DIR"/*.img "$DIR/log" "$DIR/state"
 	"$BIN/initial" "$DIR/state" "$DIR/base.img" "$SEED" "$SECTORS" "${EXTENTS[@]}"
 	LEGS=(base)
-	PHASE='' TABLE_MODE='' CREATED='' ENDED=0
+	PHASE='' TABLE_MODE='' CREATED='' ENDED=0 EQUAL=0
 	case $MODE in
 	nbd | linear) ;;
 	snapshot)
@@ -75,6 +82,7 @@ line() {
 	esac
 	[[ $mode != stream || -z $FEATURE ]] || features=("$FEATURE")
 	[[ $mode == overlay ]] || params=(rate_kib "$RATE")
+	[[ $mode != mirror || -z $COPY_MODE ]] || params+=(copy_mode "$COPY_MODE")
 	echo "0 $SECTORS blkcopy $mode /dev/nbd0 0 /dev/nbd1 0 /dev/nbd2 $BLOCK ${#features[@]} ${features[*]} ${#params[@]} ${params[*]}"
 }
 
@@ -114,9 +122,9 @@ act() {
 		fi
 		;;
 	mirror)
-		((RANDOM % 3 == 0)) || return 0
+		pick "" "" "" "" abort pivot pivot pivot && [[ -n $REPLY ]] && ((ROUND >= 3)) || return 0
 		nap "$wait"
-		"$BIN/dm" message crash "phase pivot" >/dev/null 2>&1 || true
+		"$BIN/dm" message crash "phase $REPLY" >/dev/null 2>&1 || true
 		;;
 	esac
 }
@@ -133,6 +141,7 @@ look_at_disks() {
 	TABLE_MODE=$mode PHASE=$phase
 	((bad == 0)) || bad "$bad sectors of the block map are lost"
 	[[ $mode == mirror || $phase == merged ]] || ((base_mixed)) || base_is_frozen
+	[[ $mode != mirror || $phase != @(copying|synced) ]] || ((top_stale)) || legs_agree
 	case $phase in
 	streamed | pivoted) raw_image top ;;
 	merged | copying | synced | aborted) raw_image base ;;
@@ -142,6 +151,13 @@ look_at_disks() {
 base_is_frozen() {
 	"$BIN/same" "$DIR/base.img" "$DIR/base.frozen" >"$DIR/same.out" 2>&1 ||
 		bad "base has changed: $(cat "$DIR/same.out")"
+}
+
+# What is called equal is equal.
+legs_agree() {
+	"$BIN/equal" "$DIR/meta.img" "$DIR/base.img" "$DIR/top.img" >"$DIR/equal.out" 2>&1 ||
+		bad "the legs: $(cat "$DIR/equal.out")"
+	EQUAL=$((EQUAL + $(<"$DIR/equal.out")))
 }
 
 # That disk alone is the volume.

@@ -2,12 +2,12 @@
 # shellcheck shell=bash
 # Volumes with durable state: a metadata device, and the modes that need one.
 
-# mk_meta MIB MODE SECTORS [BLOCK]: a formatted metadata device in META.
+# mk_meta MIB MODE SECTORS [BLOCK [SEGMENT-MIB]]: a formatted metadata device in META.
 mk_meta() {
 	mk_loop "$1" --direct-io=off
 	META=$REPLY
 	META_FILE=$LOOP_FILE
-	meta_format "$META" "$3" "${4:-128}" "$2"
+	meta_format "$META" "$3" "${4:-128}" "$2" ${5:+"$5"}
 }
 
 # Not brd: it oopses when a discard meets a write of the same page.
@@ -18,9 +18,9 @@ mk_loops() { # MIB: A and B
 	B=$REPLY
 }
 
-# meta_format META SECTORS BLOCK MODE
+# meta_format META SECTORS BLOCK MODE [SEGMENT-MIB]
 meta_format() {
-	"$(tool format)" "$1" "$2" "$3" "$4" >"$WORK/format" 2>&1 || fail "format $1: $(cat "$WORK/format")"
+	"$(tool format)" "$1" "$2" "$3" "$4" ${5:+"$5"} >"$WORK/format" 2>&1 || fail "format $1: $(cat "$WORK/format")"
 }
 
 # durable_line MODE BASE TOP [features and params...]: of META, BLOCK.
