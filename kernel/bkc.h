@@ -15,6 +15,9 @@
  *	reader.c	copy_on_read
  *	meta.c, super.c	the metadata device
  *	commit.c	when its bits become durable
+ *	tracker.c	change tracking: who notes a write, and when
+ *	bitmap.c	one bitmap of changed blocks
+ *	bitmap_meta.c	bitmaps on a metadata device
  *	intent.c	segments that are marked before they are written to
  *	epoch.c		which writes have ended
  *	phase.c		pivot, abort, leg errors and their policy, events
@@ -265,6 +268,8 @@ struct bkc_io {
 	u8 flush_gen;		/* BKC_RANGE_FLUSH_TOP: from bkc_flush_begin() */
 	bool fua;		/* below us the flag may get lost */
 	u8 epoch;		/* from bkc_epoch_enter(), or 0 */
+	bool tracked;		/* bkc_tracker_end() is due */
+	u32 switches;		/* of the tracker, when it began */
 	struct bkc_table *table;
 	atomic_t pending;	/* legs of a dual write still out */
 	blk_status_t status[BKC_LEGS];
@@ -324,6 +329,31 @@ static inline struct bkc_io *bkc_io_of(struct bio *bio)
 
 struct bkc_copy;
 struct bkc_meta;
+struct bkc_bitmaps;
+
+/* Change tracking, see tracker.c. */
+struct bkc_tracker {
+	struct bkc_bitmaps __rcu *bitmaps;	/* NULL: there are none */
+	u32 switches;		/* changes of what is noted where, ever */
+	struct bkc_epoch epoch;	/* of writes that are noted, or rely on a mark */
+	struct bkc_meta *meta;	/* or NULL: bitmaps in memory */
+
+	struct list_head list;	/* trackers_lock */
+	refcount_t refs;
+	const void *md;		/* "-": the dm device it is kept with */
+	char mem_id[BLKCOPY_META_MEM_ID_MAX + 1];
+	sector_t len;
+
+	struct mutex mutex;	/* of bitmaps, messages, and the four below */
+	struct list_head tables;	/* that have been resumed */
+	unsigned int live;
+	const void *live_md;	/* of the table that is, or was last, live */
+	bool sealed;
+
+	spinlock_t lock;	/* of parked */
+	struct bio_list parked;	/* writes whose segments are to be marked */
+	struct work_struct retry_work;
+};
 
 struct bkc_state {
 	/*
@@ -377,7 +407,7 @@ struct bkc_state {
 	unsigned int flush_gen;	/* flush_lock: 0 or 1; who drains turns it */
 	struct mutex flush_lock;
 
-	struct bkc_epoch epoch;	/* of writes that rely on a mark */
+	struct bkc_tracker *tracker;	/* with a metadata device; else NULL */
 
 	atomic_t errors[BKC_LEGS];
 	atomic64_t copied;	/* bytes, ever */
@@ -456,6 +486,8 @@ struct bkc_table {
 	struct list_head list;	/* bkc_state.tables */
 	bool resumed;		/* tables_lock: has been live */
 	bool live;		/* life_lock: is */
+	struct bkc_tracker *tracker;
+	struct list_head tracked;	/* bkc_tracker.tables, or empty */
 };
 
 /* args.c */
@@ -506,6 +538,17 @@ int bkc_buckets_init(struct bkc_state *s);
 bool bkc_range_begin_write(struct bkc_state *s, struct bkc_copy *copy);
 void __bkc_range_cancel_copies(struct bkc_state *s, struct bkc_bucket *b,
 			       sector_t start, sector_t end);
+
+/* tracker.c */
+struct bkc_tracker *bkc_tracker_get(struct bkc_table *t, char **error);
+void bkc_tracker_put(struct bkc_table *t);
+void bkc_tracker_went_past(struct bkc_table *t);
+void bkc_tracker_resume(struct bkc_table *t);
+void bkc_tracker_presuspend(struct bkc_table *t);
+void bkc_tracker_seal(struct bkc_tracker *tr);
+bool bkc_tracker_begin(struct bkc_table *t, struct bio *bio, struct bkc_io *io);
+void bkc_tracker_end(struct bkc_tracker *tr, struct bkc_io *io);
+void bkc_tracker_wake(struct bkc_tracker *tr);
 
 /* redirect.c */
 int bkc_redirect_map(struct bkc_table *t, struct bio *bio);

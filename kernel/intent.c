@@ -88,10 +88,10 @@ bool bkc_intent_begin(struct bkc_meta *meta, sector_t start, sector_t end,
 	struct bkc_intent *in = &meta->intent;
 	u64 first = segment_of(in, start), last = segment_of(in, end - 1);
 
-	*epoch = bkc_epoch_enter(&meta->s->epoch);
+	*epoch = bkc_epoch_enter(&meta->s->tracker->epoch);
 	if (likely(all_durable(in, first, last)))
 		return true;
-	bkc_epoch_leave(&meta->s->epoch, *epoch);
+	bkc_epoch_leave(&meta->s->tracker->epoch, *epoch);
 	*epoch = 0;
 	want(in, first, last);
 	return false;
@@ -136,6 +136,7 @@ static void wake_all(struct bkc_meta *meta)
 		if (test_and_clear_bit(i, in->buckets))
 			set_bit(i, s->retry);
 	queue_work(s->io_wq, &s->retry_work);
+	bkc_tracker_wake(s->tracker);
 }
 
 /* write_lock held. What sector @index is to be. */
@@ -253,7 +254,7 @@ static int clear_untouched(struct bkc_meta *meta)
 
 	if (!choose(in))
 		return 0;
-	r = bkc_epoch_drain(&meta->s->epoch, DRAIN_MAX) ?: bkc_meta_commit(meta);
+	r = bkc_epoch_drain(&meta->s->tracker->epoch, DRAIN_MAX) ?: bkc_meta_commit(meta);
 	mutex_lock(&in->write_lock);
 	finish(in, !r);
 	if (!r)

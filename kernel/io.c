@@ -156,24 +156,38 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 {
 	struct bkc_table *t = ti->private;
 	enum bkc_route route = READ_ONCE(t->s->route);
+	struct bkc_io *io = bkc_io_of(bio);
+	int r;
 
-	if (t->mode->durable)
-		return bkc_redirect_map(t, bio);
 	if (!op_is_write(bio_op(bio))) {
+		if (t->mode->durable)
+			return bkc_redirect_map(t, bio);
 		bkc_remap(t, bio, route_leg(route),
 			  dm_target_offset(ti, bio->bi_iter.bi_sector));
 		return DM_MAPIO_REMAPPED;
 	}
+	io->tracked = false;
+	io->epoch = 0;
 	if (unlikely(bio_op(bio) == REQ_OP_DISCARD) &&
-	    t->params.no_discard_passdown) {
+	    t->params.no_discard_passdown && !t->mode->durable) {
 		if (t->mode->has_top)
-			bkc_io_of(bio)->range.kind = BKC_RANGE_DONE;
+			io->range.kind = BKC_RANGE_DONE;
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
-	if (route == BKC_ROUTE_MAP)
-		return map_write(t, bio);
-	return map_uniform(t, bio, route);
+	if (rcu_access_pointer(t->tracker->bitmaps) && bio_sectors(bio) &&
+	    bkc_tracker_begin(t, bio, io))
+		return DM_MAPIO_SUBMITTED;
+	if (t->mode->durable)
+		r = bkc_redirect_map(t, bio);
+	else if (route == BKC_ROUTE_MAP)
+		r = map_write(t, bio);
+	else
+		r = map_uniform(t, bio, route);
+	/* One that dm kills does not come to bkc_end_io(). */
+	if (unlikely(r == DM_MAPIO_KILL) && io->tracked)
+		bkc_tracker_end(t->tracker, io);
+	return r;
 }
 
 /*
@@ -233,10 +247,8 @@ static void flush_top_done(struct bkc_state *s, unsigned int gen,
 	bkc_flush_end(s, gen);
 }
 
-/* target_type.end_io; any context. */
-int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+static int end_io(struct bkc_table *t, struct bio *bio, blk_status_t *error)
 {
-	struct bkc_table *t = ti->private;
 	struct bkc_io *io;
 
 	if (t->mode->durable)
@@ -268,4 +280,16 @@ int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 			bkc_note_error(t, bio, *error);
 		return DM_ENDIO_DONE;
 	}
+}
+
+/* target_type.end_io; any context. */
+int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	struct bkc_table *t = ti->private;
+	int r = end_io(t, bio, error);
+
+	if (op_is_write(bio_op(bio)) && bkc_io_of(bio)->tracked &&
+	    r == DM_ENDIO_DONE)
+		bkc_tracker_end(t->tracker, bkc_io_of(bio));
+	return r;
 }

@@ -4,8 +4,11 @@
  * A refusal is an errno, and a line in the kernel log with the reason.
  */
 #include <linux/kstrtox.h>
+#include <linux/log2.h>
+#include <linux/sched/mm.h>
 #include <linux/string.h>
 
+#include "bitmap.h"
 #include "meta.h"
 
 /* "map list" looks at no more blocks than this before it answers. */
@@ -178,11 +181,156 @@ static int message_map_list(struct bkc_table *t, const char *which,
 	return 1;
 }
 
+static const char *bitmap_reason(int r)
+{
+	switch (r) {
+	case -ENOENT:
+		return "there is no such bitmap";
+	case -EEXIST:
+		return "there is one of that name";
+	case -EBUSY:
+		return "it is frozen";
+	case -ENOSPC:
+		return "there is no room for another";
+	case -ESTALE:
+		return "it may have missed writes: clear it, and begin with a full backup";
+	case -EAGAIN:
+		return "the device is suspended";
+	case -EOPNOTSUPP:
+		return "metadata of this mode has none: put them in a layer above";
+	case -ENOMEM:
+		return "there is no memory";
+	case -EIO:
+		return "the metadata cannot be written";
+	default:
+		return "a word is unknown, malformed or out of range, or it is not frozen";
+	}
+}
+
+/* bitmap add <name> [<granule sectors>] [disabled] */
+static int message_bitmap_add(struct bkc_table *t, unsigned int argc,
+			      char **argv)
+{
+	bool recording = true;
+	u64 granule = t->block_sectors;
+
+	if (argc && !strcmp(argv[argc - 1], BLKCOPY_BITMAP_DISABLED)) {
+		recording = false;
+		argc--;
+	}
+	if (argc > 2)
+		return -EINVAL;
+	if (argc == 2 && (argv[1][0] < '0' || argv[1][0] > '9' ||
+			  kstrtou64(argv[1], 10, &granule) ||
+			  !is_power_of_2(granule) || granule < t->block_sectors ||
+			  granule > BLKCOPY_GRANULE_SECTORS_MAX))
+		return -EINVAL;
+	return argc ? bkc_bitmap_add(t->tracker, argv[0], granule, recording) :
+		      -EINVAL;
+}
+
+/*
+ * bitmap list <name> <first block>: in blocks, whatever the granule. As of
+ * "map list".
+ */
+static int message_bitmap_list(struct bkc_table *t, const char *name,
+			       const char *from, char *result,
+			       unsigned int maxlen)
+{
+	struct bkc_bitmap *b = bkc_bitmap_find(t->tracker, name);
+	u64 blocks = t->s->map.nr_blocks, block, first, end, run;
+	unsigned int sz = 0, shift;
+	char entry[48];
+	int n;
+
+	if (!b)
+		return -ENOENT;
+	if (b->inconsistent)
+		return -ESTALE;
+	if (from[0] < '0' || from[0] > '9' || kstrtou64(from, 10, &block) ||
+	    block > blocks)
+		return -EINVAL;
+	shift = b->shift - t->s->map.block_shift;
+	first = block >> shift;
+	end = min(b->nr, first + MAP_LIST_BLOCKS_MAX);
+	while (first < end) {
+		run = bkc_bitmap_run(b, &first, end);
+		if (!run)
+			break;
+		n = scnprintf(entry, sizeof(entry), "%llu+%llu ", first << shift,
+			      min(run << shift, blocks - (first << shift)));
+		/* 24: room for the number of the block to go on from */
+		if (sz + n + 24 > maxlen)
+			break;
+		DMEMIT("%s", entry);
+		first += run;
+	}
+	if (first >= b->nr)
+		DMEMIT(BLKCOPY_MSG_MAP_END);
+	else
+		DMEMIT("%llu", first << shift);
+	return 1;
+}
+
+/* tr->mutex held. */
+static int bitmap_verb(struct bkc_table *t, unsigned int argc, char **argv,
+		       char *result, unsigned int maxlen)
+{
+	struct bkc_tracker *tr = t->tracker;
+	const char *verb = argv[0];
+
+	/* What is on the disk says that the end was a clean one. */
+	if (tr->meta && !READ_ONCE(t->s->live))
+		return -EAGAIN;
+	/* Of a volume whose data moves, a layer above has the bitmaps. */
+	if (tr->meta && t->mode->has_top)
+		return -EOPNOTSUPP;
+	if (!strcmp(verb, "add"))
+		return message_bitmap_add(t, argc - 1, argv + 1);
+	if (argc == 3 && !strcmp(verb, "list"))
+		return message_bitmap_list(t, argv[1], argv[2], result, maxlen);
+	if (argc == 3 && !strcmp(verb, "merge"))
+		return bkc_bitmap_merge(tr, argv[1], argv[2]);
+	if (argc != 2)
+		return -EINVAL;
+	if (!strcmp(verb, "remove"))
+		return bkc_bitmap_remove(tr, argv[1]);
+	if (!strcmp(verb, "clear"))
+		return bkc_bitmap_clear(tr, argv[1]);
+	if (!strcmp(verb, "enable") || !strcmp(verb, "disable"))
+		return bkc_bitmap_enable(tr, argv[1], verb[0] == 'e');
+	if (!strcmp(verb, "freeze"))
+		return bkc_bitmap_freeze(tr, argv[1]);
+	if (!strcmp(verb, "thaw"))
+		return bkc_bitmap_thaw(tr, argv[1]);
+	return -EINVAL;
+}
+
+static int message_bitmap(struct bkc_table *t, unsigned int argc, char **argv,
+			  char *result, unsigned int maxlen)
+{
+	unsigned int noio;
+	int r;
+
+	mutex_lock(&t->tracker->mutex);
+	/* Allocating must not wait for a volume that waits for this lock. */
+	noio = memalloc_noio_save();
+	r = bitmap_verb(t, argc, argv, result, maxlen);
+	memalloc_noio_restore(noio);
+	mutex_unlock(&t->tracker->mutex);
+	if (r < 0)
+		DMERR_LIMIT("%s: bitmap %s refused: %s",
+			    dm_table_device_name(t->ti->table), argv[0],
+			    bitmap_reason(r));
+	return r;
+}
+
 static int message_seal(struct bkc_table *t)
 {
 	spin_lock_irq(&t->s->lock);
 	t->s->sealed = true;
 	spin_unlock_irq(&t->s->lock);
+	bkc_tracker_seal(t->tracker);
 	return 0;
 }
 
@@ -200,6 +348,8 @@ int bkc_message(struct dm_target *ti, unsigned int argc, char **argv,
 		return message_phase(t, argv[1]);
 	if (argc == 4 && !strcmp(argv[0], "map") && !strcmp(argv[1], "list"))
 		return message_map_list(t, argv[2], argv[3], result, maxlen);
+	if (argc >= 2 && !strcmp(argv[0], "bitmap"))
+		return message_bitmap(t, argc - 1, argv + 1, result, maxlen);
 	if (argc == 1 && !strcmp(argv[0], "seal"))
 		return message_seal(t);
 	return refuse(t, -EINVAL, "message");

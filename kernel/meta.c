@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "bitmap.h"
 #include "meta.h"
 
 #define META_BIOS		BKC_META_BATCH
@@ -124,18 +125,25 @@ choose_slot(const struct bkc_meta *meta, struct page **slots, u64 index,
 	return best;
 }
 
-static void load_sector(struct bkc_meta *meta, struct page **slots, u64 index,
-			u64 *unsure)
+static int load_sector(struct bkc_meta *meta, struct page **slots, u64 index,
+		       u64 *unsure)
 {
 	struct bkc_map *map = &meta->s->map;
 	const struct blkcopy_meta_exact *slot;
 	bool maybe_older;
 	u64 i;
 
+	if (bkc_meta_has_bitmaps(meta) && never_written(page_address(slots[0])) &&
+	    never_written(page_address(slots[1]))) {
+		/* So that the next is written to slot 0. */
+		meta->generation[index] = BLKCOPY_META_FIRST_GENERATION - 1;
+		return 0;
+	}
 	slot = choose_slot(meta, slots, index, &maybe_older);
 	if (!slot) {
 		set_bit(index, meta->bad);
-		return;
+		return bkc_meta_has_bitmaps(meta) ?
+		       bkc_bitmap_load(meta, index, NULL) : 0;
 	}
 	if (maybe_older) {
 		/* Believed, if the end was not a clean one: see load_exact. */
@@ -143,25 +151,29 @@ static void load_sector(struct bkc_meta *meta, struct page **slots, u64 index,
 		(*unsure)++;
 	}
 	meta->generation[index] = le64_to_cpu(slot->header.generation);
+	if (bkc_meta_has_bitmaps(meta))
+		return bkc_bitmap_load(meta, index, slot);
 	for (i = 0; i < BLKCOPY_META_WORDS; i++)
 		if (!bkc_map_load(map, index * BLKCOPY_META_WORDS + i,
 				  le64_to_cpu(slot->words[i])))
 			break;
+	return 0;
 }
 
 /* A read that fails makes the sectors bad, not the volume. */
-static void load_range(struct bkc_meta *meta, u64 index, unsigned int nr,
-		       struct page **pages, u64 *unsure)
+static int load_range(struct bkc_meta *meta, u64 index, unsigned int nr,
+		      struct page **pages, u64 *unsure)
 {
 	u64 first = meta->first_exact + 2 * index;
 	unsigned int i;
+	int r = 0;
 
 	if (!bkc_meta_io(meta, REQ_OP_READ, first, pages, 2 * nr)) {
-		for (i = 0; i < nr; i++)
-			load_sector(meta, pages + 2 * i, index + i, unsure);
-		return;
+		for (i = 0; !r && i < nr; i++)
+			r = load_sector(meta, pages + 2 * i, index + i, unsure);
+		return r;
 	}
-	for (i = 0; i < nr; i++) {
+	for (i = 0; !r && i < nr; i++) {
 		/* One slot that cannot be read is as bad as a torn one. */
 		int slot;
 
@@ -169,8 +181,9 @@ static void load_range(struct bkc_meta *meta, u64 index, unsigned int nr,
 			if (bkc_meta_io(meta, REQ_OP_READ, first + 2 * i + slot,
 					pages + slot, 1))
 				memset(page_address(pages[slot]), 0xff, PAGE_SIZE);
-		load_sector(meta, pages, index + i, unsure);
+		r = load_sector(meta, pages, index + i, unsure);
 	}
+	return r;
 }
 
 /*
@@ -213,7 +226,9 @@ static int load_exact(struct bkc_meta *meta)
 	}
 	for (index = 0; index < meta->nr_exact; index += nr) {
 		nr = min_t(u64, chunk, meta->nr_exact - index);
-		load_range(meta, index, nr, pages, &unsure);
+		r = load_range(meta, index, nr, pages, &unsure);
+		if (r)
+			goto out;
 		cond_resched();
 	}
 	if (unsure)
@@ -223,7 +238,8 @@ static int load_exact(struct bkc_meta *meta)
 	if (bad)
 		DMERR("metadata on %pg: %llu of %llu sectors are unreadable: see blkctl check",
 		      meta->bdev, bad, meta->nr_exact);
-	bkc_map_recount(&meta->s->map);
+	if (!bkc_meta_has_bitmaps(meta))
+		bkc_map_recount(&meta->s->map);
 out:
 	for (i = 0; i < LOAD_PAGES; i++)
 		if (pages[i])
@@ -252,9 +268,10 @@ void bkc_meta_capture(struct bkc_meta *meta, u64 index, struct page *image)
 	const struct bkc_map *map = &meta->s->map;
 	u64 at = index * BLKCOPY_META_WORDS, i;
 
-	for (i = 0; i < BLKCOPY_META_WORDS; i++)
-		exact->words[i] =
-			cpu_to_le64(bkc_map_word(map, at + i));
+	if (bkc_meta_has_bitmaps(meta))
+		bkc_bitmap_capture(meta, index, exact);
+	for (i = 0; !bkc_meta_has_bitmaps(meta) && i < BLKCOPY_META_WORDS; i++)
+		exact->words[i] = cpu_to_le64(bkc_map_word(map, at + i));
 	bkc_meta_seal(meta, &exact->header, BLKCOPY_META_MAGIC_EXACT, index,
 		      meta->generation[index] + 1);
 }
@@ -338,18 +355,38 @@ int bkc_meta_write_batch(struct bkc_meta *meta, const u64 *index,
  * ---- Life
  */
 
+static void free_sectors(struct bkc_meta *meta)
+{
+	bitmap_free(meta->bad);
+	bitmap_free(meta->unsettled);
+	bitmap_free(meta->dirty);
+	kvfree(meta->generation);
+	meta->bad = NULL;
+	meta->unsettled = NULL;
+	meta->dirty = NULL;
+	meta->generation = NULL;
+}
+
+static int alloc_sectors(struct bkc_meta *meta, gfp_t gfp)
+{
+	meta->generation = kvcalloc(meta->nr_exact, sizeof(u64), gfp);
+	meta->dirty = bitmap_zalloc(meta->nr_exact, gfp);
+	meta->unsettled = bitmap_zalloc(meta->nr_exact, gfp);
+	meta->bad = bitmap_zalloc(meta->nr_exact, gfp);
+	if (meta->generation && meta->dirty && meta->unsettled && meta->bad)
+		return 0;
+	return -ENOMEM;
+}
+
 static int alloc_all(struct bkc_meta *meta)
 {
 	unsigned int i;
 
 	meta->super = (void *)get_zeroed_page(GFP_KERNEL);
 	meta->next_super = (void *)get_zeroed_page(GFP_KERNEL);
-	meta->generation = kvcalloc(meta->nr_exact, sizeof(u64), GFP_KERNEL);
-	meta->dirty = bitmap_zalloc(meta->nr_exact, GFP_KERNEL);
-	meta->unsettled = bitmap_zalloc(meta->nr_exact, GFP_KERNEL);
-	meta->bad = bitmap_zalloc(meta->nr_exact, GFP_KERNEL);
-	if (!meta->super || !meta->next_super || !meta->generation || !meta->dirty ||
-	    !meta->unsettled || !meta->bad)
+	if (!meta->super || !meta->next_super)
+		return -ENOMEM;
+	if (meta->nr_exact && alloc_sectors(meta, GFP_KERNEL))
 		return -ENOMEM;
 	for (i = 0; i < BKC_META_BATCH; i++) {
 		meta->images[i] = alloc_page(GFP_KERNEL);
@@ -380,8 +417,9 @@ struct bkc_meta *bkc_meta_create(struct bkc_state *s, struct block_device *bdev,
 		return ERR_PTR(-ENOMEM);
 	meta->s = s;
 	meta->bdev = bdev;
-	meta->nr_exact = div_u64(s->map.nr_blocks + BLKCOPY_META_BLOCKS - 1,
-				 BLKCOPY_META_BLOCKS);
+	if (!bkc_meta_has_bitmaps(meta))
+		meta->nr_exact = DIV_ROUND_UP_ULL(s->map.nr_blocks,
+						  BLKCOPY_META_BLOCKS);
 	mutex_init(&meta->super_lock);
 	spin_lock_init(&meta->lock);
 	bio_list_init(&meta->waiters);
@@ -413,10 +451,7 @@ void bkc_meta_destroy(struct bkc_meta *meta)
 	for (i = 0; i < BKC_META_BATCH; i++)
 		if (meta->images[i])
 			__free_page(meta->images[i]);
-	bitmap_free(meta->bad);
-	bitmap_free(meta->unsettled);
-	bitmap_free(meta->dirty);
-	kvfree(meta->generation);
+	free_sectors(meta);
 	free_page((unsigned long)meta->next_super);
 	free_page((unsigned long)meta->super);
 	mutex_destroy(&meta->super_lock);
@@ -467,13 +502,36 @@ static int load_mirror(struct bkc_meta *meta)
 	return 0;
 }
 
+/*
+ * Bitmaps, and what is known of them. A record that cannot be read is one bitmap
+ * less; bits that cannot be read are all set.
+ */
+static int load_bitmaps(struct bkc_meta *meta)
+{
+	int r;
+
+	/* Of a load that failed before. */
+	bkc_bitmaps_free(meta->s->tracker);
+	free_sectors(meta);
+	r = alloc_sectors(meta, GFP_NOIO) ?: load_exact(meta);
+	if (r)
+		return r;
+	bitmap_or(meta->dirty, meta->dirty, meta->bad, meta->nr_exact);
+	bitmap_zero(meta->bad, meta->nr_exact);
+	meta->any_bad = false;
+	return bkc_bitmaps_loaded(meta);
+}
+
 static int load(struct bkc_meta *meta, struct bkc_table *t)
 {
-	int r = bkc_meta_read_super(meta) ?:
-		bkc_meta_check_super(meta, t) ?: load_exact(meta);
+	int r = bkc_meta_read_super(meta) ?: bkc_meta_check_super(meta, t);
 
-	if (!r && !t->mode->durable)
-		r = load_mirror(meta);
+	if (r)
+		return r;
+	if (bkc_meta_has_bitmaps(meta))
+		r = load_bitmaps(meta);
+	else
+		r = load_exact(meta) ?: t->mode->durable ? 0 : load_mirror(meta);
 	if (r)
 		return r;
 	meta->loaded = true;
@@ -485,16 +543,20 @@ static int load(struct bkc_meta *meta, struct bkc_table *t)
 	return 0;
 }
 
-static int open_mirror(struct bkc_meta *meta)
+/* Of a mirror, or of bitmaps. */
+static int open_marked(struct bkc_meta *meta)
 {
 	u32 clear = BLKCOPY_META_CLEAN;
 	enum bkc_phase phase = READ_ONCE(meta->s->phase);
 
-	/* Not before the disk says of every block that it differs. */
-	if (bkc_phase_copies(phase) &&
+	/*
+	 * Not before the disk says of every block that it differs, of every
+	 * bitmap that it has missed something.
+	 */
+	if (phase != BKC_PHASE_ABORTED &&
 	    (find_first_bit(meta->dirty, meta->nr_exact) >= meta->nr_exact ||
 	     !bkc_meta_commit(meta)))
-		clear |= BLKCOPY_META_TOP_STALE;
+		clear |= BLKCOPY_META_TOP_STALE | BLKCOPY_META_UNSEALED;
 	bkc_intent_start(meta);
 	return bkc_meta_write_super(meta, phase, 0, clear);
 }
@@ -521,7 +583,7 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 	/* What failed may work again, and nothing in memory was lost. */
 	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
 	if (!t->mode->durable) {
-		open_mirror(meta);
+		open_marked(meta);
 		return 0;
 	}
 	bkc_state_set_mode(meta->s, t->mode);
@@ -551,7 +613,9 @@ void bkc_meta_close(struct bkc_meta *meta)
 	cancel_delayed_work_sync(&meta->lazy_work);
 	if (!s->mode->durable) {
 		bkc_intent_stop(meta);
-		if (!READ_ONCE(s->sealed) && bkc_phase_copies(s->phase))
+		if (!READ_ONCE(s->sealed) && bkc_meta_has_bitmaps(meta))
+			set |= BLKCOPY_META_UNSEALED;
+		else if (!READ_ONCE(s->sealed) && bkc_phase_copies(s->phase))
 			set |= BLKCOPY_META_TOP_STALE;
 	}
 	r = bkc_meta_commit(meta);

@@ -56,7 +56,7 @@ struct bkc_intent {
 struct bkc_meta {
 	struct bkc_state *s;
 	struct block_device *bdev;
-	u64 nr_exact;
+	u64 nr_exact;		/* in mode track the superblock says how many */
 	u64 first_exact;	/* 4 KiB */
 
 	/* Of the superblock. */
@@ -87,7 +87,7 @@ struct bkc_meta {
 	struct bio_list waiters;	/* flushes, FUA writes whose data is there */
 	struct list_head syncers;	/* bkc_meta_commit() */
 
-	struct bkc_intent intent;	/* of a mirror */
+	struct bkc_intent intent;	/* of a mirror, and of bitmaps */
 
 	struct workqueue_struct *wq;	/* one commit at a time */
 	struct work_struct commit_work;
@@ -115,6 +115,11 @@ bool bkc_meta_has_bad(struct bkc_meta *meta, u64 first, u64 nr);
 void bkc_meta_seal(struct bkc_meta *meta, struct blkcopy_meta_header *h,
 		   u64 magic, u64 index, u64 generation);
 bool bkc_meta_is(const struct blkcopy_meta_header *h, u64 magic, u64 index);
+static inline bool bkc_meta_has_bitmaps(const struct bkc_meta *meta)
+{
+	return meta->s->mode->meta_mode == BLKCOPY_META_MODE_TRACK;
+}
+
 int bkc_meta_io(struct bkc_meta *meta, blk_opf_t opf, u64 first,
 		struct page **pages, unsigned int nr);
 

@@ -303,7 +303,6 @@ enum bkc_verdict bkc_range_admit(struct bkc_state *s, struct bio *bio,
 	}
 	io->range.start = start;
 	io->range.end = end;
-	io->epoch = 0;
 	verdict = __admit(s, b, bio, &b->parked);
 	if (verdict == BKC_WAIT) {
 		/* It may wait here as long as it takes, nobody else does. */
@@ -344,8 +343,10 @@ void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
 	__kick_parked(s, b);
 	spin_unlock_irqrestore(&b->lock, flags);
 	/* The mark may go, when what has been said above is durable. */
-	if (io->epoch)
-		bkc_epoch_leave(&s->epoch, io->epoch);
+	if (io->epoch && !io->tracked) {
+		bkc_epoch_leave(&s->tracker->epoch, io->epoch);
+		io->epoch = 0;
+	}
 	/* Set before the sweep of bkc_range_quiet() took our bucket's lock. */
 	bkc_wake_drain(s);
 }

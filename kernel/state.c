@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "bitmap.h"
 #include "meta.h"
 
 static DEFINE_MUTEX(registry_lock);
@@ -37,7 +38,8 @@ static bool same_legs(const struct bkc_state *s, const struct bkc_table *t)
 	if (s->map.len != t->ti->len ||
 	    1U << s->map.block_shift != t->block_sectors)
 		return false;
-	for (leg = 0; leg < BKC_LEGS; leg++)
+	/* Bitmaps are the volume's, whatever layer is below. */
+	for (leg = 0; s->mode->has_top && leg < BKC_LEGS; leg++)
 		if (s->bdev[leg] != t->dev[leg]->bdev ||
 		    s->start[leg] != t->start[leg])
 			return false;
@@ -97,7 +99,7 @@ static void state_free(struct bkc_state *s)
 	}
 	kvfree(s->buckets);
 	bkc_map_exit(&s->map);
-	bkc_epoch_exit(&s->epoch);
+	bkc_tracker_free(s->tracker);
 	mutex_destroy(&s->flush_lock);
 	mutex_destroy(&s->tables_lock);
 	mutex_destroy(&s->life_lock);
@@ -168,7 +170,11 @@ static int create_meta(struct bkc_state *s, struct block_device *bdev,
 	if (IS_ERR(meta))
 		return PTR_ERR(meta);
 	s->meta = meta;
-	return 0;
+	s->tracker = bkc_tracker_create(meta);
+	if (s->tracker)
+		return 0;
+	*error = "Cannot allocate the tracker";
+	return -ENOMEM;
 }
 
 static struct bkc_state *state_create(struct bkc_table *t, char **error)
@@ -184,14 +190,14 @@ static struct bkc_state *state_create(struct bkc_table *t, char **error)
 			 t->mode->has_top);
 	if (r == -E2BIG)
 		*error = "Block size is too small for this length";
+	if (!r && (t->mode->has_top || t->meta_dev))
+		r = alloc_workqueues(s);
 	if (!r && t->mode->has_top)
-		r = alloc_workqueues(s) ?: bkc_buckets_init(s) ?:
-		    bkc_copies_init(s);
+		r = bkc_buckets_init(s) ?: bkc_copies_init(s);
 	if (!r && t->mode->durable)
 		r = bkc_merge_init(s);
 	if (!r && t->meta_dev)
-		r = bkc_epoch_init(&s->epoch) ?:
-		    create_meta(s, t->meta_dev->bdev, error);
+		r = create_meta(s, t->meta_dev->bdev, error);
 	if (r) {
 		state_free(s);
 		return ERR_PTR(r);
@@ -218,12 +224,14 @@ struct bkc_state *bkc_state_get(struct bkc_table *t, char **error)
 	list_for_each_entry(s, &registry, registry) {
 		/* Blocks without state have nothing to share. */
 		if (!t->mode->has_top) {
-			if ((!same_key(s, t) && !same_device(s, t)) ||
-			    !base_is_stale(s, t))
+			if ((same_key(s, t) || same_device(s, t)) &&
+			    base_is_stale(s, t)) {
+				*error = "Base is stale: its copy has pivoted to top";
+				s = ERR_PTR(-EINVAL);
+				goto out;
+			}
+			if (!t->meta_dev)
 				continue;
-			*error = "Base is stale: its copy has pivoted to top";
-			s = ERR_PTR(-EINVAL);
-			goto out;
 		}
 		if (!same_key(s, t))
 			continue;
@@ -236,7 +244,7 @@ struct bkc_state *bkc_state_get(struct bkc_table *t, char **error)
 		goto out;
 	}
 	s = state_create(t, error);
-	if (!IS_ERR(s) && t->mode->has_top)
+	if (!IS_ERR(s) && (t->mode->has_top || t->meta_dev))
 		list_add(&s->registry, &registry);
 out:
 	if (!IS_ERR(s))
@@ -366,6 +374,13 @@ void bkc_state_set_phase(struct bkc_state *s, enum bkc_phase phase)
 	spin_unlock_irq(&s->lock);
 }
 
+/* In preresume, nothing in flight: of a volume whose lower layer may change. */
+static void set_base(struct bkc_state *s, const struct bkc_table *t)
+{
+	s->bdev[BKC_BASE] = t->dev[BKC_BASE]->bdev;
+	s->start[BKC_BASE] = t->start[BKC_BASE];
+}
+
 /**
  * bkc_state_preresume - durable state is read, or written to say it is in use
  * @t: the table
@@ -390,6 +405,8 @@ int bkc_state_preresume(struct bkc_table *t)
 			bkc_drop_top(s);
 			s->left_md = dm_table_get_md(t->ti->table);
 		}
+		bkc_tracker_went_past(t);
+		set_base(s, t);
 		r = bkc_meta_open(s->meta, t);
 	} else if (s->mode != t->mode) {
 		DMERR("%s: its metadata is in use in another mode",
@@ -451,6 +468,7 @@ void bkc_state_resume(struct bkc_table *t)
 	s->sealed = false;
 	spin_unlock_irq(&s->lock);
 	mutex_unlock(&s->tables_lock);
+	bkc_tracker_resume(t);
 	mutex_unlock(&s->life_lock);
 	if (s->mode->has_copier)
 		bkc_copier_kick(s);
@@ -468,6 +486,7 @@ void bkc_state_presuspend(struct bkc_table *t)
 	mutex_lock(&s->life_lock);
 	if (t->live) {
 		t->live = false;
+		bkc_tracker_presuspend(t);
 		spin_lock_irq(&s->lock);
 		last = !--s->live;
 		s->left_md = dm_table_get_md(t->ti->table);

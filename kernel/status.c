@@ -3,6 +3,7 @@
  * The status and table lines. Status reads counters kept as they change and
  * never walks the map; fields are only ever appended.
  */
+#include "bitmap.h"
 #include "meta.h"
 
 static const char * const phase_words[] = {
@@ -66,11 +67,30 @@ static const char *health_word(const struct bkc_state *s)
 	       BLKCOPY_HEALTH_RW : BLKCOPY_HEALTH_META_RO;
 }
 
+static unsigned int status_bitmaps(struct bkc_table *t, char *result,
+				   unsigned int sz, unsigned int maxlen)
+{
+	struct bkc_tracker *tr = t->tracker;
+	struct bkc_bitmaps *all;
+	unsigned int i;
+
+	mutex_lock(&tr->mutex);
+	all = rcu_dereference_protected(tr->bitmaps,
+					lockdep_is_held(&tr->mutex));
+	DMEMIT(" %u", all ? all->nr : 0);
+	for (i = 0; all && i < all->nr; i++)
+		DMEMIT(" %s %llu %s", all->bitmap[i]->name,
+		       bkc_bitmap_dirty(all->bitmap[i], t->s->map.block_shift),
+		       bkc_bitmap_state(all->bitmap[i]));
+	mutex_unlock(&tr->mutex);
+	return sz;
+}
+
 /*
  * <mode> <phase> <rw|meta_ro|fail> <base-only> <both> <top-only> <zero>
  * <total> <block sectors> <copied kib> <in-flight kib> <rate kib/s>
  * <segments marked>/<segments> <base errors> <top errors> <meta commits>
- * <meta torn> <#bitmaps> <user|policy|->
+ * <meta torn> <#bitmaps> (<name> <dirty blocks> <state>)* <user|policy|->
  *
  * State in memory marks no segments and makes no commits.
  */
@@ -93,14 +113,15 @@ static void status_info(struct bkc_table *t, char *result, unsigned int maxlen)
 	       (u64)atomic64_read(&s->copied) >> 10,
 	       (u64)atomic64_read(&s->inflight) >> 10,
 	       bkc_copier_rate_kib(s));
-	DMEMIT(" %llu/%llu %u %u %llu %u 0 %s",
+	DMEMIT(" %llu/%llu %u %u %llu %u",
 	       s->meta ? READ_ONCE(s->meta->intent.nr_marked) : 0,
 	       nr_segments(s),
 	       (u32)atomic_read(&s->errors[BKC_BASE]),
 	       (u32)atomic_read(&s->errors[BKC_TOP]),
 	       s->meta ? (u64)atomic64_read(&s->meta->commits) : 0,
-	       s->meta ? s->meta->torn : 0,
-	       stopper_words[READ_ONCE(s->stopped_by)]);
+	       s->meta ? s->meta->torn : 0);
+	sz = status_bitmaps(t, result, sz, maxlen);
+	DMEMIT(" %s", stopper_words[READ_ONCE(s->stopped_by)]);
 }
 
 /* The line as it would be loaded now: what "set" and pause changed is in it. */

@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 
+#include "bitmap.h"
 #include "meta.h"
 
 #define SUPERS			2
@@ -115,6 +116,8 @@ int bkc_meta_write_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set,
 	super->mode = cpu_to_le32(s->mode->meta_mode);
 	super->phase = cpu_to_le32(disk_phase(phase));
 	for (leg = 0; leg < BKC_LEGS; leg++) {
+		if (!s->bdev[leg])
+			continue;
 		super->leg[leg].sectors =
 			cpu_to_le64(bdev_nr_sectors(s->bdev[leg]));
 		super->leg[leg].start = cpu_to_le64(s->start[leg]);
@@ -168,6 +171,16 @@ static int refuse(struct bkc_meta *meta, const char *why)
 	return -EINVAL;
 }
 
+/* How many bitmaps it has room for; 0 as well when it is none of ours. */
+static u64 bitmap_slots(const struct bkc_meta *meta)
+{
+	u64 nr = div64_u64(le64_to_cpu(meta->super->nr_exact),
+			   bkc_bitmap_sectors(meta->s->map.len,
+					      meta->s->map.block_shift));
+
+	return nr <= BLKCOPY_BITMAPS_MAX ? nr : 0;
+}
+
 static bool may_become(u32 on_disk, const struct bkc_mode *mode)
 {
 	if (!mode->durable)
@@ -212,6 +225,10 @@ int bkc_meta_check_super(struct bkc_meta *meta, struct bkc_table *t)
 		return refuse(meta, "it is of a volume of another length");
 	if (le32_to_cpu(super->block_sectors) != t->block_sectors)
 		return refuse(meta, "its block size is another one");
+	if (bkc_meta_has_bitmaps(meta))
+		meta->nr_exact = bitmap_slots(meta) *
+				 bkc_bitmap_sectors(t->ti->len,
+						    meta->s->map.block_shift);
 	if (le64_to_cpu(super->nr_exact) != meta->nr_exact ||
 	    first < SUPERS || first > size ||
 	    2 * meta->nr_exact > size - first)
@@ -225,7 +242,8 @@ int bkc_meta_check_super(struct bkc_meta *meta, struct bkc_table *t)
 	for (leg = 0; leg < BKC_LEGS; leg++) {
 		u64 sectors = le64_to_cpu(super->leg[leg].sectors);
 
-		if (!sectors)
+		/* A layer may have been put below, or taken away from there. */
+		if (!sectors || bkc_meta_has_bitmaps(meta))
 			continue;
 		if (sectors != bdev_nr_sectors(t->dev[leg]->bdev))
 			return refuse(meta, leg == BKC_TOP ?

@@ -18,6 +18,7 @@ const struct bkc_mode bkc_modes[BKC_MODE_NR] = {
 		.name = BLKCOPY_MODE_TRACK,
 		.first_phase = BKC_PHASE_IDLE,
 		.first_route = BKC_ROUTE_BASE,
+		.meta_mode = BLKCOPY_META_MODE_TRACK,
 	},
 	[BKC_MODE_MIRROR] = {
 		.name = BLKCOPY_MODE_MIRROR,
@@ -365,9 +366,8 @@ static void set_limits_of_target(struct dm_target *ti, struct bkc_table *t)
 	 * I/O held, unless the new table's are the same. That takes 30 ms.
 	 */
 	ti->per_io_data_size = sizeof(struct bkc_io);
-	if (t->mode->has_top)
-		ti->accounts_remapped_io = true;
-	else
+	ti->accounts_remapped_io = true;
+	if (!t->mode->has_top)
 		bkc_ctr_flush_bypass(ti);
 }
 
@@ -407,12 +407,19 @@ static int bkc_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		return -ENOMEM;
 	}
 	t->ti = ti;
+	INIT_LIST_HEAD(&t->tracked);
 	r = parse_line(t, argc, argv, &ti->error);
 	if (r)
 		goto bad;
 	t->s = bkc_state_get(t, &ti->error);
 	if (IS_ERR(t->s)) {
 		r = PTR_ERR(t->s);
+		goto bad;
+	}
+	t->tracker = bkc_tracker_get(t, &ti->error);
+	if (IS_ERR(t->tracker)) {
+		r = PTR_ERR(t->tracker);
+		bkc_state_put(t);
 		goto bad;
 	}
 	set_limits_of_target(ti, t);
@@ -427,6 +434,7 @@ static void bkc_dtr(struct dm_target *ti)
 {
 	struct bkc_table *t = ti->private;
 
+	bkc_tracker_put(t);
 	bkc_state_put(t);
 	table_free(t);
 }

@@ -12,7 +12,9 @@
  *   <mode> <phase> <rw|meta_ro|fail> <base-only> <both> <top-only> <zero>
  *     <total> <block sectors> <copied kib> <in-flight kib> <rate kib/s>
  *     <segments marked>/<segments> <base errors> <top errors>
- *     <meta commits> <meta torn> <#bitmaps> <user|policy|->
+ *     <meta commits> <meta torn> <#bitmaps>
+ *     (<name> <dirty blocks> <recording|disabled|frozen|inconsistent>)*
+ *     <user|policy|->
  *   The last word: who paused or aborted the copy; "-" while it is neither.
  *
  * A paused copy shows the feature word "paused" in its table line, whoever
@@ -92,6 +94,15 @@
 #define BLKCOPY_POLICY_STOP "stop"
 #define BLKCOPY_POLICY_ENOSPC "enospc"
 
+/* Named bitmaps of changed blocks. */
+#define BLKCOPY_BITMAPS_MAX 64
+#define BLKCOPY_BITMAP_NAME_MAX 64
+#define BLKCOPY_GRANULE_SECTORS_MAX 2097152	/* 1 GiB */
+#define BLKCOPY_BITMAP_RECORDING "recording"
+#define BLKCOPY_BITMAP_DISABLED "disabled"
+#define BLKCOPY_BITMAP_FROZEN "frozen"
+#define BLKCOPY_BITMAP_INCONSISTENT "inconsistent"
+
 /* "mem:<id>": state in memory, shared by every table that names the id. */
 #define BLKCOPY_META_MEM_PREFIX "mem:"
 #define BLKCOPY_META_MEM_ID_MAX 64
@@ -127,6 +138,18 @@
  *   map list base|top|both|zero <first block>
  *                       text runs "first+count", then the next first block,
  *                       or "end"
+ *   bitmap add <name> [<granule sectors>] [disabled]
+ *                       EEXIST; ENOSPC: there are BLKCOPY_BITMAPS_MAX, or as
+ *                       many as the metadata device has room for
+ *   bitmap remove|clear|enable|disable|freeze|thaw <name>
+ *                       ENOENT; freeze: EBUSY when frozen; thaw: EINVAL when not
+ *   bitmap merge <target> <source>
+ *                       EBUSY when the target is frozen
+ *   bitmap list <name> <first block>
+ *                       text runs as of "map list"; of a frozen one what had
+ *                       changed by then
+ *                       freeze, merge and list: ESTALE when it is inconsistent;
+ *                       all: EAGAIN while suspended, with a metadata device
  *   seal                the next removal is ours: the state stays valid
  * The kernel log holds the reason in words.
  */

@@ -22,6 +22,12 @@
  * generation before. Formatting writes generation 2 to slot 0 and zeroes to slot
  * 1: all zeroes is no bad slot, it has never been written.
  *
+ * Of mode track the exact sectors hold no map but bitmaps, nr_exact / n of them at
+ * most: n sectors are a slot, the first is a struct blkcopy_meta_bitmap, the rest
+ * have one bit a granule, 64 in a word, lowest first, and are enough for a granule
+ * of one block. One that was never written is all zeroes, in both of its slots. A
+ * bad one counts as all ones.
+ *
  * Intent sectors hold one bit a segment, BLKCOPY_META_SEGMENTS segments each,
  * lowest bit first. A bad one counts as all ones.
  */
@@ -77,6 +83,23 @@ struct blkcopy_meta_exact {
 BLKCOPY_META_ASSERT(sizeof(struct blkcopy_meta_exact) ==
 		    BLKCOPY_META_SECTOR_SIZE);
 
+/* blkcopy_meta_bitmap.flags */
+#define BLKCOPY_META_BITMAP_IN_USE 0x1
+#define BLKCOPY_META_BITMAP_RECORDING 0x2
+/* It may have missed writes. */
+#define BLKCOPY_META_BITMAP_INCONSISTENT 0x4
+
+struct blkcopy_meta_bitmap {
+	struct blkcopy_meta_header header;	/* as an exact sector has it */
+	__le32 flags;		/* 0: the slot is free */
+	__le32 granule_sectors;	/* 512 bytes; a power of two, a block at least */
+	char name[128];		/* text, NUL-padded */
+	__u8 zero[3896];
+};
+
+BLKCOPY_META_ASSERT(sizeof(struct blkcopy_meta_bitmap) ==
+		    BLKCOPY_META_SECTOR_SIZE);
+
 struct blkcopy_meta_intent {
 	struct blkcopy_meta_header header;
 	__u8 bits[BLKCOPY_META_PAYLOAD];
@@ -91,6 +114,7 @@ enum blkcopy_meta_mode {
 	BLKCOPY_META_MODE_STREAM = 2,
 	BLKCOPY_META_MODE_OVERLAY = 3,
 	BLKCOPY_META_MODE_COMMIT = 4,
+	BLKCOPY_META_MODE_TRACK = 5,
 };
 
 enum blkcopy_meta_phase {
@@ -117,7 +141,12 @@ enum blkcopy_meta_phase {
  * Set durably before the first of them is written there.
  */
 #define BLKCOPY_META_BASE_MIXED 0x8
-#define BLKCOPY_META_FLAGS 0xf
+/*
+ * Closed, and nobody said that it was by us: writes may have gone past, and no
+ * bitmap says what has changed. Of mode track.
+ */
+#define BLKCOPY_META_UNSEALED 0x10
+#define BLKCOPY_META_FLAGS 0x1f
 
 struct blkcopy_meta_leg {
 	/*

@@ -122,7 +122,7 @@ act() {
 		fi
 		;;
 	mirror)
-		pick "" "" "" "" abort pivot pivot pivot && [[ -n $REPLY ]] && ((ROUND >= 3)) || return 0
+		pick "" "" "" "" "" abort pivot pivot && [[ -n $REPLY ]] && ((ROUND >= 6)) || return 0
 		nap "$wait"
 		"$BIN/dm" message crash "phase $REPLY" >/dev/null 2>&1 || true
 		;;

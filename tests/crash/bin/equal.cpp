@@ -27,7 +27,7 @@ int main(int argc, char **argv)
 		return 2;
 	const meta::Reader file(argv[1]);
 	const int legs[] = {open(argv[2], O_RDONLY | O_CLOEXEC), open(argv[3], O_RDONLY | O_CLOEXEC)};
-	blkcopy_meta_super super;
+	blkcopy_meta_super super = {};
 	if (legs[0] < 0 || legs[1] < 0 || !file.newest_super(super)) {
 		printf("cannot read them\n");
 		return 2;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // format FILE SECTORS BLOCK-SECTORS MODE [SEGMENT-MIB]: metadata of a volume
-// whose data are all in base.
+// whose data are all in base; of mode track with room for four bitmaps.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -28,8 +28,10 @@ const Mode kModes[] = {
 	{"stream", BLKCOPY_META_MODE_STREAM, BLKCOPY_META_PHASE_STREAMING},
 	{"overlay", BLKCOPY_META_MODE_OVERLAY, BLKCOPY_META_PHASE_IDLE},
 	{"commit", BLKCOPY_META_MODE_COMMIT, BLKCOPY_META_PHASE_MERGING},
+	{"track", BLKCOPY_META_MODE_TRACK, BLKCOPY_META_PHASE_IDLE},
 };
 
+constexpr uint64_t kBitmaps = 4;
 int file;
 
 void put(uint64_t at, const void *sector)
@@ -71,7 +73,10 @@ int main(int argc, char **argv)
 	super.nr_intent = divided(divided(super.sectors, uint64_t{super.segment_mib} << 11),
 				  BLKCOPY_META_SEGMENTS);
 	super.first_exact = super.first_intent + super.nr_intent;
-	super.nr_exact = divided(divided(super.sectors, super.block_sectors), BLKCOPY_META_BLOCKS);
+	const uint64_t blocks = divided(super.sectors, super.block_sectors);
+	const bool bitmaps = mode->mode == BLKCOPY_META_MODE_TRACK;
+	super.nr_exact = bitmaps ? kBitmaps * (1 + divided(blocks, BLKCOPY_META_SEGMENTS))
+				 : divided(blocks, BLKCOPY_META_BLOCKS);
 
 	unsigned char uuid[16], zeroes[meta::kSize] = {};
 	int random = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
@@ -82,7 +87,7 @@ int main(int argc, char **argv)
 		blkcopy_meta_exact exact = {};
 		meta::seal(&exact, BLKCOPY_META_MAGIC_EXACT, uuid, i,
 			   BLKCOPY_META_FIRST_GENERATION);
-		put(super.first_exact + 2 * i, &exact);
+		put(super.first_exact + 2 * i, bitmaps ? zeroes : static_cast<void *>(&exact));
 		put(super.first_exact + 2 * i + 1, zeroes);
 	}
 	for (uint64_t i = 0; i < super.nr_intent; i++) {

@@ -18,7 +18,7 @@ const char *const kPhases[] = {"idle",      "copying",  "synced",  "pivoted", "a
 
 int main(int argc, char **argv)
 {
-	blkcopy_meta_super super;
+	blkcopy_meta_super super = {};
 	if (argc != 2)
 		return 2;
 	const meta::Reader file(argv[1]);

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Change tracking: every write of a volume that has bitmaps is noted in them
+ * before it is issued (bitmap.c), and where they are on a metadata device, its
+ * segment is marked there first (intent.c).
+ *
+ * Bitmaps belong to the volume, not to a mode: a tracker is kept with the dm
+ * device ("-") or with a "mem:<id>", and every table of that key, whatever its
+ * mode, uses it. With a metadata device it is kept with that one's state.
+ *
+ * Epochs: a bitmap is frozen or cleared at an instant. Writes in flight then
+ * belong to both sides, as nobody can tell when their data arrives: each carries
+ * the number of switches there were when it began, and if there have been more
+ * when it ends it is noted again, before it is acknowledged.
+ */
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "bitmap.h"
+#include "meta.h"
+
+static DEFINE_MUTEX(trackers_lock);
+static LIST_HEAD(trackers);
+
+/*
+ * ---- Writes
+ */
+
+static void note(struct bkc_tracker *tr, struct bkc_io *io)
+{
+	struct bkc_bitmaps *all;
+	unsigned int i;
+
+	rcu_read_lock();
+	all = rcu_dereference(tr->bitmaps);
+	for (i = 0; all && i < all->nr; i++)
+		bkc_bitmap_note(all->bitmap[i], io->range.start, io->range.end);
+	rcu_read_unlock();
+}
+
+/* Its segments are marked, or need not be. */
+static void begin(struct bkc_tracker *tr, struct bkc_io *io)
+{
+	/* Pairs with the release of bkc_tracker_switch(): the number first. */
+	io->switches = smp_load_acquire(&tr->switches);
+	io->tracked = true;
+	note(tr, io);
+}
+
+/* True: parked, and woken by bkc_tracker_wake() when it may have changed. */
+static bool park(struct bkc_tracker *tr, struct bio *bio)
+{
+	struct bkc_io *io = bkc_io_of(bio);
+	struct bkc_meta *meta = tr->meta;
+	unsigned long flags;
+
+	/* It may wait here as long as it takes, nobody else does. */
+	bio->bi_opf &= ~REQ_NOWAIT;
+	bio_clear_polled(bio);
+	spin_lock_irqsave(&tr->lock, flags);
+	bio_list_add(&tr->parked, bio);
+	spin_unlock_irqrestore(&tr->lock, flags);
+	/* From here on it may be gone: only what it was over is looked at. */
+	if (bkc_intent_ready(meta, io->range.start, io->range.end))
+		bkc_tracker_wake(tr);
+	return true;
+}
+
+/**
+ * bkc_tracker_begin - a write of a volume that has bitmaps
+ * @t: the table
+ * @bio: being mapped, not aimed at a leg yet
+ * @io: its per-bio data; tracked and epoch are not set
+ *
+ * Any context, does not sleep. True when it is parked, and no longer the
+ * caller's. Else bkc_tracker_end() is due when it has ended.
+ */
+bool bkc_tracker_begin(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
+{
+	struct bkc_tracker *tr = t->tracker;
+
+	io->table = t;
+	io->leg = BKC_BASE;
+	io->range.start = dm_target_offset(t->ti, bio->bi_iter.bi_sector);
+	io->range.end = io->range.start + bio_sectors(bio);
+	if (!tr->meta)
+		io->epoch = bkc_epoch_enter(&tr->epoch);
+	else if (!bkc_intent_begin(tr->meta, io->range.start, io->range.end,
+				   &io->epoch))
+		return park(tr, bio);
+	begin(tr, io);
+	return false;
+}
+
+/* Before the write is acknowledged. Any context. */
+void bkc_tracker_end(struct bkc_tracker *tr, struct bkc_io *io)
+{
+	/*
+	 * The switch counts, then waits for the epoch: a write that does not
+	 * see it here is one it has waited for.
+	 */
+	if (unlikely(io->switches != smp_load_acquire(&tr->switches)))
+		note(tr, io);
+	io->tracked = false;
+	bkc_epoch_leave(&tr->epoch, io->epoch);
+	io->epoch = 0;
+}
+
+/* What is parked is looked at again. Any context. */
+void bkc_tracker_wake(struct bkc_tracker *tr)
+{
+	queue_work(tr->meta->s->io_wq, &tr->retry_work);
+}
+
+static void retry_one(struct bkc_tracker *tr, struct bio *bio)
+{
+	struct bkc_io *io = bkc_io_of(bio);
+
+	if (bkc_intent_begin(tr->meta, io->range.start, io->range.end,
+			     &io->epoch)) {
+		begin(tr, io);
+		bkc_remap(io->table, bio, BKC_BASE, io->range.start);
+		dm_submit_bio_remap(bio, NULL);
+	} else if (READ_ONCE(tr->meta->health) != BKC_HEALTH_RW) {
+		bio_io_error(bio);
+	} else {
+		park(tr, bio);
+	}
+}
+
+static void retry_work(struct work_struct *work)
+{
+	struct bkc_tracker *tr = container_of(work, struct bkc_tracker,
+					      retry_work);
+	struct bio_list todo;
+	struct blk_plug plug;
+	struct bio *bio;
+
+	spin_lock_irq(&tr->lock);
+	todo = tr->parked;
+	bio_list_init(&tr->parked);
+	spin_unlock_irq(&tr->lock);
+	blk_start_plug(&plug);
+	while ((bio = bio_list_pop(&todo)))
+		retry_one(tr, bio);
+	blk_finish_plug(&plug);
+}
+
+/**
+ * bkc_tracker_switch - from here on writes are noted elsewhere
+ * @tr: tracker; what is noted where has been changed
+ *
+ * Process context, tr->mutex held. When it returns, whoever noted by the old
+ * rule has done so, and the writes that were in flight have been noted by both;
+ * -ETIMEDOUT when one of those does not end: it will be when it does.
+ */
+int bkc_tracker_switch(struct bkc_tracker *tr)
+{
+	/* Pairs with the acquire in begin(): the change, then the number. */
+	smp_store_release(&tr->switches, tr->switches + 1);
+	synchronize_rcu();
+	return bkc_epoch_drain(&tr->epoch, TRACKER_DRAIN_MAX);
+}
+
+/*
+ * ---- Life
+ */
+
+struct bkc_tracker *bkc_tracker_create(struct bkc_meta *meta)
+{
+	struct bkc_tracker *tr = kzalloc(sizeof(*tr), GFP_KERNEL);
+
+	if (!tr)
+		return NULL;
+	refcount_set(&tr->refs, 1);
+	INIT_LIST_HEAD(&tr->list);
+	INIT_LIST_HEAD(&tr->tables);
+	mutex_init(&tr->mutex);
+	spin_lock_init(&tr->lock);
+	bio_list_init(&tr->parked);
+	INIT_WORK(&tr->retry_work, retry_work);
+	tr->meta = meta;
+	if (!bkc_epoch_init(&tr->epoch))
+		return tr;
+	kfree(tr);
+	return NULL;
+}
+
+/* Process context; no I/O is in flight. */
+void bkc_tracker_free(struct bkc_tracker *tr)
+{
+	if (!tr)
+		return;
+	cancel_work_sync(&tr->retry_work);
+	bkc_bitmaps_free(tr);
+	bkc_epoch_exit(&tr->epoch);
+	mutex_destroy(&tr->mutex);
+	kfree(tr);
+}
+
+static bool same_key(const struct bkc_tracker *tr, const struct bkc_table *t)
+{
+	const char *id = strchr(t->meta, ':');
+
+	if (id)
+		return !strcmp(tr->mem_id, id + 1);
+	return tr->md && tr->md == dm_table_get_md(t->ti->table);
+}
+
+static void set_key(struct bkc_tracker *tr, const struct bkc_table *t)
+{
+	const char *id = strchr(t->meta, ':');
+
+	tr->len = t->ti->len;
+	if (id)
+		strscpy(tr->mem_id, id + 1, sizeof(tr->mem_id));
+	else
+		tr->md = dm_table_get_md(t->ti->table);
+}
+
+/**
+ * bkc_tracker_get - the tracker of a table
+ * @t: the table; its state is there
+ * @error: set on failure
+ *
+ * In ctr. Finds the tracker another table of the same key holds, or makes one.
+ */
+struct bkc_tracker *bkc_tracker_get(struct bkc_table *t, char **error)
+{
+	struct bkc_tracker *tr;
+
+	/* It is the state's, and goes with it. */
+	if (t->meta_dev) {
+		t->s->tracker->len = t->ti->len;
+		return t->s->tracker;
+	}
+	mutex_lock(&trackers_lock);
+	list_for_each_entry(tr, &trackers, list) {
+		if (!same_key(tr, t))
+			continue;
+		if (tr->len == t->ti->len || !rcu_access_pointer(tr->bitmaps)) {
+			tr->len = t->ti->len;
+			refcount_inc(&tr->refs);
+			goto out;
+		}
+		*error = "Its bitmaps are of another length";
+		tr = ERR_PTR(-EINVAL);
+		goto out;
+	}
+	tr = bkc_tracker_create(NULL);
+	if (tr) {
+		set_key(tr, t);
+		list_add(&tr->list, &trackers);
+	} else {
+		*error = "Cannot allocate the tracker";
+		tr = ERR_PTR(-ENOMEM);
+	}
+out:
+	mutex_unlock(&trackers_lock);
+	return tr;
+}
+
+/* tr->mutex held. Does the dm device of a table have another, live one? */
+static bool __device_is_ours(struct bkc_tracker *tr, struct bkc_table *t)
+{
+	struct bkc_table *other;
+
+	list_for_each_entry(other, &tr->tables, tracked)
+		if (other != t && READ_ONCE(other->live) &&
+		    dm_table_get_md(other->ti->table) ==
+		    dm_table_get_md(t->ti->table))
+			return true;
+	return false;
+}
+
+/*
+ * In dtr. Writes may go past us from here on, if it was the last live table of
+ * its dm device, and that was not said to be us (seal).
+ */
+void bkc_tracker_put(struct bkc_table *t)
+{
+	struct bkc_tracker *tr = t->tracker;
+	bool last = false;
+
+	mutex_lock(&trackers_lock);
+	mutex_lock(&tr->mutex);
+	if (!list_empty(&t->tracked)) {
+		list_del_init(&t->tracked);
+		if (!__device_is_ours(tr, t)) {
+			if (!tr->sealed)
+				bkc_bitmaps_void(tr);
+			/* A seal is for one removal. */
+			if (tr->live)
+				tr->sealed = false;
+		}
+	}
+	mutex_unlock(&tr->mutex);
+	/* With a metadata device it goes with the state. */
+	if (!tr->meta) {
+		last = refcount_dec_and_test(&tr->refs);
+		if (last)
+			list_del(&tr->list);
+	}
+	mutex_unlock(&trackers_lock);
+	if (last)
+		bkc_tracker_free(tr);
+}
+
+/*
+ * In preresume, or resume: a table of another device finds what the one before
+ * has left.
+ */
+void bkc_tracker_went_past(struct bkc_table *t)
+{
+	struct bkc_tracker *tr = t->tracker;
+	const void *md = dm_table_get_md(t->ti->table);
+
+	mutex_lock(&tr->mutex);
+	if (!tr->live && tr->live_md && tr->live_md != md && !tr->sealed)
+		bkc_bitmaps_void(tr);
+	if (!tr->live)
+		tr->live_md = md;
+	mutex_unlock(&tr->mutex);
+}
+
+/* In resume. */
+void bkc_tracker_resume(struct bkc_table *t)
+{
+	struct bkc_tracker *tr = t->tracker;
+
+	bkc_tracker_went_past(t);
+	mutex_lock(&tr->mutex);
+	tr->live++;
+	tr->live_md = dm_table_get_md(t->ti->table);
+	tr->sealed = false;
+	if (list_empty(&t->tracked))
+		list_add(&t->tracked, &tr->tables);
+	mutex_unlock(&tr->mutex);
+}
+
+/* In presuspend. */
+void bkc_tracker_presuspend(struct bkc_table *t)
+{
+	struct bkc_tracker *tr = t->tracker;
+
+	mutex_lock(&tr->mutex);
+	tr->live--;
+	tr->live_md = dm_table_get_md(t->ti->table);
+	mutex_unlock(&tr->mutex);
+}
+
+/* The next removal is ours. Process context. */
+void bkc_tracker_seal(struct bkc_tracker *tr)
+{
+	mutex_lock(&tr->mutex);
+	tr->sealed = true;
+	mutex_unlock(&tr->mutex);
+}
