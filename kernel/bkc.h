@@ -13,6 +13,8 @@
  *	redirect.c	what of that stream, overlay and commit do their own way
  *	merge.c		writes of a part of a block that has to move
  *	reader.c	copy_on_read
+ *	backup.c	copy-before-write
+ *	view.c		the target type blkcopy-view
  *	meta.c, super.c	the metadata device
  *	commit.c	when its bits become durable
  *	intent.c	segments that are marked before they are written to
@@ -83,6 +85,7 @@ enum bkc_mode_id {
 	BKC_MODE_STREAM,
 	BKC_MODE_OVERLAY,
 	BKC_MODE_COMMIT,
+	BKC_MODE_BACKUP,
 	BKC_MODE_NR,
 };
 
@@ -96,6 +99,8 @@ enum bkc_phase {
 	BKC_PHASE_STREAMED,
 	BKC_PHASE_MERGING,
 	BKC_PHASE_MERGED,
+	BKC_PHASE_PRESERVING,
+	BKC_PHASE_BROKEN,
 };
 
 /*
@@ -141,6 +146,7 @@ struct bkc_mode {
 	const char *name;
 	bool has_top;		/* the table names a top, blocks have state */
 	bool has_copier;	/* takes the parameters of a copy */
+	bool preserves;		/* old data goes to top first: backup.c */
 	enum bkc_phase first_phase;
 	enum bkc_phase end_phase;	/* of the copier: nothing is left */
 	enum bkc_route first_route;
@@ -182,6 +188,7 @@ struct bkc_params {
 	bool paused;
 	bool nosync;
 	bool copy_on_read;
+	bool persistent;
 };
 
 enum { BKC_COPY_DUAL, BKC_COPY_BACKGROUND };
@@ -220,6 +227,14 @@ void bkc_map_recount(struct bkc_map *map);
 static inline u64 bkc_block_of(const struct bkc_map *map, sector_t sector)
 {
 	return sector >> map->block_shift;
+}
+
+/* The blocks that sectors start..end-1 are in. */
+static inline u64 bkc_map_span(const struct bkc_map *map, sector_t start,
+			       sector_t end, u64 *first)
+{
+	*first = bkc_block_of(map, start);
+	return bkc_block_of(map, end - 1) - *first + 1;
 }
 
 /*
@@ -324,6 +339,7 @@ static inline struct bkc_io *bkc_io_of(struct bio *bio)
 
 struct bkc_copy;
 struct bkc_meta;
+struct bkc_view;
 
 struct bkc_state {
 	/*
@@ -417,6 +433,23 @@ struct bkc_state {
 	struct bio_list readers;	/* of reader.c */
 	struct work_struct reader_work;
 
+	/* Of backup.c. */
+	atomic64_t saving;	/* bytes: copies made for writes, in flight */
+	DECLARE_BITMAP(save, BKC_BUCKETS);	/* writes there want copies */
+	unsigned int save_next;	/* of save_work: the bucket whose turn it is */
+	bool starved;		/* there was no room for a copy */
+	bool filled;		/* lock: it was told that all is in top */
+	struct list_head stuck;	/* copies_lock: copies top did not take */
+	struct work_struct save_work;
+	struct delayed_work stuck_work;
+
+	/* Of view.c. */
+	struct list_head views;		/* tables_lock */
+	unsigned int nr_views;		/* registry_lock: of refs, so many */
+	spinlock_t redo_lock;		/* of redo */
+	struct bio_list redo;		/* reads that have to look again */
+	struct work_struct redo_work;
+
 	wait_queue_head_t drain_wait;	/* pivot: ranges in flight */
 	wait_queue_head_t copy_wait;	/* presuspend: copies in flight */
 	struct workqueue_struct *io_wq;	/* never waits for I/O */
@@ -477,6 +510,9 @@ void bkc_state_postsuspend(struct bkc_table *t);
 void bkc_state_set_mode(struct bkc_state *s, const struct bkc_mode *mode);
 void bkc_state_set_phase(struct bkc_state *s, enum bkc_phase phase);
 u64 bkc_state_left(const struct bkc_state *s);
+struct bkc_state *bkc_state_get_view(const void *md, struct bkc_view *view,
+				     char **error);
+void bkc_state_put_view(struct bkc_state *s, struct bkc_view *view);
 
 /* range.c */
 enum bkc_verdict {
@@ -506,6 +542,9 @@ int bkc_buckets_init(struct bkc_state *s);
 bool bkc_range_begin_write(struct bkc_state *s, struct bkc_copy *copy);
 void __bkc_range_cancel_copies(struct bkc_state *s, struct bkc_bucket *b,
 			       sector_t start, sector_t end);
+struct bkc_bucket *bkc_range_bucket(struct bkc_state *s, sector_t start);
+struct bkc_copy *__bkc_range_copy_over(struct bkc_bucket *b, sector_t sector);
+void bkc_range_copy_safe(struct bkc_state *s, struct bkc_copy *copy);
 
 /* redirect.c */
 int bkc_redirect_map(struct bkc_table *t, struct bio *bio);
@@ -522,6 +561,34 @@ void __bkc_redirect_done(struct bkc_state *s, struct bkc_io *io);
 void bkc_reader(struct bkc_state *s, struct bio *bio);
 void bkc_reader_work(struct work_struct *work);
 void bkc_reader_serve(struct bkc_copy *copy, blk_status_t status);
+
+/* backup.c */
+bool bkc_backup_is_preserved(struct bkc_table *t, struct bio *bio);
+enum bkc_verdict __bkc_backup_admit(struct bkc_state *s, struct bkc_bucket *b,
+				    const struct bkc_range *range);
+void bkc_backup_save_work(struct work_struct *work);
+void bkc_backup_stuck_work(struct work_struct *work);
+bool bkc_backup_keep(struct bkc_copy *copy);
+void bkc_backup_ended(struct bkc_state *s);
+void bkc_backup_break(struct bkc_state *s, enum bkc_stopper by,
+		      const char *why);
+void bkc_backup_retry(struct bkc_state *s);
+void bkc_backup_drain(struct bkc_state *s);
+void bkc_backup_filled(struct bkc_state *s);
+
+/* view.c */
+struct bkc_view {
+	struct bkc_state *s;
+	struct dm_target *ti;
+	struct dm_dev *dev[BKC_LEGS];
+	struct list_head list;	/* bkc_state.views */
+	struct bio_set bios;
+	char live[16];		/* the device, major:minor */
+};
+
+void bkc_view_redo(struct bkc_state *s);
+void bkc_view_redo_work(struct work_struct *work);
+extern struct target_type bkc_view_target;
 
 /* merge.c */
 void bkc_merge(struct bkc_state *s, struct bio *bio);
@@ -556,6 +623,9 @@ struct bkc_copy {
 	unsigned int nr_blocks;
 	enum bkc_valid valid;	/* of its blocks, when it began */
 	bool writing;		/* bucket lock: a write over it waits */
+	bool demand;		/* backup: a write waits for it */
+	bool safe;		/* bucket lock; backup: the old data is here */
+	atomic_t refs;		/* its own, and views that read the buffer */
 	struct bio *bio;	/* merge, copy_on_read: the user's */
 	u32 epoch;		/* bkc_state.top_epoch when it began */
 	bool zeroing;		/* zero blocks go out as WRITE_ZEROES */
@@ -583,6 +653,12 @@ struct bio *bkc_copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
 void bkc_copy_fill_zeroes(const struct bkc_copy *copy, unsigned int from,
 			  unsigned int to);
 void bkc_copy_bio_data(struct bkc_copy *copy, struct bio *bio);
+void bkc_copy_data(struct bkc_copy *copy, unsigned int at, struct bio *bio,
+		   struct bvec_iter iter);
+void bkc_copy_shrink(struct bkc_copy *copy, unsigned int sectors);
+void bkc_copy_unref(struct bkc_copy *copy);
+void bkc_copy_again(struct bkc_copy *copy);
+void bkc_copy_give_up(struct bkc_copy *copy);
 
 /* copier.c */
 void bkc_copier_work(struct work_struct *work);

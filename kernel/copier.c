@@ -213,6 +213,8 @@ static void all_copied(struct bkc_state *s)
 	s->fruitless = 0;
 	if (s->mode->durable)
 		moved(s);
+	else if (s->mode->preserves)
+		bkc_backup_filled(s);
 	else
 		synced(s);
 }

@@ -118,10 +118,18 @@ struct bkc_copy *bkc_copy_get(struct bkc_state *s, unsigned int *sectors)
 		if (copy)
 			cancel_work_sync(&copy->work);
 	}
-	if (copy)
-		*sectors = min(*sectors, round_down(copy_sectors(copy),
-						    block_sectors));
+	if (!copy)
+		return NULL;
+	copy->demand = false;
+	*sectors = min(*sectors, round_down(copy_sectors(copy), block_sectors));
 	return copy;
+}
+
+/* Any context. */
+void bkc_copy_shrink(struct bkc_copy *copy, unsigned int sectors)
+{
+	while (copy_sectors(copy) >= sectors + SECTORS_PER_PAGE)
+		__free_page(copy->pages[--copy->nr_pages]);
 }
 
 /* Any context. */
@@ -192,27 +200,56 @@ static void copy_done(struct bkc_copy *copy)
 	unsigned int sectors = run_sectors(copy), published;
 	unsigned long flags;
 
+	if (unlikely(base || top) && s->mode->preserves && bkc_backup_keep(copy))
+		return;
 	published = bkc_range_end_copy(s, copy, !base && !top);
 	if (base)
 		bkc_leg_error(s, BKC_BASE, base, true);
 	if (top)
 		bkc_leg_error(s, BKC_TOP, top, true);
-	spin_lock_irqsave(&s->lock, flags);
-	s->pass_errors |= base || top;
-	s->pass_copied |= published > 0;
-	spin_unlock_irqrestore(&s->lock, flags);
+	if (!copy->demand) {
+		spin_lock_irqsave(&s->lock, flags);
+		s->pass_errors |= base || top;
+		s->pass_copied |= published > 0;
+		spin_unlock_irqrestore(&s->lock, flags);
+	}
 	if (published)
 		bkc_copier_account(s, min_t(u64, sectors,
 					    (u64)published <<
 					    s->map.block_shift) << SECTOR_SHIFT);
+	bkc_copy_unref(copy);
+}
+
+/* Any context. The copy has ended, or somebody has read its buffer. */
+void bkc_copy_unref(struct bkc_copy *copy)
+{
+	struct bkc_state *s = copy->s;
+	u64 bytes = (u64)run_sectors(copy) << SECTOR_SHIFT;
+	bool demand = copy->demand;
+	unsigned long flags;
+
+	if (!atomic_dec_and_test(&copy->refs))
+		return;
+	/* As many of them are kept as writes had in flight: not large ones. */
+	if (demand)
+		bkc_copy_shrink(copy, 1U << s->map.block_shift);
 	bkc_copy_put(copy);
 
-	/* The last touch of s: bkc_copier_stop() waits for this lock. */
+	/* The last touch of s: who waits for copy_wait takes this lock. */
 	spin_lock_irqsave(&s->copy_wait.lock, flags);
-	if (!atomic64_sub_return((u64)sectors << SECTOR_SHIFT, &s->inflight))
+	if (!atomic64_sub_return(bytes, demand ? &s->saving : &s->inflight))
 		wake_up_locked(&s->copy_wait);
-	bkc_copier_kick(s);
+	if (!demand)
+		bkc_copier_kick(s);
+	if (s->mode->preserves)
+		bkc_backup_ended(s);
 	spin_unlock_irqrestore(&s->copy_wait.lock, flags);
+}
+
+/* Any context. A copy that was kept ends, or is written to top once more. */
+void bkc_copy_give_up(struct bkc_copy *copy)
+{
+	copy_done(copy);
 }
 
 /* The bio's pages are from..to of the run, in sectors of the buffer. */
@@ -298,21 +335,21 @@ void bkc_copy_fill_zeroes(const struct bkc_copy *copy, unsigned int from,
 }
 
 /**
- * bkc_copy_bio_data - between a user's bio and the part of the buffer it is over
- * @copy: the buffer; its range holds the bio's
- * @bio: not aimed at a leg yet; a write is copied into the buffer, a read from it
+ * bkc_copy_data - between a bio and the part of the buffer it is over
+ * @copy: the buffer
+ * @at: bytes of the buffer, where the part begins
+ * @bio: a write is copied into the buffer, a read from it
+ * @part: of the bio, as much of it as is over the part
  *
  * Any context.
  */
-void bkc_copy_bio_data(struct bkc_copy *copy, struct bio *bio)
+void bkc_copy_data(struct bkc_copy *copy, unsigned int at, struct bio *bio,
+		   struct bvec_iter part)
 {
-	struct bkc_table *t = bkc_io_of(bio)->table;
-	unsigned int at = (dm_target_offset(t->ti, bio->bi_iter.bi_sector) -
-			   copy->range.start) << SECTOR_SHIFT;
 	struct bvec_iter iter;
 	struct bio_vec vec;
 
-	bio_for_each_segment(vec, bio, iter) {
+	__bio_for_each_segment(vec, bio, iter, part) {
 		unsigned int done = 0;
 
 		/* A segment is of one page; ours may begin elsewhere in it. */
@@ -332,6 +369,16 @@ void bkc_copy_bio_data(struct bkc_copy *copy, struct bio *bio)
 			at += n;
 		}
 	}
+}
+
+/* The same of a whole bio of a table that is not aimed at a leg yet. */
+void bkc_copy_bio_data(struct bkc_copy *copy, struct bio *bio)
+{
+	struct bkc_table *t = bkc_io_of(bio)->table;
+	sector_t start = dm_target_offset(t->ti, bio->bi_iter.bi_sector);
+
+	bkc_copy_data(copy, (start - copy->range.start) << SECTOR_SHIFT, bio,
+		      bio->bi_iter);
 }
 
 static void block_sectors(const struct bkc_copy *copy, unsigned int i,
@@ -393,6 +440,11 @@ static void copy_next(struct bkc_copy *copy, enum bkc_copy_step step)
 	smp_store_release(&copy->step, step);
 	queue_work(s->copy_wq, &copy->work);
 	spin_unlock_irqrestore(&s->copies_lock, flags);
+}
+
+void bkc_copy_again(struct bkc_copy *copy)
+{
+	copy_next(copy, BKC_STEP_WRITE);
 }
 
 static void write_put(struct bkc_copy *copy)
@@ -492,11 +544,15 @@ static void scan_run(struct bkc_copy *copy)
 	bitmap_zero(copy->zero, BKC_RUN_BLOCKS_MAX);
 	copy->zeroing = false;
 	if (copy->s->params.detect_zeroes && find_zero_blocks(copy)) {
-		if (!bdev_write_zeroes_sectors(copy->s->bdev[target_of(copy)])) {
+		copy->zeroing =
+			bdev_write_zeroes_sectors(copy->s->bdev[target_of(copy)]);
+		/* Not where a view may be reading the buffer. */
+		if (!copy->zeroing && !copy->s->mode->preserves) {
 			peek_target(copy);
 			return;
 		}
-		copy->zeroing = true;
+		if (!copy->zeroing)
+			bitmap_zero(copy->zero, BKC_RUN_BLOCKS_MAX);
 	}
 	write_run(copy);
 }
@@ -508,6 +564,8 @@ static void read_endio(struct bio *bio)
 	copy->status[source_of(copy)] = bio->bi_status;
 	bio_put(bio);
 	if (!copy->status[source_of(copy)]) {
+		if (copy->s->mode->preserves)
+			bkc_range_copy_safe(copy->s, copy);
 		copy_next(copy, BKC_STEP_SCAN);
 		return;
 	}

@@ -115,6 +115,7 @@ static bool uniform(struct bkc_state *s, enum bkc_valid *valid)
 	switch (READ_ONCE(s->phase)) {
 	case BKC_PHASE_COPYING:
 	case BKC_PHASE_SYNCED:
+	case BKC_PHASE_PRESERVING:
 		return false;
 	case BKC_PHASE_PIVOTED:
 		*valid = BKC_IN_TOP;

@@ -17,7 +17,8 @@
 bool bkc_phase_copies(enum bkc_phase phase)
 {
 	return phase == BKC_PHASE_COPYING || phase == BKC_PHASE_SYNCED ||
-	       phase == BKC_PHASE_STREAMING || phase == BKC_PHASE_MERGING;
+	       phase == BKC_PHASE_STREAMING || phase == BKC_PHASE_MERGING ||
+	       phase == BKC_PHASE_PRESERVING;
 }
 
 /*
@@ -29,10 +30,13 @@ void bkc_event_work(struct work_struct *work)
 {
 	struct bkc_state *s = container_of(work, struct bkc_state, event_work);
 	struct bkc_table *t;
+	struct bkc_view *v;
 
 	mutex_lock(&s->tables_lock);
 	list_for_each_entry(t, &s->tables, list)
 		dm_table_event(t->ti->table);
+	list_for_each_entry(v, &s->views, list)
+		dm_table_event(v->ti->table);
 	mutex_unlock(&s->tables_lock);
 }
 
@@ -140,7 +144,8 @@ void bkc_flush_end(struct bkc_state *s, unsigned int gen)
 }
 
 /*
- * Every block is base-only again. Process context. False when another flush of
+ * Every block is base-only again; of a backup nothing is left. Process
+ * context. False when another flush of
  * top has failed meanwhile: to be done again.
  */
 bool bkc_drop_top(struct bkc_state *s)
@@ -148,6 +153,10 @@ bool bkc_drop_top(struct bkc_state *s)
 	bool done, told;
 	u32 seen;
 
+	if (s->mode->preserves) {
+		bkc_backup_break(s, BKC_BY_POLICY, "writes may have gone past it");
+		return true;
+	}
 	spin_lock_irq(&s->lock);
 	seen = s->suspected;
 	WRITE_ONCE(s->top_epoch, s->top_epoch + 1);
@@ -256,6 +265,8 @@ static int set_paused(struct bkc_state *s, bool paused, enum bkc_stopper by)
 		s->params.paused = paused;
 	spin_unlock_irq(&s->lock);
 	if (!r) {
+		if (!paused && s->mode->preserves)
+			bkc_backup_retry(s);
 		bkc_copier_kick(s);
 		bkc_event(s);
 	}
@@ -292,6 +303,10 @@ int bkc_abort(struct bkc_state *s, enum bkc_stopper by)
 
 	if (!s->mode->has_copier || s->mode->durable)
 		return -EINVAL;
+	if (s->mode->preserves) {
+		bkc_backup_break(s, by, "aborted");
+		return 0;
+	}
 	spin_lock_irq(&s->lock);
 	done = s->phase == BKC_PHASE_ABORTED;
 	if (s->phase == BKC_PHASE_PIVOTED)
@@ -336,7 +351,7 @@ int bkc_pivot(struct bkc_state *s)
 {
 	int r = 0;
 
-	if (!s->mode->has_copier || s->mode->durable)
+	if (!s->mode->has_copier || s->mode->durable || s->mode->preserves)
 		return -EINVAL;
 	spin_lock_irq(&s->lock);
 	if (!bkc_phase_copies(s->phase))

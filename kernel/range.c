@@ -38,6 +38,11 @@ static struct bkc_bucket *bucket_of(struct bkc_state *s, sector_t start)
 	return &s->buckets[bucket_index(start)];
 }
 
+struct bkc_bucket *bkc_range_bucket(struct bkc_state *s, sector_t start)
+{
+	return bucket_of(s, start);
+}
+
 static bool overlap(const struct bkc_range *r, sector_t start, sector_t end)
 {
 	return r->start < end && start < r->end;
@@ -213,6 +218,8 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 			return BKC_WAIT;
 	if (s->mode->durable)
 		return __bkc_redirect_admit(s, b, bio);
+	if (s->mode->preserves)
+		return __bkc_backup_admit(s, b, &io->range);
 	kind = __choose_kind(s, start, end, &in_both);
 	if (kind == BKC_RANGE_REFUSED)
 		return BKC_REFUSE;
@@ -492,6 +499,8 @@ unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
 	copy->nr_blocks = nr;
 	copy->valid = valid;
 	copy->writing = false;
+	copy->safe = false;
+	atomic_set(&copy->refs, 1);
 	copy->epoch = READ_ONCE(s->top_epoch);
 	copy->range.start = start;
 	copy->range.end = end;
@@ -499,7 +508,8 @@ unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
 	copy->step = BKC_STEP_WAIT;
 	copy->status[BKC_BASE] = BLK_STS_OK;
 	copy->status[BKC_TOP] = BLK_STS_OK;
-	atomic64_add((end - start) << SECTOR_SHIFT, &s->inflight);
+	atomic64_add((end - start) << SECTOR_SHIFT,
+		     copy->demand ? &s->saving : &s->inflight);
 	list_add_tail(&copy->range.list, &b->ranges);
 	spin_unlock_irq(&b->lock);
 	return nr;
@@ -550,6 +560,37 @@ bool bkc_range_begin_write(struct bkc_state *s, struct bkc_copy *copy)
 	bitmap_copy(copy->skip, copy->cancelled, BKC_RUN_BLOCKS_MAX);
 	spin_unlock_irq(&b->lock);
 	return !bitmap_full(copy->skip, copy->nr_blocks);
+}
+
+/* Bucket lock held. The copy in flight that has this sector, or NULL. */
+struct bkc_copy *__bkc_range_copy_over(struct bkc_bucket *b, sector_t sector)
+{
+	struct bkc_range *r;
+
+	list_for_each_entry(r, &b->ranges, list)
+		if (is_copy(r) && overlap(r, sector, sector + 1))
+			return container_of(r, struct bkc_copy, range);
+	return NULL;
+}
+
+/**
+ * bkc_range_copy_safe - what a copy is to preserve is in its buffer
+ * @s: state
+ * @copy: its read has ended well
+ *
+ * Any context. Writes over it may go, unless they wait for top as well; who
+ * reads what they overwrite finds it in the buffer.
+ */
+void bkc_range_copy_safe(struct bkc_state *s, struct bkc_copy *copy)
+{
+	struct bkc_bucket *b = bucket_of(s, copy->range.start);
+	unsigned long flags;
+
+	spin_lock_irqsave(&b->lock, flags);
+	copy->safe = true;
+	if (!s->params.persistent)
+		__kick_parked(s, b);
+	spin_unlock_irqrestore(&b->lock, flags);
 }
 
 /**
