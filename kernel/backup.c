@@ -29,7 +29,7 @@
  */
 #include <linux/jiffies.h>
 
-#include "bkc.h"
+#include "backup.h"
 
 #define STUCK_MAX	(BLKCOPY_BACKUP_STOP_SECONDS * HZ)
 
@@ -62,6 +62,18 @@ bool bkc_backup_is_preserved(struct bkc_table *t, struct bio *bio)
 	return true;
 }
 
+/* Bucket lock held. The copy in flight that has this sector, or NULL. */
+struct bkc_copy *__bkc_backup_copy_over(struct bkc_bucket *b, sector_t sector)
+{
+	struct bkc_range *r;
+
+	/* Writes are not registered: all there is are copies. */
+	list_for_each_entry(r, &b->ranges, list)
+		if (r->start <= sector && sector < r->end)
+			return container_of(r, struct bkc_copy, range);
+	return NULL;
+}
+
 /*
  * Bucket lock held. The first block at or after @block that is not preserved and
  * has no copy, or @end. @waits is set when a write has to wait for a copy that is
@@ -74,8 +86,8 @@ static u64 __next_unsaved(struct bkc_state *s, struct bkc_bucket *b, u64 block,
 	struct bkc_copy *copy;
 
 	while ((block = bkc_map_find(map, block, end, BIT(BKC_IN_BASE))) < end) {
-		copy = __bkc_range_copy_over(b, (sector_t)block <<
-					     map->block_shift);
+		copy = __bkc_backup_copy_over(b, (sector_t)block <<
+						 map->block_shift);
 		if (!copy)
 			break;
 		if (!copy->safe || s->params.persistent)
@@ -203,6 +215,45 @@ void bkc_backup_save_work(struct work_struct *work)
 			queue_work(s->io_wq, &s->save_work);
 		break;
 	}
+	blk_finish_plug(&plug);
+}
+
+/*
+ * Step 3, any context. The writes go first, and then to top what was read: many
+ * in one work, as each would cost a wakeup.
+ */
+void bkc_backup_read(struct bkc_copy *copy)
+{
+	struct bkc_state *s = copy->s;
+	struct bkc_bucket *b = bkc_range_bucket(s, copy->range.start);
+	unsigned long flags;
+
+	spin_lock_irqsave(&b->lock, flags);
+	copy->safe = true;
+	if (!s->params.persistent)
+		__bkc_range_kick(s, b);
+	spin_unlock_irqrestore(&b->lock, flags);
+	spin_lock_irqsave(&s->copies_lock, flags);
+	list_add_tail(&copy->list, &s->to_top);
+	/* With the lock held: drained, and freed, is not before it is taken. */
+	queue_work(s->copy_wq, &s->top_work);
+	spin_unlock_irqrestore(&s->copies_lock, flags);
+}
+
+/* Step 4. Of copy_wq: may wait for top's queue. */
+void bkc_backup_top_work(struct work_struct *work)
+{
+	struct bkc_state *s = container_of(work, struct bkc_state, top_work);
+	struct bkc_copy *copy, *next;
+	struct blk_plug plug;
+	LIST_HEAD(list);
+
+	spin_lock_irq(&s->copies_lock);
+	list_splice_init(&s->to_top, &list);
+	spin_unlock_irq(&s->copies_lock);
+	blk_start_plug(&plug);
+	list_for_each_entry_safe(copy, next, &list, list)
+		bkc_copy_write(copy);
 	blk_finish_plug(&plug);
 }
 

@@ -8,7 +8,7 @@
  *	map.c		the block map: two validity bits a block
  *	range.c		ranges in flight, hashed; who may go, who waits
  *	io.c		map and end_io: reads, writes, dual writes, flushes
- *	copy.c		one copy of one run: read, scan, write, publish
+ *	copy.c, buffer.c	one copy of one run: read, scan, write, publish
  *	copier.c	which run is copied next, and when
  *	redirect.c	what of that stream, overlay and commit do their own way
  *	merge.c		writes of a part of a block that has to move
@@ -339,7 +339,6 @@ static inline struct bkc_io *bkc_io_of(struct bio *bio)
 
 struct bkc_copy;
 struct bkc_meta;
-struct bkc_view;
 
 struct bkc_state {
 	/*
@@ -439,8 +438,10 @@ struct bkc_state {
 	unsigned int save_next;	/* of save_work: the bucket whose turn it is */
 	bool starved;		/* there was no room for a copy */
 	bool filled;		/* lock: it was told that all is in top */
+	struct list_head to_top;	/* copies_lock: safe, to be written */
 	struct list_head stuck;	/* copies_lock: copies top did not take */
 	struct work_struct save_work;
+	struct work_struct top_work;
 	struct delayed_work stuck_work;
 
 	/* Of view.c. */
@@ -510,9 +511,6 @@ void bkc_state_postsuspend(struct bkc_table *t);
 void bkc_state_set_mode(struct bkc_state *s, const struct bkc_mode *mode);
 void bkc_state_set_phase(struct bkc_state *s, enum bkc_phase phase);
 u64 bkc_state_left(const struct bkc_state *s);
-struct bkc_state *bkc_state_get_view(const void *md, struct bkc_view *view,
-				     char **error);
-void bkc_state_put_view(struct bkc_state *s, struct bkc_view *view);
 
 /* range.c */
 enum bkc_verdict {
@@ -543,8 +541,7 @@ bool bkc_range_begin_write(struct bkc_state *s, struct bkc_copy *copy);
 void __bkc_range_cancel_copies(struct bkc_state *s, struct bkc_bucket *b,
 			       sector_t start, sector_t end);
 struct bkc_bucket *bkc_range_bucket(struct bkc_state *s, sector_t start);
-struct bkc_copy *__bkc_range_copy_over(struct bkc_bucket *b, sector_t sector);
-void bkc_range_copy_safe(struct bkc_state *s, struct bkc_copy *copy);
+void __bkc_range_kick(struct bkc_state *s, struct bkc_bucket *b);
 
 /* redirect.c */
 int bkc_redirect_map(struct bkc_table *t, struct bio *bio);
@@ -562,34 +559,6 @@ void bkc_reader(struct bkc_state *s, struct bio *bio);
 void bkc_reader_work(struct work_struct *work);
 void bkc_reader_serve(struct bkc_copy *copy, blk_status_t status);
 
-/* backup.c */
-bool bkc_backup_is_preserved(struct bkc_table *t, struct bio *bio);
-enum bkc_verdict __bkc_backup_admit(struct bkc_state *s, struct bkc_bucket *b,
-				    const struct bkc_range *range);
-void bkc_backup_save_work(struct work_struct *work);
-void bkc_backup_stuck_work(struct work_struct *work);
-bool bkc_backup_keep(struct bkc_copy *copy);
-void bkc_backup_ended(struct bkc_state *s);
-void bkc_backup_break(struct bkc_state *s, enum bkc_stopper by,
-		      const char *why);
-void bkc_backup_retry(struct bkc_state *s);
-void bkc_backup_drain(struct bkc_state *s);
-void bkc_backup_filled(struct bkc_state *s);
-
-/* view.c */
-struct bkc_view {
-	struct bkc_state *s;
-	struct dm_target *ti;
-	struct dm_dev *dev[BKC_LEGS];
-	struct list_head list;	/* bkc_state.views */
-	struct bio_set bios;
-	char live[16];		/* the device, major:minor */
-};
-
-void bkc_view_redo(struct bkc_state *s);
-void bkc_view_redo_work(struct work_struct *work);
-extern struct target_type bkc_view_target;
-
 /* merge.c */
 void bkc_merge(struct bkc_state *s, struct bio *bio);
 void bkc_merge_work(struct work_struct *work);
@@ -603,62 +572,6 @@ void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict);
 void bkc_remap(struct bkc_table *t, struct bio *bio, enum bkc_leg leg,
 	       sector_t offset);
 void bkc_note_error(struct bkc_table *t, struct bio *bio, blk_status_t status);
-
-/* copy.c */
-enum bkc_copy_step {
-	BKC_STEP_WAIT,		/* exclusive: for the writes in flight */
-	BKC_STEP_BUSY,		/* an I/O is in flight */
-	BKC_STEP_SCAN,
-	BKC_STEP_PEEKED,
-	BKC_STEP_WRITE,
-};
-
-struct bkc_copy {
-	struct bkc_range range;
-	struct bkc_state *s;
-	struct list_head list;	/* bkc_state.free_copies */
-	struct work_struct work;
-	enum bkc_copy_step step;	/* leaves WAIT under the bucket lock */
-	u64 block;
-	unsigned int nr_blocks;
-	enum bkc_valid valid;	/* of its blocks, when it began */
-	bool writing;		/* bucket lock: a write over it waits */
-	bool demand;		/* backup: a write waits for it */
-	bool safe;		/* bucket lock; backup: the old data is here */
-	atomic_t refs;		/* its own, and views that read the buffer */
-	struct bio *bio;	/* merge, copy_on_read: the user's */
-	u32 epoch;		/* bkc_state.top_epoch when it began */
-	bool zeroing;		/* zero blocks go out as WRITE_ZEROES */
-	atomic_t pending;
-	blk_status_t status[BKC_LEGS];
-	DECLARE_BITMAP(cancelled, BKC_RUN_BLOCKS_MAX);	/* bucket lock */
-	DECLARE_BITMAP(zero, BKC_RUN_BLOCKS_MAX);
-	DECLARE_BITMAP(skip, BKC_RUN_BLOCKS_MAX);	/* not to be written */
-	unsigned int nr_pages;
-	struct page *pages[BKC_RUN_PAGES_MAX];
-};
-
-struct bkc_copy *bkc_copy_get(struct bkc_state *s, unsigned int *sectors);
-void bkc_copy_put(struct bkc_copy *copy);
-void bkc_copy_start(struct bkc_copy *copy);
-int bkc_copies_init(struct bkc_state *s);
-void bkc_copies_exit(struct bkc_state *s);
-void bkc_copies_trim(struct bkc_state *s);
-struct bkc_copy *bkc_copy_alloc(struct bkc_state *s, unsigned int sectors,
-				gfp_t gfp, work_func_t work);
-void bkc_copy_free(struct bkc_copy *copy);
-struct bio *bkc_copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
-			 unsigned int from, unsigned int to, blk_opf_t opf,
-			 bio_end_io_t *end_io);
-void bkc_copy_fill_zeroes(const struct bkc_copy *copy, unsigned int from,
-			  unsigned int to);
-void bkc_copy_bio_data(struct bkc_copy *copy, struct bio *bio);
-void bkc_copy_data(struct bkc_copy *copy, unsigned int at, struct bio *bio,
-		   struct bvec_iter iter);
-void bkc_copy_shrink(struct bkc_copy *copy, unsigned int sectors);
-void bkc_copy_unref(struct bkc_copy *copy);
-void bkc_copy_again(struct bkc_copy *copy);
-void bkc_copy_give_up(struct bkc_copy *copy);
 
 /* copier.c */
 void bkc_copier_work(struct work_struct *work);

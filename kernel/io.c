@@ -3,7 +3,7 @@
  * map and end_io. Nothing here sleeps or allocates: the clone of a dual write
  * is part of the per-bio data.
  */
-#include "bkc.h"
+#include "backup.h"
 
 /* Aims the bio at a leg, @offset sectors from where the leg's data starts. */
 void bkc_remap(struct bkc_table *t, struct bio *bio, enum bkc_leg leg,

@@ -6,6 +6,7 @@
 #include <linux/kstrtox.h>
 #include <linux/string.h>
 
+#include "backup.h"
 #include "meta.h"
 
 /* "map list" looks at no more blocks than this before it answers. */
@@ -81,6 +82,10 @@ static int message_phase(struct bkc_table *t, const char *phase)
 {
 	if (!strcmp(phase, "pivot"))
 		return refuse(t, bkc_pivot(t->s), "pivot");
+	if (!strcmp(phase, "abort") && t->mode->preserves) {
+		bkc_backup_break(t->s, BKC_BY_USER, "aborted");
+		return 0;
+	}
 	if (!strcmp(phase, "abort"))
 		return refuse(t, bkc_abort(t->s, BKC_BY_USER), "abort");
 	/* What streams or merges comes to its end by itself: is it there? */

@@ -6,6 +6,7 @@
 #include <linux/completion.h>
 #include <linux/jiffies.h>
 
+#include "backup.h"
 #include "meta.h"
 
 #define PIVOT_FLUSH_MAX	(5 * HZ)	/* of top, while writes go on */
@@ -30,13 +31,11 @@ void bkc_event_work(struct work_struct *work)
 {
 	struct bkc_state *s = container_of(work, struct bkc_state, event_work);
 	struct bkc_table *t;
-	struct bkc_view *v;
 
 	mutex_lock(&s->tables_lock);
 	list_for_each_entry(t, &s->tables, list)
 		dm_table_event(t->ti->table);
-	list_for_each_entry(v, &s->views, list)
-		dm_table_event(v->ti->table);
+	__bkc_view_events(s);
 	mutex_unlock(&s->tables_lock);
 }
 
@@ -303,10 +302,6 @@ int bkc_abort(struct bkc_state *s, enum bkc_stopper by)
 
 	if (!s->mode->has_copier || s->mode->durable)
 		return -EINVAL;
-	if (s->mode->preserves) {
-		bkc_backup_break(s, by, "aborted");
-		return 0;
-	}
 	spin_lock_irq(&s->lock);
 	done = s->phase == BKC_PHASE_ABORTED;
 	if (s->phase == BKC_PHASE_PIVOTED)

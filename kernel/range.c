@@ -26,6 +26,7 @@
 #include <linux/hash.h>
 #include <linux/slab.h>
 
+#include "backup.h"
 #include "meta.h"
 
 static unsigned int bucket_index(sector_t start)
@@ -75,6 +76,11 @@ static void __kick_parked(struct bkc_state *s, struct bkc_bucket *b)
 		return;
 	set_bit(b - s->buckets, s->retry);
 	queue_work(s->io_wq, &s->retry_work);
+}
+
+void __bkc_range_kick(struct bkc_state *s, struct bkc_bucket *b)
+{
+	__kick_parked(s, b);
 }
 
 /*
@@ -560,37 +566,6 @@ bool bkc_range_begin_write(struct bkc_state *s, struct bkc_copy *copy)
 	bitmap_copy(copy->skip, copy->cancelled, BKC_RUN_BLOCKS_MAX);
 	spin_unlock_irq(&b->lock);
 	return !bitmap_full(copy->skip, copy->nr_blocks);
-}
-
-/* Bucket lock held. The copy in flight that has this sector, or NULL. */
-struct bkc_copy *__bkc_range_copy_over(struct bkc_bucket *b, sector_t sector)
-{
-	struct bkc_range *r;
-
-	list_for_each_entry(r, &b->ranges, list)
-		if (is_copy(r) && overlap(r, sector, sector + 1))
-			return container_of(r, struct bkc_copy, range);
-	return NULL;
-}
-
-/**
- * bkc_range_copy_safe - what a copy is to preserve is in its buffer
- * @s: state
- * @copy: its read has ended well
- *
- * Any context. Writes over it may go, unless they wait for top as well; who
- * reads what they overwrite finds it in the buffer.
- */
-void bkc_range_copy_safe(struct bkc_state *s, struct bkc_copy *copy)
-{
-	struct bkc_bucket *b = bucket_of(s, copy->range.start);
-	unsigned long flags;
-
-	spin_lock_irqsave(&b->lock, flags);
-	copy->safe = true;
-	if (!s->params.persistent)
-		__kick_parked(s, b);
-	spin_unlock_irqrestore(&b->lock, flags);
 }
 
 /**

@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "backup.h"
 #include "meta.h"
 
 static DEFINE_MUTEX(registry_lock);
@@ -68,10 +69,15 @@ static bool base_is_stale(const struct bkc_state *s, const struct bkc_table *t)
 
 static int alloc_workqueues(struct bkc_state *s)
 {
+	/*
+	 * Every first write of a backup comes through it: one that is preempted
+	 * for the sake of it is one that does not share the work with the next.
+	 */
+	unsigned int highpri = s->mode->preserves ? 0 : WQ_HIGHPRI;
+
 	s->own_wqs = true;
 	s->io_wq = alloc_workqueue("bkc_io",
-				   WQ_MEM_RECLAIM | WQ_HIGHPRI | BKC_WQ_PERCPU,
-				   0);
+				   WQ_MEM_RECLAIM | highpri | BKC_WQ_PERCPU, 0);
 	s->copy_wq = alloc_workqueue("bkc_copy", WQ_MEM_RECLAIM | WQ_UNBOUND,
 				     0);
 	return s->io_wq && s->copy_wq ? 0 : -ENOMEM;
@@ -85,6 +91,7 @@ static void state_free(struct bkc_state *s)
 	cancel_delayed_work_sync(&s->copier_work);
 	cancel_delayed_work_sync(&s->stuck_work);
 	cancel_work_sync(&s->save_work);
+	cancel_work_sync(&s->top_work);
 	cancel_work_sync(&s->redo_work);
 	cancel_work_sync(&s->retry_work);
 	cancel_work_sync(&s->reader_work);
@@ -150,6 +157,8 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 	spin_lock_init(&s->readers_lock);
 	INIT_WORK(&s->reader_work, bkc_reader_work);
 	INIT_WORK(&s->merge_work, bkc_merge_work);
+	INIT_LIST_HEAD(&s->to_top);
+	INIT_WORK(&s->top_work, bkc_backup_top_work);
 	INIT_LIST_HEAD(&s->stuck);
 	INIT_WORK(&s->save_work, bkc_backup_save_work);
 	INIT_DELAYED_WORK(&s->stuck_work, bkc_backup_stuck_work);

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "backup.h"
 #include "meta.h"
 
 /* A mode is a row. States a mode does not know refuse writes. */

@@ -20,7 +20,7 @@
  */
 #include <linux/slab.h>
 
-#include "bkc.h"
+#include "backup.h"
 
 #define VIEW_BIOS	16	/* reserve of the bio set */
 
@@ -125,7 +125,7 @@ static void read_buffer(struct bkc_copy *copy, struct bio *bio, sector_t at,
 /* Bucket lock held. The safe copy over a sector, or NULL. */
 static struct bkc_copy *__safe_copy(struct bkc_bucket *b, sector_t at)
 {
-	struct bkc_copy *copy = __bkc_range_copy_over(b, at);
+	struct bkc_copy *copy = __bkc_backup_copy_over(b, at);
 
 	return copy && copy->safe ? copy : NULL;
 }
@@ -198,6 +198,15 @@ void bkc_view_redo_work(struct work_struct *work)
 	spin_unlock_irq(&s->redo_lock);
 	while ((bio = bio_list_pop(&todo)))
 		redo(bio);
+}
+
+/* tables_lock held; process context. */
+void __bkc_view_events(struct bkc_state *s)
+{
+	struct bkc_view *v;
+
+	list_for_each_entry(v, &s->views, list)
+		dm_table_event(v->ti->table);
 }
 
 /*
