@@ -53,6 +53,7 @@ static const struct {
 	bool copier;		/* of a copy: meaningless without one */
 	bool one_shot;		/* never printed */
 	bool reads;		/* of a mode that can keep what it reads */
+	bool preserves;		/* of a backup */
 } features[] = {
 	{ BLKCOPY_FEATURE_NO_DISCARD_PASSDOWN,
 	  offsetof(struct bkc_params, no_discard_passdown) },
@@ -62,6 +63,8 @@ static const struct {
 	  offsetof(struct bkc_params, paused), .copier = true },
 	{ BLKCOPY_FEATURE_COPY_ON_READ,
 	  offsetof(struct bkc_params, copy_on_read), .reads = true },
+	{ BLKCOPY_FEATURE_BACKUP_PERSISTENT,
+	  offsetof(struct bkc_params, persistent), .preserves = true },
 	{ BLKCOPY_FEATURE_NOSYNC,
 	  offsetof(struct bkc_params, nosync), .copier = true, .one_shot = true },
 };
@@ -150,6 +153,14 @@ static int parse_features(struct dm_arg_set *as, const struct bkc_mode *mode,
 		}
 		if (features[i].one_shot && mode->durable) {
 			*error = "Feature needs state in memory";
+			return -EINVAL;
+		}
+		if (features[i].one_shot && mode->preserves) {
+			*error = "Feature has no meaning in a backup";
+			return -EINVAL;
+		}
+		if (features[i].preserves && !mode->preserves) {
+			*error = "Feature needs a backup";
 			return -EINVAL;
 		}
 		if (features[i].reads && !mode->keeps_reads) {

@@ -8,11 +8,13 @@
  *	map.c		the block map: two validity bits a block
  *	range.c		ranges in flight, hashed; who may go, who waits
  *	io.c		map and end_io: reads, writes, dual writes, flushes
- *	copy.c		one copy of one run: read, scan, write, publish
+ *	copy.c, buffer.c	one copy of one run: read, scan, write, publish
  *	copier.c	which run is copied next, and when
  *	redirect.c	what of that stream, overlay and commit do their own way
  *	merge.c		writes of a part of a block that has to move
  *	reader.c	copy_on_read
+ *	backup.c	copy-before-write
+ *	view.c		the target type blkcopy-view
  *	meta.c, super.c	the metadata device
  *	commit.c	when its bits become durable
  *	tracker.c	change tracking: who notes a write, and when
@@ -86,6 +88,7 @@ enum bkc_mode_id {
 	BKC_MODE_STREAM,
 	BKC_MODE_OVERLAY,
 	BKC_MODE_COMMIT,
+	BKC_MODE_BACKUP,
 	BKC_MODE_NR,
 };
 
@@ -99,6 +102,8 @@ enum bkc_phase {
 	BKC_PHASE_STREAMED,
 	BKC_PHASE_MERGING,
 	BKC_PHASE_MERGED,
+	BKC_PHASE_PRESERVING,
+	BKC_PHASE_BROKEN,
 };
 
 /*
@@ -144,6 +149,7 @@ struct bkc_mode {
 	const char *name;
 	bool has_top;		/* the table names a top, blocks have state */
 	bool has_copier;	/* takes the parameters of a copy */
+	bool preserves;		/* old data goes to top first: backup.c */
 	enum bkc_phase first_phase;
 	enum bkc_phase end_phase;	/* of the copier: nothing is left */
 	enum bkc_route first_route;
@@ -185,6 +191,7 @@ struct bkc_params {
 	bool paused;
 	bool nosync;
 	bool copy_on_read;
+	bool persistent;
 };
 
 enum { BKC_COPY_DUAL, BKC_COPY_BACKGROUND };
@@ -223,6 +230,14 @@ void bkc_map_recount(struct bkc_map *map);
 static inline u64 bkc_block_of(const struct bkc_map *map, sector_t sector)
 {
 	return sector >> map->block_shift;
+}
+
+/* The blocks that sectors start..end-1 are in. */
+static inline u64 bkc_map_span(const struct bkc_map *map, sector_t start,
+			       sector_t end, u64 *first)
+{
+	*first = bkc_block_of(map, start);
+	return bkc_block_of(map, end - 1) - *first + 1;
 }
 
 /*
@@ -447,6 +462,25 @@ struct bkc_state {
 	struct bio_list readers;	/* of reader.c */
 	struct work_struct reader_work;
 
+	/* Of backup.c. */
+	atomic64_t saving;	/* bytes: copies made for writes, in flight */
+	DECLARE_BITMAP(save, BKC_BUCKETS);	/* writes there want copies */
+	unsigned int save_next;	/* of save_work: the bucket whose turn it is */
+	bool starved;		/* there was no room for a copy */
+	bool filled;		/* lock: it was told that all is in top */
+	struct list_head to_top;	/* copies_lock: safe, to be written */
+	struct list_head stuck;	/* copies_lock: copies top did not take */
+	struct work_struct save_work;
+	struct work_struct top_work;
+	struct delayed_work stuck_work;
+
+	/* Of view.c. */
+	struct list_head views;		/* tables_lock */
+	unsigned int nr_views;		/* registry_lock: of refs, so many */
+	spinlock_t redo_lock;		/* of redo */
+	struct bio_list redo;		/* reads that have to look again */
+	struct work_struct redo_work;
+
 	wait_queue_head_t drain_wait;	/* pivot: ranges in flight */
 	wait_queue_head_t copy_wait;	/* presuspend: copies in flight */
 	struct workqueue_struct *io_wq;	/* never waits for I/O */
@@ -538,6 +572,8 @@ int bkc_buckets_init(struct bkc_state *s);
 bool bkc_range_begin_write(struct bkc_state *s, struct bkc_copy *copy);
 void __bkc_range_cancel_copies(struct bkc_state *s, struct bkc_bucket *b,
 			       sector_t start, sector_t end);
+struct bkc_bucket *bkc_range_bucket(struct bkc_state *s, sector_t start);
+void __bkc_range_kick(struct bkc_state *s, struct bkc_bucket *b);
 
 /* tracker.c */
 struct bkc_tracker *bkc_tracker_get(struct bkc_table *t, char **error);
@@ -579,53 +615,6 @@ void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict);
 void bkc_remap(struct bkc_table *t, struct bio *bio, enum bkc_leg leg,
 	       sector_t offset);
 void bkc_note_error(struct bkc_table *t, struct bio *bio, blk_status_t status);
-
-/* copy.c */
-enum bkc_copy_step {
-	BKC_STEP_WAIT,		/* exclusive: for the writes in flight */
-	BKC_STEP_BUSY,		/* an I/O is in flight */
-	BKC_STEP_SCAN,
-	BKC_STEP_PEEKED,
-	BKC_STEP_WRITE,
-};
-
-struct bkc_copy {
-	struct bkc_range range;
-	struct bkc_state *s;
-	struct list_head list;	/* bkc_state.free_copies */
-	struct work_struct work;
-	enum bkc_copy_step step;	/* leaves WAIT under the bucket lock */
-	u64 block;
-	unsigned int nr_blocks;
-	enum bkc_valid valid;	/* of its blocks, when it began */
-	bool writing;		/* bucket lock: a write over it waits */
-	struct bio *bio;	/* merge, copy_on_read: the user's */
-	u32 epoch;		/* bkc_state.top_epoch when it began */
-	bool zeroing;		/* zero blocks go out as WRITE_ZEROES */
-	atomic_t pending;
-	blk_status_t status[BKC_LEGS];
-	DECLARE_BITMAP(cancelled, BKC_RUN_BLOCKS_MAX);	/* bucket lock */
-	DECLARE_BITMAP(zero, BKC_RUN_BLOCKS_MAX);
-	DECLARE_BITMAP(skip, BKC_RUN_BLOCKS_MAX);	/* not to be written */
-	unsigned int nr_pages;
-	struct page *pages[BKC_RUN_PAGES_MAX];
-};
-
-struct bkc_copy *bkc_copy_get(struct bkc_state *s, unsigned int *sectors);
-void bkc_copy_put(struct bkc_copy *copy);
-void bkc_copy_start(struct bkc_copy *copy);
-int bkc_copies_init(struct bkc_state *s);
-void bkc_copies_exit(struct bkc_state *s);
-void bkc_copies_trim(struct bkc_state *s);
-struct bkc_copy *bkc_copy_alloc(struct bkc_state *s, unsigned int sectors,
-				gfp_t gfp, work_func_t work);
-void bkc_copy_free(struct bkc_copy *copy);
-struct bio *bkc_copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
-			 unsigned int from, unsigned int to, blk_opf_t opf,
-			 bio_end_io_t *end_io);
-void bkc_copy_fill_zeroes(const struct bkc_copy *copy, unsigned int from,
-			  unsigned int to);
-void bkc_copy_bio_data(struct bkc_copy *copy, struct bio *bio);
 
 /* copier.c */
 void bkc_copier_work(struct work_struct *work);

@@ -14,6 +14,7 @@
  */
 #include <linux/jiffies.h>
 
+#include "backup.h"
 #include "meta.h"
 
 #define EXCL_RUN_SECTORS	512U	/* a write waits for 256 KiB at most */
@@ -213,6 +214,8 @@ static void all_copied(struct bkc_state *s)
 	s->fruitless = 0;
 	if (s->mode->durable)
 		moved(s);
+	else if (s->mode->preserves)
+		bkc_backup_filled(s);
 	else
 		synced(s);
 }

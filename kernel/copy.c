@@ -14,165 +14,7 @@
  * Steps 2 to 4 begin in a work of copy_wq, as submitting may sleep; the end
  * of an I/O is any context.
  */
-#include <linux/highmem.h>
-#include <linux/ioprio.h>
-#include <linux/slab.h>
-#include <linux/string.h>
-
-#include "bkc.h"
-
-#define SECTORS_PER_PAGE	(PAGE_SIZE >> SECTOR_SHIFT)
-#define COPY_BIOS		16	/* reserve of the bio set */
-
-/*
- * ---- Buffers. Copies are kept while the copier is at work, so their pages are
- * allocated once; one is always there, so that a copy goes on without memory.
- */
-
-static void copy_work(struct work_struct *work);
-
-static unsigned int copy_sectors(const struct bkc_copy *copy)
-{
-	return copy->nr_pages * SECTORS_PER_PAGE;
-}
-
-/* Process context: its work may be queued still, with nothing to do. */
-void bkc_copy_free(struct bkc_copy *copy)
-{
-	cancel_work_sync(&copy->work);
-	while (copy->nr_pages)
-		__free_page(copy->pages[--copy->nr_pages]);
-	kfree(copy);
-}
-
-static void copy_grow(struct bkc_copy *copy, unsigned int sectors, gfp_t gfp)
-{
-	while (copy_sectors(copy) < sectors) {
-		struct page *page = alloc_page(gfp);
-
-		if (!page)
-			return;
-		copy->pages[copy->nr_pages++] = page;
-	}
-}
-
-/**
- * bkc_copy_alloc - a buffer, and what is needed to fill and write it
- * @s: state
- * @sectors: that it must hold at least
- * @gfp: how to allocate
- * @work: what copy->work runs
- *
- * Process context. NULL when there is no memory.
- */
-struct bkc_copy *bkc_copy_alloc(struct bkc_state *s, unsigned int sectors,
-				gfp_t gfp, work_func_t work)
-{
-	struct bkc_copy *copy = kzalloc(sizeof(*copy), gfp);
-
-	if (!copy)
-		return NULL;
-	copy->s = s;
-	INIT_WORK(&copy->work, work);
-	copy_grow(copy, sectors, gfp);
-	if (copy_sectors(copy) >= sectors)
-		return copy;
-	bkc_copy_free(copy);
-	return NULL;
-}
-
-/**
- * bkc_copy_get - a copy with a buffer
- * @s: state
- * @sectors: wanted; set to what the buffer holds, a block at least
- *
- * Process context; does not wait for memory. NULL when there is none and the
- * reserve is in use: try again when a copy has ended.
- */
-struct bkc_copy *bkc_copy_get(struct bkc_state *s, unsigned int *sectors)
-{
-	const gfp_t gfp = GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN;
-	unsigned int block_sectors = 1U << s->map.block_shift;
-	struct bkc_copy *copy;
-
-	spin_lock_irq(&s->copies_lock);
-	copy = list_first_entry_or_null(&s->free_copies, struct bkc_copy, list);
-	if (copy)
-		list_del(&copy->list);
-	spin_unlock_irq(&s->copies_lock);
-
-	/* Queued by a write's end in its last life, it must not see the next. */
-	if (copy)
-		cancel_work_sync(&copy->work);
-	else
-		copy = bkc_copy_alloc(s, block_sectors, gfp, copy_work);
-	if (copy)
-		copy_grow(copy, *sectors, gfp);
-	if (!copy) {
-		spin_lock_irq(&s->copies_lock);
-		if (!s->reserve_busy) {
-			s->reserve_busy = true;
-			copy = s->reserve;
-		}
-		spin_unlock_irq(&s->copies_lock);
-		if (copy)
-			cancel_work_sync(&copy->work);
-	}
-	if (copy)
-		*sectors = min(*sectors, round_down(copy_sectors(copy),
-						    block_sectors));
-	return copy;
-}
-
-/* Any context. */
-void bkc_copy_put(struct bkc_copy *copy)
-{
-	struct bkc_state *s = copy->s;
-	unsigned long flags;
-
-	spin_lock_irqsave(&s->copies_lock, flags);
-	if (copy == s->reserve)
-		s->reserve_busy = false;
-	else
-		list_add(&copy->list, &s->free_copies);
-	spin_unlock_irqrestore(&s->copies_lock, flags);
-}
-
-/*
- * Give the buffers back; those in flight come back to the list later. For the
- * copier alone, or when it is stopped: it may hold a copy it has just started.
- */
-void bkc_copies_trim(struct bkc_state *s)
-{
-	struct bkc_copy *copy, *next;
-	LIST_HEAD(list);
-
-	spin_lock_irq(&s->copies_lock);
-	list_splice_init(&s->free_copies, &list);
-	spin_unlock_irq(&s->copies_lock);
-	list_for_each_entry_safe(copy, next, &list, list)
-		bkc_copy_free(copy);
-}
-
-int bkc_copies_init(struct bkc_state *s)
-{
-	int r;
-
-	r = bioset_init(&s->copy_bios, COPY_BIOS, 0, BIOSET_NEED_BVECS);
-	if (r)
-		return r;
-	s->reserve = bkc_copy_alloc(s, 1U << s->map.block_shift, GFP_KERNEL,
-				    copy_work);
-	return s->reserve ? 0 : -ENOMEM;
-}
-
-void bkc_copies_exit(struct bkc_state *s)
-{
-	bkc_copies_trim(s);
-	if (s->reserve)
-		bkc_copy_free(s->reserve);
-	bioset_exit(&s->copy_bios);
-}
+#include "backup.h"
 
 /*
  * ---- Steps
@@ -192,146 +34,56 @@ static void copy_done(struct bkc_copy *copy)
 	unsigned int sectors = run_sectors(copy), published;
 	unsigned long flags;
 
+	if (unlikely(base || top) && s->mode->preserves && bkc_backup_keep(copy))
+		return;
 	published = bkc_range_end_copy(s, copy, !base && !top);
 	if (base)
 		bkc_leg_error(s, BKC_BASE, base, true);
 	if (top)
 		bkc_leg_error(s, BKC_TOP, top, true);
-	spin_lock_irqsave(&s->lock, flags);
-	s->pass_errors |= base || top;
-	s->pass_copied |= published > 0;
-	spin_unlock_irqrestore(&s->lock, flags);
+	if (!copy->demand) {
+		spin_lock_irqsave(&s->lock, flags);
+		s->pass_errors |= base || top;
+		s->pass_copied |= published > 0;
+		spin_unlock_irqrestore(&s->lock, flags);
+	}
 	if (published)
 		bkc_copier_account(s, min_t(u64, sectors,
 					    (u64)published <<
 					    s->map.block_shift) << SECTOR_SHIFT);
+	bkc_copy_unref(copy);
+}
+
+/* Any context. The copy has ended, or somebody has read its buffer. */
+void bkc_copy_unref(struct bkc_copy *copy)
+{
+	struct bkc_state *s = copy->s;
+	u64 bytes = (u64)run_sectors(copy) << SECTOR_SHIFT;
+	bool demand = copy->demand;
+	unsigned long flags;
+
+	if (!atomic_dec_and_test(&copy->refs))
+		return;
+	/* As many of them are kept as writes had in flight: not large ones. */
+	if (demand)
+		bkc_copy_shrink(copy, 1U << s->map.block_shift);
 	bkc_copy_put(copy);
 
-	/* The last touch of s: bkc_copier_stop() waits for this lock. */
+	/* The last touch of s: who waits for copy_wait takes this lock. */
 	spin_lock_irqsave(&s->copy_wait.lock, flags);
-	if (!atomic64_sub_return((u64)sectors << SECTOR_SHIFT, &s->inflight))
+	if (!atomic64_sub_return(bytes, demand ? &s->saving : &s->inflight))
 		wake_up_locked(&s->copy_wait);
-	bkc_copier_kick(s);
+	if (!demand)
+		bkc_copier_kick(s);
+	if (s->mode->preserves)
+		bkc_backup_ended(s);
 	spin_unlock_irqrestore(&s->copy_wait.lock, flags);
 }
 
-/* The bio's pages are from..to of the run, in sectors of the buffer. */
-static void add_buffer(struct bkc_copy *copy, struct bio *bio,
-		       unsigned int from, unsigned int to)
+/* Any context. A copy that was kept ends, or is written to top once more. */
+void bkc_copy_give_up(struct bkc_copy *copy)
 {
-	while (from < to) {
-		unsigned int skip = from % SECTORS_PER_PAGE;
-		unsigned int n = min_t(unsigned int, to - from,
-				       SECTORS_PER_PAGE - skip);
-
-		__bio_add_page(bio, copy->pages[from / SECTORS_PER_PAGE],
-			       n << SECTOR_SHIFT, skip << SECTOR_SHIFT);
-		from += n;
-	}
-}
-
-/**
- * bkc_copy_bio - an I/O of a part of the buffer
- * @copy: the buffer, its range and its state
- * @leg: to or from which
- * @from: sectors of the buffer
- * @to: sectors of the buffer
- * @opf: what to do; WRITE_ZEROES takes no pages
- * @end_io: finds @copy in bi_private
- *
- * Process context; may wait for a bio of those in flight. To be submitted.
- */
-struct bio *bkc_copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
-			 unsigned int from, unsigned int to, blk_opf_t opf,
-			 bio_end_io_t *end_io)
-{
-	bool data = (opf & REQ_OP_MASK) != REQ_OP_WRITE_ZEROES;
-	unsigned int vecs = DIV_ROUND_UP(to, SECTORS_PER_PAGE) -
-			    from / SECTORS_PER_PAGE;
-	struct bkc_state *s = copy->s;
-	struct bio *bio = bio_alloc_bioset(s->bdev[leg], data ? vecs : 0, opf,
-					   GFP_NOIO, &s->copy_bios);
-
-	bio->bi_iter.bi_sector = s->start[leg] + copy->range.start + from;
-	bio->bi_ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 7);
-	bio->bi_end_io = end_io;
-	bio->bi_private = copy;
-	if (data)
-		add_buffer(copy, bio, from, to);
-	else
-		bio->bi_iter.bi_size = (to - from) << SECTOR_SHIFT;
-	return bio;
-}
-
-static bool is_zero(const struct bkc_copy *copy, unsigned int from,
-		    unsigned int to)
-{
-	while (from < to) {
-		unsigned int skip = from % SECTORS_PER_PAGE;
-		unsigned int n = min_t(unsigned int, to - from,
-				       SECTORS_PER_PAGE - skip);
-		void *p = kmap_local_page(copy->pages[from / SECTORS_PER_PAGE]);
-		bool zero = !memchr_inv(p + (skip << SECTOR_SHIFT), 0,
-					n << SECTOR_SHIFT);
-
-		kunmap_local(p);
-		if (!zero)
-			return false;
-		from += n;
-	}
-	return true;
-}
-
-/* From and to in sectors of the buffer. */
-void bkc_copy_fill_zeroes(const struct bkc_copy *copy, unsigned int from,
-			  unsigned int to)
-{
-	while (from < to) {
-		unsigned int skip = from % SECTORS_PER_PAGE;
-		unsigned int n = min_t(unsigned int, to - from,
-				       SECTORS_PER_PAGE - skip);
-
-		memzero_page(copy->pages[from / SECTORS_PER_PAGE],
-			     skip << SECTOR_SHIFT, n << SECTOR_SHIFT);
-		from += n;
-	}
-}
-
-/**
- * bkc_copy_bio_data - between a user's bio and the part of the buffer it is over
- * @copy: the buffer; its range holds the bio's
- * @bio: not aimed at a leg yet; a write is copied into the buffer, a read from it
- *
- * Any context.
- */
-void bkc_copy_bio_data(struct bkc_copy *copy, struct bio *bio)
-{
-	struct bkc_table *t = bkc_io_of(bio)->table;
-	unsigned int at = (dm_target_offset(t->ti, bio->bi_iter.bi_sector) -
-			   copy->range.start) << SECTOR_SHIFT;
-	struct bvec_iter iter;
-	struct bio_vec vec;
-
-	bio_for_each_segment(vec, bio, iter) {
-		unsigned int done = 0;
-
-		/* A segment is of one page; ours may begin elsewhere in it. */
-		while (done < vec.bv_len) {
-			struct page *page = copy->pages[at >> PAGE_SHIFT];
-			unsigned int skip = offset_in_page(at);
-			unsigned int n = min_t(unsigned int, vec.bv_len - done,
-					       PAGE_SIZE - skip);
-
-			if (op_is_write(bio_op(bio)))
-				memcpy_page(page, skip, vec.bv_page,
-					    vec.bv_offset + done, n);
-			else
-				memcpy_page(vec.bv_page, vec.bv_offset + done,
-					    page, skip, n);
-			done += n;
-			at += n;
-		}
-	}
+	copy_done(copy);
 }
 
 static void block_sectors(const struct bkc_copy *copy, unsigned int i,
@@ -348,7 +100,7 @@ static unsigned int find_zero_blocks(struct bkc_copy *copy)
 
 	for (i = 0; i < copy->nr_blocks; i++) {
 		block_sectors(copy, i, &from, &to);
-		__assign_bit(i, copy->zero, is_zero(copy, from, to));
+		__assign_bit(i, copy->zero, bkc_copy_is_zero(copy, from, to));
 	}
 	return bitmap_weight(copy->zero, copy->nr_blocks);
 }
@@ -389,10 +141,15 @@ static void copy_next(struct bkc_copy *copy, enum bkc_copy_step step)
 	unsigned long flags;
 
 	spin_lock_irqsave(&s->copies_lock, flags);
-	/* Pairs with the xchg in copy_work(). */
+	/* Pairs with the xchg in bkc_copy_work(). */
 	smp_store_release(&copy->step, step);
 	queue_work(s->copy_wq, &copy->work);
 	spin_unlock_irqrestore(&s->copies_lock, flags);
+}
+
+void bkc_copy_again(struct bkc_copy *copy)
+{
+	copy_next(copy, BKC_STEP_WRITE);
 }
 
 static void write_put(struct bkc_copy *copy)
@@ -478,7 +235,7 @@ static void peeked(struct bkc_copy *copy)
 
 	for_each_set_bit(i, copy->zero, copy->nr_blocks) {
 		block_sectors(copy, i, &from, &to);
-		if (!copy->status[target_of(copy)] && is_zero(copy, from, to))
+		if (!copy->status[target_of(copy)] && bkc_copy_is_zero(copy, from, to))
 			continue;
 		__clear_bit(i, copy->zero);
 		bkc_copy_fill_zeroes(copy, from, to);
@@ -492,13 +249,23 @@ static void scan_run(struct bkc_copy *copy)
 	bitmap_zero(copy->zero, BKC_RUN_BLOCKS_MAX);
 	copy->zeroing = false;
 	if (copy->s->params.detect_zeroes && find_zero_blocks(copy)) {
-		if (!bdev_write_zeroes_sectors(copy->s->bdev[target_of(copy)])) {
+		copy->zeroing =
+			bdev_write_zeroes_sectors(copy->s->bdev[target_of(copy)]);
+		/* Not where a view may be reading the buffer. */
+		if (!copy->zeroing && !copy->s->mode->preserves) {
 			peek_target(copy);
 			return;
 		}
-		copy->zeroing = true;
+		if (!copy->zeroing)
+			bitmap_zero(copy->zero, BKC_RUN_BLOCKS_MAX);
 	}
 	write_run(copy);
+}
+
+/* Steps 3 and 4. Process context. */
+void bkc_copy_write(struct bkc_copy *copy)
+{
+	scan_run(copy);
 }
 
 static void read_endio(struct bio *bio)
@@ -508,7 +275,10 @@ static void read_endio(struct bio *bio)
 	copy->status[source_of(copy)] = bio->bi_status;
 	bio_put(bio);
 	if (!copy->status[source_of(copy)]) {
-		copy_next(copy, BKC_STEP_SCAN);
+		if (copy->s->mode->preserves)
+			bkc_backup_read(copy);
+		else
+			copy_next(copy, BKC_STEP_SCAN);
 		return;
 	}
 	if (copy->bio)
@@ -542,7 +312,7 @@ static void read_run(struct bkc_copy *copy)
  * Takes the step that is due, once: it may be queued by more than one write
  * that ended, and again by what an earlier run of it has started.
  */
-static void copy_work(struct work_struct *work)
+void bkc_copy_work(struct work_struct *work)
 {
 	struct bkc_copy *copy = container_of(work, struct bkc_copy, work);
 
@@ -577,5 +347,5 @@ static void copy_work(struct work_struct *work)
 void bkc_copy_start(struct bkc_copy *copy)
 {
 	/* Queued by the end of a write, it may have begun already. */
-	copy_work(&copy->work);
+	bkc_copy_work(&copy->work);
 }

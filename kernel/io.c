@@ -3,7 +3,7 @@
  * map and end_io. Nothing here sleeps or allocates: the clone of a dual write
  * is part of the per-bio data.
  */
-#include "bkc.h"
+#include "backup.h"
 
 /* Aims the bio at a leg, @offset sectors from where the leg's data starts. */
 void bkc_remap(struct bkc_table *t, struct bio *bio, enum bkc_leg leg,
@@ -132,6 +132,8 @@ static int map_write(struct bkc_table *t, struct bio *bio)
 	io->table = t;
 	if (bio->bi_opf & REQ_PREFLUSH)
 		return map_flush(t, bio, io);
+	if (t->mode->preserves && bkc_backup_is_preserved(t, bio))
+		return map_uniform(t, bio, BKC_ROUTE_BASE);
 
 	switch (bkc_range_admit(t->s, bio, io,
 				dm_target_offset(t->ti, bio->bi_iter.bi_sector),
@@ -141,6 +143,7 @@ static int map_write(struct bkc_table *t, struct bio *bio)
 		return DM_MAPIO_REMAPPED;
 	case BKC_WAIT:
 		return DM_MAPIO_SUBMITTED;
+	case BKC_FREE:
 	case BKC_ROUTE_CHANGED:
 		return map_uniform(t, bio, READ_ONCE(t->s->route));
 	default:
@@ -207,6 +210,7 @@ void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict)
 	case BKC_GO:
 		start_write(t, bio, io);
 		break;
+	case BKC_FREE:
 	case BKC_ROUTE_CHANGED:
 		io->range.kind = BKC_RANGE_ONE_LEG;
 		bkc_remap(t, bio, route_leg(READ_ONCE(t->s->route)),

@@ -15,6 +15,7 @@
  */
 #include <linux/slab.h>
 
+#include "copy.h"
 #include "meta.h"
 
 /* Step 1. Any context. */

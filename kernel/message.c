@@ -8,6 +8,7 @@
 #include <linux/sched/mm.h>
 #include <linux/string.h>
 
+#include "backup.h"
 #include "bitmap.h"
 #include "meta.h"
 
@@ -84,6 +85,10 @@ static int message_phase(struct bkc_table *t, const char *phase)
 {
 	if (!strcmp(phase, "pivot"))
 		return refuse(t, bkc_pivot(t->s), "pivot");
+	if (!strcmp(phase, "abort") && t->mode->preserves) {
+		bkc_backup_break(t->s, BKC_BY_USER, "aborted");
+		return 0;
+	}
 	if (!strcmp(phase, "abort"))
 		return refuse(t, bkc_abort(t->s, BKC_BY_USER), "abort");
 	/* What streams or merges comes to its end by itself: is it there? */
@@ -118,6 +123,7 @@ static bool uniform(struct bkc_state *s, enum bkc_valid *valid)
 	switch (READ_ONCE(s->phase)) {
 	case BKC_PHASE_COPYING:
 	case BKC_PHASE_SYNCED:
+	case BKC_PHASE_PRESERVING:
 		return false;
 	case BKC_PHASE_PIVOTED:
 		*valid = BKC_IN_TOP;

@@ -6,6 +6,7 @@
 #include <linux/completion.h>
 #include <linux/jiffies.h>
 
+#include "backup.h"
 #include "meta.h"
 
 #define PIVOT_FLUSH_MAX	(5 * HZ)	/* of top, while writes go on */
@@ -17,7 +18,8 @@
 bool bkc_phase_copies(enum bkc_phase phase)
 {
 	return phase == BKC_PHASE_COPYING || phase == BKC_PHASE_SYNCED ||
-	       phase == BKC_PHASE_STREAMING || phase == BKC_PHASE_MERGING;
+	       phase == BKC_PHASE_STREAMING || phase == BKC_PHASE_MERGING ||
+	       phase == BKC_PHASE_PRESERVING;
 }
 
 /*
@@ -33,6 +35,7 @@ void bkc_event_work(struct work_struct *work)
 	mutex_lock(&s->tables_lock);
 	list_for_each_entry(t, &s->tables, list)
 		dm_table_event(t->ti->table);
+	__bkc_view_events(s);
 	mutex_unlock(&s->tables_lock);
 }
 
@@ -140,7 +143,8 @@ void bkc_flush_end(struct bkc_state *s, unsigned int gen)
 }
 
 /*
- * Every block is base-only again. Process context. False when another flush of
+ * Every block is base-only again; of a backup nothing is left. Process
+ * context. False when another flush of
  * top has failed meanwhile: to be done again.
  */
 bool bkc_drop_top(struct bkc_state *s)
@@ -148,6 +152,10 @@ bool bkc_drop_top(struct bkc_state *s)
 	bool done, told;
 	u32 seen;
 
+	if (s->mode->preserves) {
+		bkc_backup_break(s, BKC_BY_POLICY, "writes may have gone past it");
+		return true;
+	}
 	spin_lock_irq(&s->lock);
 	seen = s->suspected;
 	WRITE_ONCE(s->top_epoch, s->top_epoch + 1);
@@ -256,6 +264,8 @@ static int set_paused(struct bkc_state *s, bool paused, enum bkc_stopper by)
 		s->params.paused = paused;
 	spin_unlock_irq(&s->lock);
 	if (!r) {
+		if (!paused && s->mode->preserves)
+			bkc_backup_retry(s);
 		bkc_copier_kick(s);
 		bkc_event(s);
 	}
@@ -336,7 +346,7 @@ int bkc_pivot(struct bkc_state *s)
 {
 	int r = 0;
 
-	if (!s->mode->has_copier || s->mode->durable)
+	if (!s->mode->has_copier || s->mode->durable || s->mode->preserves)
 		return -EINVAL;
 	spin_lock_irq(&s->lock);
 	if (!bkc_phase_copies(s->phase))

@@ -26,6 +26,7 @@
 #include <linux/hash.h>
 #include <linux/slab.h>
 
+#include "backup.h"
 #include "meta.h"
 
 static unsigned int bucket_index(sector_t start)
@@ -36,6 +37,11 @@ static unsigned int bucket_index(sector_t start)
 static struct bkc_bucket *bucket_of(struct bkc_state *s, sector_t start)
 {
 	return &s->buckets[bucket_index(start)];
+}
+
+struct bkc_bucket *bkc_range_bucket(struct bkc_state *s, sector_t start)
+{
+	return bucket_of(s, start);
 }
 
 static bool overlap(const struct bkc_range *r, sector_t start, sector_t end)
@@ -70,6 +76,11 @@ static void __kick_parked(struct bkc_state *s, struct bkc_bucket *b)
 		return;
 	set_bit(b - s->buckets, s->retry);
 	queue_work(s->io_wq, &s->retry_work);
+}
+
+void __bkc_range_kick(struct bkc_state *s, struct bkc_bucket *b)
+{
+	__kick_parked(s, b);
 }
 
 /*
@@ -213,6 +224,8 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 			return BKC_WAIT;
 	if (s->mode->durable)
 		return __bkc_redirect_admit(s, b, bio);
+	if (s->mode->preserves)
+		return __bkc_backup_admit(s, b, &io->range);
 	kind = __choose_kind(s, start, end, &in_both);
 	if (kind == BKC_RANGE_REFUSED)
 		return BKC_REFUSE;
@@ -493,6 +506,8 @@ unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
 	copy->nr_blocks = nr;
 	copy->valid = valid;
 	copy->writing = false;
+	copy->safe = false;
+	atomic_set(&copy->refs, 1);
 	copy->epoch = READ_ONCE(s->top_epoch);
 	copy->range.start = start;
 	copy->range.end = end;
@@ -500,7 +515,8 @@ unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
 	copy->step = BKC_STEP_WAIT;
 	copy->status[BKC_BASE] = BLK_STS_OK;
 	copy->status[BKC_TOP] = BLK_STS_OK;
-	atomic64_add((end - start) << SECTOR_SHIFT, &s->inflight);
+	atomic64_add((end - start) << SECTOR_SHIFT,
+		     copy->demand ? &s->saving : &s->inflight);
 	list_add_tail(&copy->range.list, &b->ranges);
 	spin_unlock_irq(&b->lock);
 	return nr;

@@ -7,6 +7,7 @@
  * A copy is a favour. Where there is no buffer for it, or the block is just being
  * written or copied, the read goes to base as it would without.
  */
+#include "copy.h"
 #include "meta.h"
 
 /**

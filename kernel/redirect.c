@@ -16,6 +16,7 @@
  * leg it has left still holds what it held before the write that moved it, and
  * that write has not been acknowledged.
  */
+#include "copy.h"
 #include "meta.h"
 
 static bool is_zero_op(struct bio *bio)

@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "backup.h"
 #include "bitmap.h"
 #include "meta.h"
 
@@ -70,10 +71,15 @@ static bool base_is_stale(const struct bkc_state *s, const struct bkc_table *t)
 
 static int alloc_workqueues(struct bkc_state *s)
 {
+	/*
+	 * Every first write of a backup comes through it: one that is preempted
+	 * for the sake of it is one that does not share the work with the next.
+	 */
+	unsigned int highpri = s->mode->preserves ? 0 : WQ_HIGHPRI;
+
 	s->own_wqs = true;
 	s->io_wq = alloc_workqueue("bkc_io",
-				   WQ_MEM_RECLAIM | WQ_HIGHPRI | BKC_WQ_PERCPU,
-				   0);
+				   WQ_MEM_RECLAIM | highpri | BKC_WQ_PERCPU, 0);
 	s->copy_wq = alloc_workqueue("bkc_copy", WQ_MEM_RECLAIM | WQ_UNBOUND,
 				     0);
 	return s->io_wq && s->copy_wq ? 0 : -ENOMEM;
@@ -85,6 +91,10 @@ static void state_free(struct bkc_state *s)
 	cancel_work_sync(&s->pivot_work);
 	cancel_delayed_work_sync(&s->error_work);
 	cancel_delayed_work_sync(&s->copier_work);
+	cancel_delayed_work_sync(&s->stuck_work);
+	cancel_work_sync(&s->save_work);
+	cancel_work_sync(&s->top_work);
+	cancel_work_sync(&s->redo_work);
 	cancel_work_sync(&s->retry_work);
 	cancel_work_sync(&s->reader_work);
 	bkc_meta_destroy(s->meta);
@@ -149,6 +159,15 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 	spin_lock_init(&s->readers_lock);
 	INIT_WORK(&s->reader_work, bkc_reader_work);
 	INIT_WORK(&s->merge_work, bkc_merge_work);
+	INIT_LIST_HEAD(&s->to_top);
+	INIT_WORK(&s->top_work, bkc_backup_top_work);
+	INIT_LIST_HEAD(&s->stuck);
+	INIT_WORK(&s->save_work, bkc_backup_save_work);
+	INIT_DELAYED_WORK(&s->stuck_work, bkc_backup_stuck_work);
+	INIT_LIST_HEAD(&s->views);
+	bio_list_init(&s->redo);
+	spin_lock_init(&s->redo_lock);
+	INIT_WORK(&s->redo_work, bkc_view_redo_work);
 	INIT_WORK(&s->pivot_work, bkc_pivot_work);
 	INIT_DELAYED_WORK(&s->error_work, bkc_error_work);
 	INIT_WORK(&s->event_work, bkc_event_work);
@@ -281,7 +300,7 @@ static bool __device_is_ours(struct bkc_state *s, struct bkc_table *t)
 void bkc_state_put(struct bkc_table *t)
 {
 	struct bkc_state *s = t->s;
-	bool last, gone, stale;
+	bool last, gone, stale, views_alone;
 
 	mutex_lock(&s->tables_lock);
 	if (t->resumed)
@@ -298,9 +317,11 @@ void bkc_state_put(struct bkc_table *t)
 
 	mutex_lock(&registry_lock);
 	last = refcount_dec_and_test(&s->refs);
-	if (last)
+	/* What they see is over, and a table that comes later begins anew. */
+	views_alone = !last && refcount_read(&s->refs) == s->nr_views;
+	if (last || views_alone)
 		list_del_init(&s->registry);
-	else if (stale)
+	if (!last && (stale || views_alone))
 		bkc_drop_top(s);
 	mutex_unlock(&registry_lock);
 	if (last)
@@ -312,6 +333,71 @@ static bool went_past(const struct bkc_state *s, const void *md)
 {
 	return s->started && !s->live && !s->sealed && s->left_md != md &&
 	       !s->mode->durable && bkc_phase_copies(s->phase);
+}
+
+/* Is the state the device's, live, and of the mode that has views? */
+static bool may_be_viewed(struct bkc_state *s, const void *md)
+{
+	struct bkc_table *t;
+	bool found = false;
+
+	if (!s->mode->preserves)
+		return false;
+	mutex_lock(&s->tables_lock);
+	list_for_each_entry(t, &s->tables, list)
+		found |= READ_ONCE(t->live) &&
+			 dm_table_get_md(t->ti->table) == md;
+	mutex_unlock(&s->tables_lock);
+	return found;
+}
+
+/**
+ * bkc_state_get_view - the state of a live device that a view is for
+ * @md: the device
+ * @view: of it; its ti is set
+ * @error: set on failure
+ *
+ * In ctr of a view. Nothing but its dm device is known of the live one, and of
+ * that but the address: it may be anything.
+ */
+struct bkc_state *bkc_state_get_view(const void *md, struct bkc_view *view,
+				     char **error)
+{
+	struct bkc_state *s, *found = NULL;
+
+	mutex_lock(&registry_lock);
+	list_for_each_entry(s, &registry, registry)
+		if (may_be_viewed(s, md)) {
+			found = s;
+			refcount_inc(&s->refs);
+			s->nr_views++;
+			break;
+		}
+	mutex_unlock(&registry_lock);
+	if (!found) {
+		*error = "Not a live blkcopy device in mode backup";
+		return ERR_PTR(-EINVAL);
+	}
+	mutex_lock(&found->tables_lock);
+	list_add(&view->list, &found->views);
+	mutex_unlock(&found->tables_lock);
+	return found;
+}
+
+/* In dtr of a view, or when its ctr fails. */
+void bkc_state_put_view(struct bkc_state *s, struct bkc_view *view)
+{
+	bool last;
+
+	mutex_lock(&s->tables_lock);
+	list_del(&view->list);
+	mutex_unlock(&s->tables_lock);
+	mutex_lock(&registry_lock);
+	s->nr_views--;
+	last = refcount_dec_and_test(&s->refs);
+	mutex_unlock(&registry_lock);
+	if (last)
+		state_free(s);
 }
 
 /*
@@ -423,6 +509,8 @@ void bkc_state_postsuspend(struct bkc_table *t)
 {
 	struct bkc_state *s = t->s;
 
+	if (s->mode->preserves)
+		bkc_backup_drain(s);
 	if (!s->meta)
 		return;
 	mutex_lock(&s->life_lock);
@@ -472,6 +560,8 @@ void bkc_state_resume(struct bkc_table *t)
 	mutex_unlock(&s->life_lock);
 	if (s->mode->has_copier)
 		bkc_copier_kick(s);
+	if (s->mode->preserves)
+		bkc_view_redo(s);
 }
 
 /*
@@ -493,6 +583,8 @@ void bkc_state_presuspend(struct bkc_table *t)
 		spin_unlock_irq(&s->lock);
 		if (last && s->mode->has_copier) {
 			flush_work(&s->pivot_work);
+			if (s->mode->preserves)
+				bkc_backup_retry(s);
 			bkc_copier_stop(s);
 			bkc_settle(s);
 		}

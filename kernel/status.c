@@ -16,6 +16,8 @@ static const char * const phase_words[] = {
 	[BKC_PHASE_STREAMED] = BLKCOPY_PHASE_STREAMED,
 	[BKC_PHASE_MERGING] = BLKCOPY_PHASE_MERGING,
 	[BKC_PHASE_MERGED] = BLKCOPY_PHASE_MERGED,
+	[BKC_PHASE_PRESERVING] = BLKCOPY_PHASE_PRESERVING,
+	[BKC_PHASE_BROKEN] = BLKCOPY_PHASE_BROKEN,
 };
 
 static const char * const stopper_words[] = {
@@ -111,7 +113,8 @@ static void status_info(struct bkc_table *t, char *result, unsigned int maxlen)
 	       count[BKC_IN_BASE], count[BKC_IN_BOTH], count[BKC_IN_TOP],
 	       count[BKC_IN_NONE], s->map.nr_blocks, t->block_sectors,
 	       (u64)atomic64_read(&s->copied) >> 10,
-	       (u64)atomic64_read(&s->inflight) >> 10,
+	       (u64)(atomic64_read(&s->inflight) +
+		     atomic64_read(&s->saving)) >> 10,
 	       bkc_copier_rate_kib(s));
 	DMEMIT(" %llu/%llu %u %u %llu %u",
 	       s->meta ? READ_ONCE(s->meta->intent.nr_marked) : 0,

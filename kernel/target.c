@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "backup.h"
 #include "meta.h"
 
 /* A mode is a row. States a mode does not know refuse writes. */
@@ -145,6 +146,19 @@ const struct bkc_mode bkc_modes[BKC_MODE_NR] = {
 			[BKC_IN_TOP] = BKC_WRITE_ZERO,
 			[BKC_IN_NONE] = BKC_WRITE_IGNORE,
 		},
+	},
+	/* Base is in use, top has what it held when this began. */
+	[BKC_MODE_BACKUP] = {
+		.name = BLKCOPY_MODE_BACKUP,
+		.has_top = true,
+		.has_copier = true,
+		.preserves = true,
+		.first_phase = BKC_PHASE_PRESERVING,
+		.end_phase = BKC_PHASE_PRESERVING,
+		.first_route = BKC_ROUTE_MAP,
+		.copy_to = BKC_TOP,
+		.copy_states = BIT(BKC_IN_BASE),
+		.copied = { [BKC_IN_BASE] = BKC_IN_BOTH },
 	},
 };
 
@@ -312,8 +326,11 @@ static int check_legs(struct bkc_table *t, char **error)
 		*error = "The metadata device is a leg";
 		return -EINVAL;
 	}
-	/* Every write may go to top: whoever uses base's sectors could not go on. */
-	if (t->mode->durable &&
+	/*
+	 * Every write, or every read of a view, may go to top: whoever uses
+	 * base's sectors could not go on.
+	 */
+	if ((t->mode->durable || t->mode->preserves) &&
 	    bdev_logical_block_size(t->dev[BKC_TOP]->bdev) >
 	    bdev_logical_block_size(t->dev[BKC_BASE]->bdev)) {
 		*error = "Top has larger sectors than base";
@@ -346,10 +363,15 @@ static int parse_line(struct bkc_table *t, unsigned int argc, char **argv,
 	       check_legs(t, error);
 }
 
+static bool has_dual_writes(const struct bkc_mode *mode)
+{
+	return mode->has_top && !mode->durable && !mode->preserves;
+}
+
 static void set_limits_of_target(struct dm_target *ti, struct bkc_table *t)
 {
 	ti->num_flush_bios = t->mode->durable ? hweight8(t->mode->flush_legs) :
-			     t->mode->has_top ? BKC_LEGS : 1;
+			     has_dual_writes(t->mode) ? BKC_LEGS : 1;
 	ti->num_discard_bios = 1;
 	ti->num_write_zeroes_bios = 1;
 	ti->limit_swap_bios = true;
@@ -468,9 +490,11 @@ static int bkc_iterate_devices(struct dm_target *ti,
 			       iterate_devices_callout_fn fn, void *data)
 {
 	struct bkc_table *t = ti->private;
+	/* No user's I/O goes to a top that has old data: its limits are its own. */
+	int legs = t->mode->preserves ? BKC_TOP : BKC_LEGS;
 	int leg, r = 0;
 
-	for (leg = 0; !r && leg < BKC_LEGS; leg++)
+	for (leg = 0; !r && leg < legs; leg++)
 		if (t->dev[leg])
 			r = fn(ti, t->dev[leg], t->start[leg], ti->len, data);
 	return r;
@@ -516,11 +540,19 @@ static struct target_type bkc_target = {
 
 static int __init bkc_init(void)
 {
-	return dm_register_target(&bkc_target);
+	int r = dm_register_target(&bkc_target);
+
+	if (r)
+		return r;
+	r = dm_register_target(&bkc_view_target);
+	if (r)
+		dm_unregister_target(&bkc_target);
+	return r;
 }
 
 static void __exit bkc_exit(void)
 {
+	dm_unregister_target(&bkc_view_target);
 	dm_unregister_target(&bkc_target);
 }
 

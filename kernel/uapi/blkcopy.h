@@ -7,6 +7,7 @@
  * Table:
  *   <start> <len> blkcopy <mode> <base> <offset> <top|-> <offset> <meta|->
  *     <block sectors> [<#features> <f>*] [<#params> (<key> <value>)*]
+ *   <start> <len> blkcopy-view <live blkcopy device>
  *
  * Status (positional, only ever appended to):
  *   <mode> <phase> <rw|meta_ro|fail> <base-only> <both> <top-only> <zero>
@@ -17,6 +18,9 @@
  *     <user|policy|->
  *   The last word: who paused or aborted the copy; "-" while it is neither.
  *
+ * Status of a view: <preserving|broken> <blocks preserved> <total>
+ *   <block sectors>
+ *
  * A paused copy shows the feature word "paused" in its table line, whoever
  * paused it: a message, the table, or an error policy.
  */
@@ -24,6 +28,7 @@
 #define BLKCOPY_UAPI_H
 
 #define BLKCOPY_TARGET "blkcopy"
+#define BLKCOPY_VIEW_TARGET "blkcopy-view"
 #define BLKCOPY_MODULE "dm-blkcopy"
 
 /* Modes. */
@@ -32,6 +37,22 @@
 #define BLKCOPY_MODE_STREAM "stream"
 #define BLKCOPY_MODE_OVERLAY "overlay"
 #define BLKCOPY_MODE_COMMIT "commit"
+/*
+ * Copy-before-write: base is in use, top keeps what it held when the table was
+ * resumed, at the same offset, and a view of the device reads that. A block is
+ * "both" from when it is preserved; base-only, as it is in base. Where the view
+ * is lost the phase is "broken": it reads EIO for good, base goes on. It is lost
+ *   - when a copy fails: see the policies below;
+ *   - when the last table of the mode goes: its device has another table, or is
+ *     removed. A table loaded in the same mode goes on;
+ *   - by the message "phase abort".
+ * While the live device is suspended a view's read of what is in base waits.
+ * Without "paused" the copier preserves the rest in the background; with it, or
+ * after "copy pause", only what is written to. inflight_kib bounds each: what
+ * the copier has in flight, and the old data in memory on its way to top. A
+ * write that finds no more room waits for top.
+ */
+#define BLKCOPY_MODE_BACKUP "backup"
 
 /* Phases. */
 #define BLKCOPY_PHASE_IDLE "idle"
@@ -43,6 +64,8 @@
 #define BLKCOPY_PHASE_STREAMED "streamed"
 #define BLKCOPY_PHASE_MERGING "merging"
 #define BLKCOPY_PHASE_MERGED "merged"
+#define BLKCOPY_PHASE_PRESERVING "preserving"
+#define BLKCOPY_PHASE_BROKEN "broken"
 
 /* Health of the state. */
 #define BLKCOPY_HEALTH_RW "rw"
@@ -60,6 +83,11 @@
 #define BLKCOPY_FEATURE_PAUSED "paused"
 /* stream: what a read brings from base is kept in top. */
 #define BLKCOPY_FEATURE_COPY_ON_READ "copy_on_read"
+/*
+ * backup: a write waits until the old data is in top, not just until it is in
+ * memory.
+ */
+#define BLKCOPY_FEATURE_BACKUP_PERSISTENT "backup_persistent"
 /*
  * One-shot: top is known to hold what base holds, so a new map starts all
  * "both". Never printed again, or a line reloaded after writes went past us
@@ -88,6 +116,12 @@
  *           that copied nothing the copy pauses ("stalled")
  *   stop:   the copy pauses; "copy resume" tries again
  *   enospc: as stop for ENOSPC, as report for the rest
+ *
+ * In mode backup a block that cannot be kept breaks the view, and nothing else:
+ * report and ignore are the same, and so is every policy of base. With stop,
+ * and enospc, what top did not take is kept in memory, and written again on
+ * "copy resume"; meanwhile writes go on while there is room (inflight_kib), and
+ * wait then. After BLKCOPY_BACKUP_STOP_SECONDS the view breaks all the same.
  */
 #define BLKCOPY_POLICY_REPORT "report"
 #define BLKCOPY_POLICY_IGNORE "ignore"
@@ -121,18 +155,20 @@
 #define BLKCOPY_SEGMENT_MIB_MAX 65536
 #define BLKCOPY_SEGMENT_MIB_DEFAULT 64
 #define BLKCOPY_RETRY_PASSES 8
+#define BLKCOPY_BACKUP_STOP_SECONDS 60
 
 /*
  * Messages and how they are refused. Each answers at once; what it starts is
  * reported by a dm event.
- *   copy start|resume   EINVAL no mirror, EALREADY pivoted or aborted
+ *   copy start|resume   EINVAL no mirror, EALREADY pivoted, aborted or broken
  *   copy pause|stop     as above
  *   set <param> <value> EINVAL unknown or out of range; segment_mib is fixed
  *   phase pivot         EINVAL no mirror, EBUSY blocks are still base-only, a
  *                       pivot is under way or top has just failed, EALREADY
  *                       pivoted or aborted, EAGAIN the device is suspended
  *   phase abort         EINVAL no mirror, EBUSY a pivot is under way,
- *                       EALREADY pivoted; once aborted it succeeds again
+ *                       EALREADY pivoted; once aborted it succeeds again.
+ *                       backup: the view breaks, top is free
  *   phase finish        stream, commit: 0 when streamed or merged, EBUSY before;
  *                       EINVAL in other modes
  *   map list base|top|both|zero <first block>

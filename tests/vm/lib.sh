@@ -42,6 +42,8 @@ source "$VM_DIR/lib-volume.sh"
 source "$VM_DIR/lib-load.sh"
 # shellcheck source=tests/vm/lib-durable.sh
 source "$VM_DIR/lib-durable.sh"
+# shellcheck source=tests/vm/lib-backup.sh
+source "$VM_DIR/lib-backup.sh"
 
 # Runs when the scenario ends, last registered first.
 undo() { UNDO+=("$(printf '%q ' "$@")"); }

@@ -47,7 +47,7 @@ with_word() {
 	echo "${words[*]}"
 }
 numbers=(-1 +1 0x10 1.5 1e3 x 18446744073709551616 99999999999999999999999 1k '1,2')
-for v in Mirror track mirro mirror2 0 - overlay stream commit backup; do bad_line "$(with_word 1 "$v")"; done
+for v in Mirror track mirro mirror2 0 - overlay stream commit; do bad_line "$(with_word 1 "$v")"; done
 for n in 2 4; do
 	for v in /dev/nothing - 999:999 /dev/null /proc/self/mem 1:0x; do bad_line "$(with_word $n "$v")"; done
 done

@@ -36,24 +36,31 @@ all_patterns() {
 	say "$1"
 }
 
-# cold ROW TABLE: the first 4 KiB write to each block, twice from anew; then
-# what the same costs when every block has moved.
+# cold ROW TABLE [BESIDE]: the first 4 KiB write to each block, twice from anew;
+# then what the same costs when every block has moved. BESIDE is the table of a
+# device that has to be there as well.
 cold() {
 	local ms least=0 run
 	for run in 1 2; do
 		dd if=/dev/zero of=$META bs=1M count=1 oflag=direct status=none
 		dd if=/dev/zero of=$B bs=1M count=1 oflag=direct status=none
-		[[ $2 != *blkcopy* ]] || "$BLKCTL_BIN" format $META --size 64M --block-size 4k --force >/dev/null
+		[[ $2 != *blkcopy*$META* ]] || "$BLKCTL_BIN" format $META --size 64M --block-size 4k --force >/dev/null
+		[[ -z ${3:-} ]] || make_dm beside "$3"
 		make_dm peer "$2"
 		settle
 		ms=$(one_run /dev/mapper/peer randwrite 32 50)
 		((ms > 0))
 		((run > 1 && ms > least)) || least=$ms
-		((run > 1)) || remove_dm peer
+		((run > 1)) || remove_cold "$@"
 	done
 	row cost "$1, first writes" pattern '"randwrite qd32"' instructions $((least * 1000000 / IOS))
 	all_patterns "$1, settled" /dev/mapper/peer
+	remove_cold "$@"
+}
+
+remove_cold() {
 	remove_dm peer
+	[[ -z ${3:-} ]] || remove_dm beside
 }
 
 load_modules
@@ -92,6 +99,8 @@ all_patterns "dm-clone, hydrated" /dev/mapper/peer
 remove_dm peer
 
 cold "blkcopy overlay, 4 KiB blocks" "0 $LEN blkcopy overlay $A 0 $B 0 $META 8"
+cold "blkcopy backup, 4 KiB blocks" "0 $LEN blkcopy backup $A 0 $B 0 - 8 1 paused"
+cold "dm-snapshot-origin, 4 KiB chunks" "0 $LEN snapshot-origin $A" "0 $LEN snapshot $A $B N 8"
 cold "dm-snapshot, 4 KiB chunks" "0 $LEN snapshot $A $B P 8"
 cold "dm-clone, 4 KiB regions" "0 $LEN clone $META $B $A 8 1 no_hydration"
 
