@@ -100,6 +100,7 @@ round() {
 	trace attached
 	if activate && trace active && verify; then
 		trace verified
+		begin
 		write
 		trace "written $(cat "$DIR/writer.out")"
 		if power && ((ORDERLY)); then deactivate; fi

@@ -14,7 +14,7 @@ DEVICE=/dev/dm-0 # the only one
 pick() { REPLY=${*:RANDOM % $# + 1:1}; } # of its arguments, one
 between() { REPLY=$(($1 + (RANDOM << 15 | RANDOM) % ($2 - $1 + 1))); }
 
-with_meta() { [[ $MODE =~ ^(overlay|stream|commit|flatten|mirror)$ ]]; }
+with_meta() { [[ $MODE =~ ^(overlay|stream|commit|flatten|mirror|bitmap)$ ]]; }
 
 # One seed's volume: SECTORS, BLOCK, EXTENTS (what is written to), OPTIONS.
 draw_volume() {
@@ -39,7 +39,7 @@ draw_volume() {
 	pick 200 600 3000 && RATE=$REPLY
 	pick "" $COPY_ON_READ && FEATURE=$REPLY
 	pick "" "" background && COPY_MODE=$REPLY
-	if [[ $MODE == mirror ]]; then
+	if [[ $MODE == mirror || $MODE == bitmap ]]; then
 		# Segments enough that some are left alone for a while; soon synced.
 		SECTORS=$((SECTORS * 4)) RATE=$((RATE * 10))
 		EXTENTS=("0+$((SECTORS / 4))" "$((SECTORS / 2 / 8 * 8))+4096" "$((SECTORS - 1024))+1024")
@@ -53,8 +53,14 @@ make_volume() {
 	rm -f "$DIR"/*.img "$DIR/log" "$DIR/state"
 	"$BIN/initial" "$DIR/state" "$DIR/base.img" "$SEED" "$SECTORS" "${EXTENTS[@]}"
 	LEGS=(base)
-	PHASE='' TABLE_MODE='' CREATED='' ENDED=0 EQUAL=0
+	PHASE='' TABLE_MODE='' CREATED='' ENDED=0 EQUAL=0 RECORDING=
 	case $MODE in
+	bitmap)
+		make_disk meta 4096
+		LEGS+=(meta)
+		TABLE_MODE=track
+		"$BIN/format" "$DIR/meta.img" "$SECTORS" "$BLOCK" track 1
+		;;
 	nbd | linear) ;;
 	snapshot)
 		make_disk top $((SECTORS + SECTORS / 4 + 8192))
@@ -78,6 +84,7 @@ line() {
 	local mode=${1:-$TABLE_MODE} features=() params=()
 	case $MODE in
 	linear) echo "0 $SECTORS linear /dev/nbd0 0" && return ;;
+	bitmap) echo "0 $SECTORS blkcopy track /dev/nbd0 0 - 0 /dev/nbd1 $BLOCK" && return ;;
 	snapshot) echo "0 $SECTORS snapshot /dev/nbd0 /dev/nbd1 P $BLOCK" && return ;;
 	esac
 	[[ $mode != stream || -z $FEATURE ]] || features=("$FEATURE")
@@ -96,12 +103,26 @@ activate() {
 	return 1
 }
 
+# Before it is written to. A bitmap begins with each cut, at what base is then.
+begin() {
+	[[ $MODE == bitmap ]] || return 0
+	RECORDING=
+	cp --sparse=always "$DIR/base.img" "$DIR/base.frozen"
+	"$BIN/dm" message crash "bitmap remove b" >/dev/null 2>&1
+	if "$BIN/dm" message crash "bitmap add b" >"$DIR/dm.out" 2>&1; then
+		RECORDING=1
+	elif power; then
+		bad "no bitmap can be added: $(<"$DIR/dm.out")"
+	fi
+}
+
 # With its disks there or gone; in both ways that dmsetup has.
 deactivate() {
 	local how=remove
 	[[ -n $CREATED ]] || return 0
 	CREATED=
 	power || ((RANDOM % 2)) || how=force-remove
+	[[ $MODE != bitmap ]] || ! ((RANDOM % 3)) || "$BIN/dm" message crash seal >/dev/null 2>&1
 	limited 60 "$BIN/dm" $how crash >"$DIR/dm.out" 2>&1 || bad "cannot remove it: $(<"$DIR/dm.out")"
 }
 
@@ -121,6 +142,12 @@ act() {
 			switch_to "$([[ $MODE == commit ]] && echo commit || echo stream)"
 		fi
 		;;
+	bitmap)
+		nap "$wait"
+		"$BIN/dm" message crash "bitmap freeze b" >/dev/null 2>&1 || return 0
+		nap "$wait"
+		"$BIN/dm" message crash "bitmap thaw b" >/dev/null 2>&1 || true
+		;;
 	mirror)
 		pick "" "" "" "" "" abort pivot pivot && [[ -n $REPLY ]] && ((ROUND >= 6)) || return 0
 		nap "$wait"
@@ -139,6 +166,10 @@ look_at_disks() {
 	META=$("$BIN/show" "$DIR/meta.img") || bad "no superblock is left"
 	eval "$META"
 	TABLE_MODE=$mode PHASE=$phase
+	if [[ $MODE == bitmap ]]; then
+		[[ -z $RECORDING ]] || nothing_missed
+		return 0
+	fi
 	((bad == 0)) || bad "$bad sectors of the block map are lost"
 	[[ $mode == mirror || $phase == merged ]] || ((base_mixed)) || base_is_frozen
 	[[ $mode != mirror || $phase != @(copying|synced) ]] || ((top_stale)) || legs_agree
@@ -151,6 +182,13 @@ look_at_disks() {
 base_is_frozen() {
 	"$BIN/same" "$DIR/base.img" "$DIR/base.frozen" >"$DIR/same.out" 2>&1 ||
 		bad "base has changed: $(cat "$DIR/same.out")"
+}
+
+# What has changed since the bitmap began is in it.
+nothing_missed() {
+	"$BIN/missed" "$DIR/meta.img" "$DIR/base.frozen" "$DIR/base.img" >"$DIR/missed.out" 2>&1 ||
+		bad "the bitmap: $(cat "$DIR/missed.out")"
+	META=$(<"$DIR/missed.out")
 }
 
 # What is called equal is equal.

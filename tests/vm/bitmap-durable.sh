@@ -115,4 +115,6 @@ mk_dm below "0 $n linear $A 0"
 reload vol "$(track_line /dev/mapper/below)"
 put 201
 is "$(listed one)" "64+2 200+2" "with another layer below"
+remove_dm vol
+remove_dm below
 pass

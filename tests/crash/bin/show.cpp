@@ -11,7 +11,7 @@
 namespace
 {
 
-const char *const kModes[] = {"?", "mirror", "stream", "overlay", "commit"};
+const char *const kModes[] = {"?", "mirror", "stream", "overlay", "commit", "track"};
 const char *const kPhases[] = {"idle",      "copying",  "synced",  "pivoted", "aborted",
 			       "streaming", "streamed", "merging", "merged"};
 } // namespace
@@ -22,7 +22,7 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	const meta::Reader file(argv[1]);
-	if (!file.newest_super(super) || super.mode > 4 || super.phase > 8) {
+	if (!file.newest_super(super) || super.mode > 5 || super.phase > 8) {
 		printf("mode=none phase=none\n");
 		return 1;
 	}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// missed META OLD NEW: does the bitmap have every block in which the two files
+// differ? A segment that is marked counts as changed, a sector that cannot be read
+// as well. Prints how many blocks have changed and how many it says have, or the
+// first that it misses, or that it does not claim to know.
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <vector>
+
+#include "reading.hpp"
+
+namespace
+{
+
+bool read_at(int file, std::vector<char> &to, uint64_t at, size_t n)
+{
+	to.resize(n);
+	return pread(file, to.data(), n, static_cast<off_t>(at)) == static_cast<ssize_t>(n);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+	if (argc != 4)
+		return 2;
+	const meta::Reader file(argv[1]);
+	const int images[] = {open(argv[2], O_RDONLY | O_CLOEXEC),
+			      open(argv[3], O_RDONLY | O_CLOEXEC)};
+	blkcopy_meta_super super = {};
+	blkcopy_meta_exact exact = {};
+	if (images[0] < 0 || images[1] < 0 || !file.newest_super(super)) {
+		printf("cannot read them\n");
+		return 2;
+	}
+	// The first slot's record.
+	const auto *record = reinterpret_cast<const blkcopy_meta_bitmap *>(&exact);
+	if (!file.newest_exact(super, 0, exact) || !(record->flags & BLKCOPY_META_BITMAP_IN_USE)) {
+		printf("there is no bitmap\n");
+		return 1;
+	}
+	if ((super.flags & BLKCOPY_META_UNSEALED) ||
+	    (record->flags & BLKCOPY_META_BITMAP_INCONSISTENT)) {
+		printf("inconsistent\n");
+		return 0;
+	}
+	const uint64_t blocks = (super.sectors + super.block_sectors - 1) / super.block_sectors;
+	const uint64_t segment = uint64_t{super.segment_mib} << 11;
+	uint64_t changed = 0, dirty = 0;
+	std::vector<char> data[2];
+	bool readable = false;
+	for (uint64_t block = 0; block < blocks; block++) {
+		const uint64_t at = block % BLKCOPY_META_SEGMENTS, sector = block * super.block_sectors;
+		if (!at)
+			readable = file.newest_exact(super, 1 + block / BLKCOPY_META_SEGMENTS, exact);
+		const bool said = !readable || (exact.words[at / 64] >> at % 64 & 1) ||
+				  file.is_marked(super, sector / segment);
+		dirty += said;
+		const size_t bytes =
+			512 * std::min<uint64_t>(super.block_sectors, super.sectors - sector);
+		if (!read_at(images[0], data[0], sector * 512, bytes) ||
+		    !read_at(images[1], data[1], sector * 512, bytes))
+			return 2;
+		if (data[0] == data[1])
+			continue;
+		changed++;
+		if (!said) {
+			printf("block %" PRIu64 " has changed, and the bitmap does not say so\n",
+			       block);
+			return 1;
+		}
+	}
+	printf("changed=%" PRIu64 " dirty=%" PRIu64 "\n", changed, dirty);
+	return 0;
+}
