@@ -13,6 +13,7 @@
  *	redirect.c	what of that stream, overlay and commit do their own way
  *	merge.c		writes of a part of a block that has to move
  *	reader.c	copy_on_read
+ *	verify.c	compares the legs
  *	backup.c	copy-before-write
  *	view.c		the target type blkcopy-view
  *	meta.c, super.c	the metadata device
@@ -344,6 +345,7 @@ static inline struct bkc_io *bkc_io_of(struct bio *bio)
 
 struct bkc_copy;
 struct bkc_meta;
+struct bkc_verify;
 struct bkc_bitmaps;
 
 /* Change tracking, see tracker.c. */
@@ -449,6 +451,8 @@ struct bkc_state {
 	struct bkc_copy *reserve;	/* always there: progress without memory */
 	bool reserve_busy;
 	struct bio_set copy_bios;
+
+	struct bkc_verify *verify;	/* tables_lock; NULL before the first */
 
 	/* Of merge.c: writes that wait for a buffer. */
 	spinlock_t merge_lock;	/* of the four that follow */
@@ -561,6 +565,8 @@ enum bkc_verdict bkc_range_admit(struct bkc_state *s, struct bio *bio,
 void bkc_range_done(struct bkc_state *s, struct bkc_io *io);
 unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
 				  u64 block, unsigned int nr, bool exclusive);
+unsigned int bkc_range_begin_verify(struct bkc_state *s, struct bkc_copy *copy,
+				    u64 block, unsigned int nr);
 bool bkc_range_copy_ready(struct bkc_state *s, struct bkc_copy *copy);
 unsigned int bkc_range_end_copy(struct bkc_state *s, struct bkc_copy *copy,
 				bool ok);

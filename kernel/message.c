@@ -11,6 +11,7 @@
 #include "backup.h"
 #include "bitmap.h"
 #include "meta.h"
+#include "verify.h"
 
 /* "map list" looks at no more blocks than this before it answers. */
 #define MAP_LIST_BLOCKS_MAX	BIT_ULL(26)
@@ -29,7 +30,7 @@ static int refuse(struct bkc_table *t, int r, const char *what)
 		why = "the device is suspended";
 		break;
 	case -EBUSY:
-		why = "blocks are in base only, or a pivot is under way";
+		why = "blocks are in base only, or it is under way";
 		break;
 	default:
 		why = "this mode has no copy, or the word is unknown";
@@ -331,6 +332,19 @@ static int message_bitmap(struct bkc_table *t, unsigned int argc, char **argv,
 	return r;
 }
 
+static int message_verify(struct bkc_table *t)
+{
+	unsigned int noio;
+	int r;
+
+	mutex_lock(&t->s->tables_lock);
+	noio = memalloc_noio_save();
+	r = bkc_verify_start(t->s);
+	memalloc_noio_restore(noio);
+	mutex_unlock(&t->s->tables_lock);
+	return refuse(t, r, "verify");
+}
+
 static int message_seal(struct bkc_table *t)
 {
 	spin_lock_irq(&t->s->lock);
@@ -356,6 +370,8 @@ int bkc_message(struct dm_target *ti, unsigned int argc, char **argv,
 		return message_map_list(t, argv[2], argv[3], result, maxlen);
 	if (argc >= 2 && !strcmp(argv[0], "bitmap"))
 		return message_bitmap(t, argc - 1, argv + 1, result, maxlen);
+	if (argc == 2 && !strcmp(argv[0], "verify") && !strcmp(argv[1], "start"))
+		return message_verify(t);
 	if (argc == 1 && !strcmp(argv[0], "seal"))
 		return message_seal(t);
 	return refuse(t, -EINVAL, "message");

@@ -461,21 +461,13 @@ static bool __busy(struct bkc_bucket *b, const struct bkc_copy *copy)
 	return false;
 }
 
-/**
- * bkc_range_begin_copy - register a run that is to be copied
- * @s: state
- * @copy: the copy, with a buffer; all else of it is set here
- * @block: first block of the run
- * @nr: blocks it has at most; they lie in one region
- * @exclusive: writes wait for it, and it for them; else it is cut short where
- *	a write is in flight, and a write that comes later cancels its blocks
- *
- * Process context, does not sleep. Returns how many blocks are registered; 0
- * when the first is not base-only or is busy. inflight counts it from here on.
- * An exclusive copy may have to wait: see bkc_range_copy_ready().
+/*
+ * Registers a run of blocks in one of @states; see bkc_range_begin_copy(). @count:
+ * what counts it in flight, or NULL.
  */
-unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
-				  u64 block, unsigned int nr, bool exclusive)
+static unsigned int begin_run(struct bkc_state *s, struct bkc_copy *copy,
+			      u64 block, unsigned int nr, unsigned int states,
+			      bool exclusive, atomic64_t *count)
 {
 	unsigned int shift = s->map.block_shift;
 	sector_t start = (sector_t)block << shift;
@@ -487,8 +479,7 @@ unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
 	bitmap_zero(copy->cancelled, BKC_RUN_BLOCKS_MAX);
 	spin_lock_irq(&b->lock);
 	nr = bkc_map_run(&s->map, block, nr, &valid);
-	if (!(s->mode->copy_states & BIT(valid)) ||
-	    s->route != BKC_ROUTE_MAP || s->hold)
+	if (!(states & BIT(valid)) || s->route != BKC_ROUTE_MAP || s->hold)
 		goto none;
 	end = min(start + ((sector_t)nr << shift), s->map.len);
 	list_for_each_entry(r, &b->ranges, list) {
@@ -515,14 +506,44 @@ unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
 	copy->step = BKC_STEP_WAIT;
 	copy->status[BKC_BASE] = BLK_STS_OK;
 	copy->status[BKC_TOP] = BLK_STS_OK;
-	atomic64_add((end - start) << SECTOR_SHIFT,
-		     copy->demand ? &s->saving : &s->inflight);
+	if (count)
+		atomic64_add((end - start) << SECTOR_SHIFT, count);
 	list_add_tail(&copy->range.list, &b->ranges);
 	spin_unlock_irq(&b->lock);
 	return nr;
 none:
 	spin_unlock_irq(&b->lock);
 	return 0;
+}
+
+/**
+ * bkc_range_begin_copy - register a run that is to be copied
+ * @s: state
+ * @copy: the copy, with a buffer; all else of it is set here
+ * @block: first block of the run
+ * @nr: blocks it has at most; they lie in one region
+ * @exclusive: writes wait for it, and it for them; else it is cut short where
+ *	a write is in flight, and a write that comes later cancels its blocks
+ *
+ * Process context, does not sleep. Returns how many blocks are registered; 0
+ * when the first is not to be copied or is busy. inflight counts it from here on.
+ * An exclusive copy may have to wait: see bkc_range_copy_ready().
+ */
+unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
+				  u64 block, unsigned int nr, bool exclusive)
+{
+	return begin_run(s, copy, block, nr, s->mode->copy_states, exclusive,
+			 copy->demand ? &s->saving : &s->inflight);
+}
+
+/*
+ * The same of a run whose blocks are in both, to be read there while writes wait.
+ * It ends with bkc_range_end_copy(), as one that failed.
+ */
+unsigned int bkc_range_begin_verify(struct bkc_state *s, struct bkc_copy *copy,
+				    u64 block, unsigned int nr)
+{
+	return begin_run(s, copy, block, nr, BIT(BKC_IN_BOTH), true, NULL);
 }
 
 /*

@@ -14,6 +14,7 @@
 #include "backup.h"
 #include "bitmap.h"
 #include "meta.h"
+#include "verify.h"
 
 static DEFINE_MUTEX(registry_lock);
 static LIST_HEAD(registry);
@@ -91,6 +92,7 @@ static void state_free(struct bkc_state *s)
 	cancel_work_sync(&s->pivot_work);
 	cancel_delayed_work_sync(&s->error_work);
 	cancel_delayed_work_sync(&s->copier_work);
+	bkc_verify_exit(s);
 	cancel_delayed_work_sync(&s->stuck_work);
 	cancel_work_sync(&s->save_work);
 	cancel_work_sync(&s->top_work);
@@ -560,6 +562,7 @@ void bkc_state_resume(struct bkc_table *t)
 	mutex_unlock(&s->life_lock);
 	if (s->mode->has_copier)
 		bkc_copier_kick(s);
+	bkc_verify_resume(s);
 	if (s->mode->preserves)
 		bkc_view_redo(s);
 }
@@ -586,6 +589,7 @@ void bkc_state_presuspend(struct bkc_table *t)
 			if (s->mode->preserves)
 				bkc_backup_retry(s);
 			bkc_copier_stop(s);
+			bkc_verify_stop(s);
 			bkc_settle(s);
 		}
 	}

@@ -5,6 +5,7 @@
  */
 #include "bitmap.h"
 #include "meta.h"
+#include "verify.h"
 
 static const char * const phase_words[] = {
 	[BKC_PHASE_IDLE] = BLKCOPY_PHASE_IDLE,
@@ -24,6 +25,12 @@ static const char * const stopper_words[] = {
 	[BKC_BY_NOBODY] = BLKCOPY_STOPPED_BY_NOBODY,
 	[BKC_BY_USER] = BLKCOPY_STOPPED_BY_USER,
 	[BKC_BY_POLICY] = BLKCOPY_STOPPED_BY_POLICY,
+};
+
+static const char * const verify_words[] = {
+	[BKC_VERIFY_NEVER] = BLKCOPY_VERIFY_NEVER,
+	[BKC_VERIFYING] = BLKCOPY_VERIFY_RUNNING,
+	[BKC_VERIFIED] = BLKCOPY_VERIFY_DONE,
 };
 
 /*
@@ -93,6 +100,7 @@ static unsigned int status_bitmaps(struct bkc_table *t, char *result,
  * <total> <block sectors> <copied kib> <in-flight kib> <rate kib/s>
  * <segments marked>/<segments> <base errors> <top errors> <meta commits>
  * <meta torn> <#bitmaps> (<name> <dirty blocks> <state>)* <user|policy|->
+ * <-|verifying|verified> <blocks compared> <of those, that differ>
  *
  * State in memory marks no segments and makes no commits.
  */
@@ -102,6 +110,7 @@ static void status_info(struct bkc_table *t, char *result, unsigned int maxlen)
 	struct bkc_state *s = t->s;
 	enum bkc_phase phase = READ_ONCE(s->phase);
 	u64 count[BKC_VALID_NR];
+	struct bkc_verify *v;
 	unsigned int sz = 0;
 
 	block_counts(s, phase, count);
@@ -125,6 +134,9 @@ static void status_info(struct bkc_table *t, char *result, unsigned int maxlen)
 	       s->meta ? s->meta->torn : 0);
 	sz = status_bitmaps(t, result, sz, maxlen);
 	DMEMIT(" %s", stopper_words[READ_ONCE(s->stopped_by)]);
+	v = READ_ONCE(s->verify);
+	DMEMIT(" %s %llu %llu", verify_words[v ? READ_ONCE(v->state) : 0],
+	       v ? v->compared : 0, v ? v->differ : 0);
 }
 
 /* The line as it would be loaded now: what "set" and pause changed is in it. */

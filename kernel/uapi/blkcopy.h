@@ -15,8 +15,8 @@
  *     <segments marked>/<segments> <base errors> <top errors>
  *     <meta commits> <meta torn> <#bitmaps>
  *     (<name> <dirty blocks> <recording|disabled|frozen|inconsistent>)*
- *     <user|policy|->
- *   The last word: who paused or aborted the copy; "-" while it is neither.
+ *     <user|policy|-> <-|verifying|verified> <blocks compared> <that differ>
+ *   After the bitmaps: who paused or aborted the copy; "-" while it is neither.
  *
  * Status of a view: <preserving|broken> <blocks preserved> <total>
  *   <block sectors>
@@ -76,6 +76,11 @@
 #define BLKCOPY_STOPPED_BY_NOBODY "-"
 #define BLKCOPY_STOPPED_BY_USER "user"
 #define BLKCOPY_STOPPED_BY_POLICY "policy"
+
+/* Comparing the legs. */
+#define BLKCOPY_VERIFY_NEVER "-"
+#define BLKCOPY_VERIFY_RUNNING "verifying"
+#define BLKCOPY_VERIFY_DONE "verified"
 
 /* Feature words of the table line, in the order STATUSTYPE_TABLE prints. */
 #define BLKCOPY_FEATURE_NO_DISCARD_PASSDOWN "no_discard_passdown"
@@ -174,6 +179,9 @@
  *   map list base|top|both|zero <first block>
  *                       text runs "first+count", then the next first block,
  *                       or "end"
+ *   verify start        compare the blocks that are in both; EINVAL no such mode,
+ *                       EBUSY it is under way, EALREADY pivoted or aborted,
+ *                       EAGAIN suspended
  *   bitmap add <name> [<granule sectors>] [disabled]
  *                       EEXIST; ENOSPC: there are BLKCOPY_BITMAPS_MAX, or as
  *                       many as the metadata device has room for
