@@ -6,6 +6,7 @@
 #include "volume/metadata.hpp"
 #include "volume/uuid.hpp"
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace blkctl::volume
 {
@@ -204,14 +205,13 @@ Result<void> check_alone(Change &change, const Job &job)
 		const auto number = number_of(each);
 		if (each.devno() == job.layer.devno() || each.state() == JobState::none)
 			continue;
-		const std::string what =
-			number ? "of its layer " + std::to_string(number) : "of it";
-		const std::string option = number ? " --layer " + std::to_string(number) : "";
-		const std::string word(table::word(each.table.mode));
+		const auto what = number ? fmt::format("of its layer {}", number) : "of it";
+		const auto option = number ? fmt::format(" --layer {}", number) : "";
+		const auto word = table::word(each.table.mode);
 		return refusal(Status::busy, change.verb(), job.volume.name(),
-			       "a " + word + " " + what + " runs",
-			       "blkctl " + word + " " + job.volume.name() + option +
-				       ", to finish it");
+			       fmt::format("a {} {} runs", word, what),
+			       fmt::format("blkctl {} {}{}, to finish it", word, job.volume.name(),
+					   option));
 	}
 	return {};
 }

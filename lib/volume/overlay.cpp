@@ -109,7 +109,7 @@ std::string metadata_for(Context &context, const SnapshotRequest &request, const
 				taken.push_back(kept.meta);
 	for (unsigned n = 1;; n++) {
 		const auto name = volume.name() + (n == 1 ? "" : "." + std::to_string(n));
-		const auto file = default_metadata(context, name);
+		auto file = default_metadata(context, name);
 		if (std::find(taken.begin(), taken.end(), file) == taken.end())
 			return file;
 	}

@@ -3,6 +3,7 @@
 #include "volume/boot.hpp"
 #include "volume/uuid.hpp"
 #include <filesystem>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 namespace blkctl::volume
@@ -103,7 +104,7 @@ Result<void> check_together(const std::string &verb, Recorded &recorded)
 			const auto where =
 				layer.meta.block ? layer.meta.block->path : layer.meta.file;
 			return refusal(Status::needs_attention, verb, name,
-				       "the metadata on " + where + " " + why,
+				       fmt::format("the metadata on {} {}", where, why),
 				       "blkctl check " + where);
 		};
 		if (layer.super.name != name)

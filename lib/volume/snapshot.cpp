@@ -28,7 +28,7 @@ void say_attached(Change &change, const std::string &name)
  */
 std::shared_ptr<dm::Info> add_rehearsal(Change &change, const Prepared &prepared)
 {
-	const auto device = std::make_shared<dm::Info>();
+	auto device = std::make_shared<dm::Info>();
 	const auto &info = prepared.volume.info;
 
 	device->name = layer_name(info.name, prepared.number);
@@ -144,6 +144,7 @@ Result<Outcome> snapshot_all(Context &context, const std::vector<SnapshotRequest
 	std::vector<std::shared_ptr<dm::Info>> rehearsals;
 	size_t same = 0;
 
+	rehearsals.reserve(requests.size());
 	all.name = names_of(volumes);
 	for (size_t i = 0; i < volumes.size(); i++)
 		same += is_same_overlay(context, volumes[i], requests[i].store) ? 1 : 0;
