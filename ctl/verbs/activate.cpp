@@ -95,7 +95,7 @@ const Register entry{Verb{
 	.name = "activate",
 	.group = Group::volumes,
 	.rank = 5,
-	.summary = "bring a volume back, after a boot, from what is written down of it",
+	.summary = "bring a volume back from what is written down of it",
 	.description =
 		{"Makes /dev/mapper/NAME again out of its metadata, which says what the volume is, "
 		 "how far its job was, and which devices it is on; a job that ran goes on. NAME is "
