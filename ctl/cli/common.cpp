@@ -57,6 +57,13 @@ Option metadata_option()
 		.offer = Offer::block_device};
 }
 
+Option no_boot_option()
+{
+	return {.name = "no-boot",
+		.value = "",
+		.help = "write nothing in /etc/blkctltab: it does not come back at boot"};
+}
+
 uint32_t block_sectors_of(const Arguments &args)
 {
 	constexpr uint32_t usual = 128;
@@ -100,7 +107,7 @@ void report_outcome_as(const std::string &verb, const Arguments &args,
 	bool dry = args.flag("dry-run");
 	if (args.flag("json"))
 		say(report::json_outcome(verb, outcome.name, dry, outcome.already, outcome.steps,
-					 outcome.stall_ms));
+					 outcome.stall_ms, outcome.freeze_ms));
 	else if (dry)
 		print_plan(outcome);
 	else if (outcome.already)

@@ -22,6 +22,7 @@ Option json_option();
 Option until_reboot_option();
 Option block_size_option();
 Option metadata_option();
+Option no_boot_option();
 
 // --block-size in sectors; the usual size if it is not given.
 uint32_t block_sectors_of(const Arguments &args);

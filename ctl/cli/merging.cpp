@@ -6,13 +6,14 @@
 namespace blkctl::cli
 {
 
-Status run_merge(const Arguments &args, Operation operation, const std::string &said)
+Status run_merge(const Arguments &args, const Merge &operation, const std::string &option,
+		 const std::string &said)
 {
 	auto waiting = waiting_of(args, false);
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	const std::string &name = args.at(0);
-	auto again = "blkctl " + args.verb().name + " " + name;
+	auto again = "blkctl " + args.verb().name + " " + name + option;
 
 	auto outcome = take(operation(context, name, run_of(args)));
 	// Without a job that runs it was the end of one.

@@ -8,8 +8,11 @@
 namespace blkctl::cli
 {
 
-// `said`: the line it ends with.
-Status run_merge(const Arguments &args, Operation operation, const std::string &said);
+// `option`: what to type behind the name to come back; `said`: the line it ends with.
+using Merge =
+	std::function<Result<volume::Outcome>(volume::Context &, const std::string &, volume::Run)>;
+Status run_merge(const Arguments &args, const Merge &operation, const std::string &option,
+		 const std::string &said);
 
 std::vector<Option> merge_options();
 

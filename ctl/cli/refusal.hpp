@@ -38,6 +38,12 @@ template <class T> T take(Result<T> result)
 	return std::move(*result);
 }
 
+inline void take(Result<void> result)
+{
+	if (!result)
+		refuse(result.error());
+}
+
 // The same for a value that was typed after an option: both are named.
 template <class T>
 T take_value(const std::string &option, const std::string &text, Result<T> result)

@@ -59,6 +59,28 @@ std::string copy_text(const report::Row &row)
 	return text;
 }
 
+// The volume itself is above them all.
+std::string layer_lines(const report::Row &row)
+{
+	std::string out;
+
+	for (auto layer = row.layers.rbegin(); layer != row.layers.rend(); ++layer) {
+		const auto &[number, volume, base, target, meta] = *layer;
+		auto text = fmt::format("{} on {}", table::word(volume.table.mode),
+					leg_text(base, volume.table.base));
+		if (volume.table.top)
+			text += fmt::format(", written to {}", leg_text(target, *volume.table.top));
+		if (volume.table.mode == table::Mode::commit)
+			text += fmt::format(", {}", table::word(volume.status.phase));
+		if (volume.status.health != table::Health::rw)
+			text += fmt::format(" ({})", table::word(volume.status.health));
+		if (!meta.empty())
+			text += fmt::format(", metadata {}", meta);
+		out += line(fmt::format("layer {}", number), text);
+	}
+	return out;
+}
+
 std::string next_text(const report::Row &row)
 {
 	const std::string &name = row.volume.name();
@@ -132,6 +154,7 @@ std::string show_text(const report::Row &row)
 			    fmt::format("{}, {} commits, {} torn", row.meta_path,
 					volume.status.meta_commits, volume.status.meta_torn));
 	out += line("blocks", blocks_text(row));
+	out += layer_lines(row);
 	out += job_lines(row);
 	if (volume.info.inactive_table)
 		out += line("loaded", "a table that is not live: run the command that was cut off "

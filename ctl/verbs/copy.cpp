@@ -26,6 +26,8 @@ volume::CopyRequest request_of(const Arguments &args)
 	request.no_discard_passdown = args.flag("no-discard-passdown");
 	request.force = args.flag("force");
 	request.pivot = args.flag("pivot");
+	request.metadata = args.value("metadata").value_or("");
+	request.boot = !args.flag("no-boot");
 	std::string sync = args.value("sync").value_or("full");
 	if (sync.rfind("bitmap", 0) == 0)
 		bad_usage("--sync: volumes have no bitmaps yet; use full or none");
@@ -173,6 +175,11 @@ const Register entry{Verb{
 		 "that way is finished by \"blkctl wait NAME --pivot\" or blkctl-pivot(8). The "
 		 "same "
 		 "command run again goes on where it was, with the options that are given now.",
+		 "With --metadata the copy survives the system: what was copied is not copied "
+		 "again, "
+		 "and after a crash only what was being written to is. The volume is written down "
+		 "in "
+		 "/etc/blkctltab and comes back with it.",
 		 "An error on TARGET never reaches the users of the volume. If the copy fails, the "
 		 "volume stays on its source, and the status is 5; if a policy stopped it, 8."},
 	.positionals = {volume_positional(),
@@ -199,7 +206,16 @@ const Register entry{Verb{
 		   .words = {},
 		   .offer = Offer::nothing}},
 		 copy_options(),
-		 {downtime_option(),
+		 {{.name = "metadata",
+		   .value = "META",
+		   .help = "remember on this device, or in this file, what has been copied: after "
+			   "a "
+			   "boot, or a crash, the copy goes on from there; in memory alone if not "
+			   "given",
+		   .words = {},
+		   .offer = Offer::block_device},
+		  no_boot_option(),
+		  downtime_option(),
 		  {.name = "detect-zeroes",
 		   .value = "",
 		   .help = "look for zeroes in what is copied, and write none of them to a TARGET "
@@ -214,6 +230,8 @@ const Register entry{Verb{
 		      "Moves the mounted volume to /dev/vdc; /dev/vdb can be pulled out then."},
 		     {"blkctl copy data /dev/vdc --rate 50M --no-wait",
 		      "Starts a copy of at most 50 MiB a second and returns."},
+		     {"blkctl copy data /dev/vdc --metadata /var/lib/blkctl/data.copy",
+		      "A copy that goes on after a boot."},
 		     {"blkctl copy data /dev/vdc --pivot --dry-run",
 		      "Only says what would be done."}},
 	.run = run,

@@ -20,6 +20,7 @@ Status run_from(const Arguments &args)
 	request.copy_on_read = args.flag("copy-on-read");
 	request.no_hydrate = args.flag("no-hydrate");
 	request.force = args.flag("force");
+	request.boot = !args.flag("no-boot");
 	auto host = take(volume::Host::open());
 	auto outcome = take(volume::create_from(host.context(), request, run_of(args)));
 	report_outcome(
@@ -31,15 +32,18 @@ Status run_from(const Arguments &args)
 
 Status run(const Arguments &args)
 {
+	if (args.value("from") && args.flag("boot"))
+		bad_usage("--boot goes without --from: that comes back unless --no-boot is given");
 	if (args.value("from"))
 		return run_from(args);
-	for (const char *option : {"metadata", "copy-on-read", "no-hydrate", "force"})
+	for (const char *option : {"metadata", "copy-on-read", "no-hydrate", "force", "no-boot"})
 		if (args.value(option) || args.flag(option))
 			bad_usage(fmt::format("--{} goes with --from", option));
 	volume::CreateRequest request;
 	request.name = args.at(0);
 	request.device = args.at(1);
 	request.block_sectors = block_sectors_of(args);
+	request.boot = args.flag("boot");
 	auto host = take(volume::Host::open());
 	auto outcome = take(volume::create(host.context(), request, run_of(args)));
 	report_outcome(args, outcome,
@@ -58,9 +62,9 @@ const Register entry{Verb{
 		 "what "
 		 "is on DEVICE stays. Mount or use /dev/mapper/NAME in its place; it can then be "
 		 "copied elsewhere at any time without being unmounted.",
-		 "The volume lives in the kernel only. After a boot, create it again before what "
-		 "is "
-		 "on it is mounted.",
+		 "The volume lives in the kernel only. With --boot it is written down in "
+		 "/etc/blkctltab and comes back at boot, before /etc/fstab is mounted; without, "
+		 "create it again before what is on it is mounted.",
 		 "A device that is mounted, or used as swap, or held by another device is refused. "
 		 "A "
 		 "live LV or other device-mapper device can be taken over with blkctl-attach(8) "
@@ -88,11 +92,17 @@ const Register entry{Verb{
 		 {.name = "force",
 		  .value = "",
 		  .help = "with --from: overwrite a DEVICE that carries a signature"},
+		 {.name = "boot",
+		  .value = "",
+		  .help = "write in /etc/blkctltab that it comes back at boot; with --from that is "
+			  "done anyway"},
+		 no_boot_option(),
 		 dry_run_option(),
 		 json_option()},
 	.examples = {{"blkctl create data /dev/vdc --from /dev/nbd0",
 		      "Uses what is on /dev/nbd0 at once, and brings it to /dev/vdc meanwhile."},
 		     {"blkctl create data /dev/vdb", "Makes /dev/mapper/data over /dev/vdb."},
+		     {"blkctl create data /dev/vdb --boot", "The same, and again at every boot."},
 		     {"blkctl create data /dev/vdb --dry-run", "Only says what would be done."}},
 	.run = run,
 }};

@@ -14,15 +14,21 @@ namespace
 Status run(const Arguments &args)
 {
 	auto host = open_offline();
-	auto text = take(volume::dump(host.offline(), args.at(0)));
-	auto file = args.value("output");
-	if (!file) {
-		say(text);
+	auto path = args.value("output");
+	if (!path) {
+		take(volume::dump(host.offline(), args.at(0),
+				  [](std::string_view text) -> Result<void> {
+					  print_all(text);
+					  return {};
+				  }));
+		say("");
 		return Status::ok;
 	}
-	auto written = replace_file(*file, text + "\n");
-	if (!written)
-		refuse(written.error());
+	auto file = take(Replacement::open(*path));
+	take(volume::dump(host.offline(), args.at(0),
+			  [&](std::string_view text) { return file.add(text); }));
+	take(file.add("\n"));
+	take(file.finish());
 	return Status::ok;
 }
 

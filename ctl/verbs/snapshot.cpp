@@ -9,10 +9,9 @@ namespace blkctl::cli
 namespace
 {
 
-Status run(const Arguments &args)
+volume::SnapshotRequest request_of(const Arguments &args, const std::string &word)
 {
-	const std::string &word = args.at(0);
-	auto equals = word.find('=');
+	const auto equals = word.find('=');
 	if (equals == std::string::npos || equals == 0 || equals + 1 == word.size())
 		bad_usage(fmt::format("\"{}\" is not NAME=STORE", word));
 	volume::SnapshotRequest request;
@@ -21,12 +20,40 @@ Status run(const Arguments &args)
 	request.metadata = args.value("metadata").value_or("");
 	request.no_freeze = args.flag("no-freeze");
 	request.force = args.flag("force");
+	request.boot = !args.flag("no-boot");
+	return request;
+}
+
+std::string said(const volume::Outcome &outcome,
+		 const std::vector<volume::SnapshotRequest> &requests)
+{
+	std::string stall;
+
+	if (outcome.stall_ms)
+		stall = fmt::format(" (it took {:.1f} ms)", *outcome.stall_ms);
+	if (outcome.freeze_ms)
+		stall = fmt::format(" (it took {:.1f} ms, filesystems were frozen for {:.1f} ms)",
+				    outcome.stall_ms.value_or(0), *outcome.freeze_ms);
+	if (requests.size() > 1)
+		return fmt::format("snapshots taken at one instant{}; next, of each: blkctl "
+				   "commit, or blkctl stream",
+				   stall);
+	return fmt::format("snapshot taken{}; writes go to {} from now on; next: blkctl commit {}, "
+			   "or blkctl stream {}",
+			   stall, requests.front().store, outcome.name, outcome.name);
+}
+
+Status run(const Arguments &args)
+{
+	std::vector<volume::SnapshotRequest> requests;
+
+	for (const auto &word : args.rest(0))
+		requests.push_back(request_of(args, word));
+	if (requests.size() > 1 && args.value("metadata"))
+		bad_usage("--metadata goes with one volume: each has metadata of its own");
 	auto host = take(volume::Host::open());
-	auto outcome = take(volume::snapshot(host.context(), request, run_of(args)));
-	report_outcome(args, outcome,
-		       fmt::format("snapshot taken; writes go to {} from now on; next: blkctl "
-				   "commit {}, or blkctl stream {}",
-				   request.store, outcome.name, outcome.name));
+	auto outcome = take(volume::snapshot_all(host.context(), requests, run_of(args)));
+	report_outcome(args, outcome, said(outcome, requests));
 	return Status::ok;
 }
 
@@ -42,9 +69,22 @@ const Register entry{Verb{
 		 "STORE is a device at least as large as the volume, or the full path of a file: "
 		 "one "
 		 "that is not there is made, sparse.",
+		 "Several volumes are frozen at one instant, all of them or none; the filesystems "
+		 "on "
+		 "them are frozen before, so that one that spans them is whole too. For how long "
+		 "is said at the end. A blkctl that is killed in there leaves nothing frozen.",
+		 "A volume that has a snapshot can have another: its store is frozen too, and the "
+		 "new "
+		 "one is a layer on top of it, up to 8. blkctl-show(8) prints them.",
+		 "What is where is remembered in a file in /var/lib/blkctl, or on the device given "
+		 "with --metadata, and the volume is written down in /etc/blkctltab, so that it "
+		 "comes back at boot. A file must not be on the volume itself, and for a volume "
+		 "that the system boots from it has to be a device.",
 		 "blkctl-commit(8) ends it and keeps what was written; blkctl-stream(8) leaves the "
 		 "old device for the store."},
-	.positionals = {{.name = "NAME=STORE", .help = "the volume, and where its writes go"}},
+	.positionals = {{.name = "NAME=STORE",
+			 .help = "the volume, and where its writes go",
+			 .repeated = true}},
 	.options = {metadata_option(),
 		    {.name = "no-freeze",
 		     .value = "",
@@ -52,10 +92,13 @@ const Register entry{Verb{
 		    {.name = "force",
 		     .value = "",
 		     .help = "overwrite a STORE that carries a signature"},
+		    no_boot_option(),
 		    dry_run_option(),
 		    json_option()},
 	.examples = {{"blkctl snapshot data=/dev/vdc", "Keeps /dev/vdb as it is now."},
-		     {"blkctl snapshot data=/var/tmp/data.store", "The same with a sparse file."}},
+		     {"blkctl snapshot data=/var/tmp/data.store", "The same with a sparse file."},
+		     {"blkctl snapshot data=/dev/vdc log=/dev/vdd",
+		      "A database and its log, at one instant."}},
 	.run = run,
 }};
 

@@ -9,7 +9,7 @@ namespace
 
 Status run(const Arguments &args)
 {
-	return run_merge(args, volume::stream, "filled; all of it is on its top now");
+	return run_merge(args, volume::stream, "", "filled; all of it is on its top now");
 }
 
 const Register entry{Verb{

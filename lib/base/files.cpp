@@ -49,6 +49,64 @@ Result<void> replace_file(const std::string &path, const std::string &content)
 	return {};
 }
 
+Result<Replacement> Replacement::open(const std::string &path)
+{
+	const auto temporary = path + ".new";
+	Replacement file;
+
+	file.path_ = path;
+	file.fd_.reset(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+	if (!file.fd_)
+		return errno_error("write", temporary, errno);
+	return file;
+}
+
+Replacement::~Replacement()
+{
+	if (fd_)
+		unlink((path_ + ".new").c_str());
+}
+
+Result<void> Replacement::add(std::string_view text)
+{
+	while (!text.empty()) {
+		const auto n = write(fd_.get(), text.data(), text.size());
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno_error("write", path_ + ".new", errno);
+		text.remove_prefix(static_cast<size_t>(n));
+	}
+	return {};
+}
+
+Result<void> Replacement::finish()
+{
+	if (std::rename((path_ + ".new").c_str(), path_.c_str()) != 0)
+		return errno_error("write", path_, errno);
+	fd_.reset();
+	return {};
+}
+
+Result<void> replace_file_durably(const std::string &path, const std::string &content)
+{
+	const auto temporary = path + ".new";
+	const auto folder = path.substr(0, path.find_last_of('/') + 1);
+	const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+
+	if (!fd ||
+	    write(fd.get(), content.data(), content.size()) !=
+		    static_cast<ssize_t>(content.size()) ||
+	    fsync(fd.get()) != 0)
+		return errno_error("write", temporary, errno);
+	if (std::rename(temporary.c_str(), path.c_str()) != 0)
+		return errno_error("write", path, errno);
+	const UniqueFd above(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (!above || fsync(above.get()) != 0)
+		return errno_error("write", path, errno);
+	return {};
+}
+
 Result<void> make_folder(const std::string &path)
 {
 	if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {

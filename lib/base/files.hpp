@@ -4,8 +4,10 @@
 #define BLKCTL_BASE_FILES_HPP
 
 #include "base/error.hpp"
+#include "base/unique_fd.hpp"
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace blkctl
 {
@@ -18,6 +20,31 @@ std::optional<std::string> read_line(const std::string &path);
 
 // Replaces a file: a reader sees the old or the new content, whole. Errors: failed.
 Result<void> replace_file(const std::string &path, const std::string &content);
+
+// A file that is replaced once all of its new content is there; until then, and if it never is, the
+// old one stays.
+class Replacement
+{
+      public:
+	// Errors: failed.
+	static Result<Replacement> open(const std::string &path);
+	Replacement(Replacement &&) = default;
+	Replacement &operator=(Replacement &&) = delete;
+	~Replacement();
+
+	Result<void> add(std::string_view text);
+	Result<void> finish();
+
+      private:
+	Replacement() = default;
+
+	std::string path_;
+	UniqueFd fd_;
+};
+
+// The same for a file that others read too, and of which the new content survives a power cut from
+// when this returns. Errors: failed.
+Result<void> replace_file_durably(const std::string &path, const std::string &content);
 
 // Makes a folder (0700) unless it is there. Errors: failed.
 Result<void> make_folder(const std::string &path);

@@ -4,6 +4,7 @@
 #include "dm/event_poll.hpp"
 #include "dm/kernel_log.hpp"
 #include "dm/task.hpp"
+#include "dm/window.hpp"
 #include <cerrno>
 #include <libdevmapper.h>
 
@@ -209,6 +210,17 @@ Result<ResumeResult> Kernel::resume(DevNo device, const ResumeOptions &options)
 		done.window = std::chrono::nanoseconds(dm_timestamp_delta(after, before.get()));
 	done.udev_timed_out = !cookie.wait(options_.udev_timeout);
 	return done;
+}
+
+Result<GroupResult> Kernel::switch_all(const std::vector<DevNo> &devices,
+				       const GroupOptions &options)
+{
+	KernelLog log;
+	auto result = run_window(devices, options, options_.run_dir, options_.udev_timeout);
+
+	if (!result)
+		return explained(result.error(), log);
+	return result;
 }
 
 Result<void> Kernel::clear(DevNo device)

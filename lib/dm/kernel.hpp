@@ -29,6 +29,8 @@ class Kernel final : public Mapper
 	Result<DevNo> create(const std::string &name, const std::string &uuid) override;
 	Result<void> load(DevNo device, const Table &table, const LoadOptions &options) override;
 	Result<ResumeResult> resume(DevNo device, const ResumeOptions &options) override;
+	Result<GroupResult> switch_all(const std::vector<DevNo> &devices,
+				       const GroupOptions &options) override;
 	Result<void> clear(DevNo device) override;
 	Result<void> remove(DevNo device, Visibility visibility) override;
 	Result<std::string> message(DevNo device, uint64_t sector,

@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -81,6 +82,19 @@ struct ResumeResult {
 	bool udev_timed_out = false;       // the switch is done, udev did not answer in time
 };
 
+struct GroupOptions {
+	std::vector<std::string> mounts = {}; // filesystems to freeze, each by a mount point
+	std::vector<DevNo> lockfs = {};       // devices whose filesystem the kernel freezes
+	std::chrono::milliseconds deadline{60000};
+	std::function<void()> point = [] {}; // before each call: a test may die there
+};
+
+struct GroupResult {
+	std::chrono::nanoseconds window{}; // from the first suspend to the last resume
+	std::chrono::nanoseconds freeze{}; // the filesystems' writers waited so long
+	bool udev_timed_out = false;
+};
+
 /*
  * All calls: not thread-safe (libdevmapper is not); one thread owns a Mapper.
  * Errors: not_found if the device is not there, busy for EBUSY, failed otherwise; `why` is
@@ -114,6 +128,15 @@ class Mapper
 	// The switch: one RESUME ioctl; the kernel suspends, swaps and resumes inside it. udev is
 	// waited for afterwards, with a deadline.
 	virtual Result<ResumeResult> resume(DevNo device, const ResumeOptions &options) = 0;
+
+	/*
+	 * The switch of several devices at one instant, suspended in this order: all of them, or,
+	 * with an error, none, and what was loaded is gone. Whoever is killed meanwhile leaves
+	 * nothing suspended or frozen. An error of a table that a target only refuses when it is
+	 * resumed is the exception: that device is suspended, and others may have switched.
+	 */
+	virtual Result<GroupResult> switch_all(const std::vector<DevNo> &devices,
+					       const GroupOptions &options) = 0;
 
 	// Empties the inactive slot.
 	virtual Result<void> clear(DevNo device) = 0;

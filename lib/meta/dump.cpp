@@ -247,22 +247,10 @@ Error bad_dump(std::string why)
 	return {.status = Status::usage, .what = "read the dump", .why = std::move(why)};
 }
 
-} // namespace
-
-Dump dump_of(const Contents &contents)
+// All but what there may be very many of, without its end.
+std::string print_head(const Superblock &super)
 {
-	Dump dump{contents.super, contents.map, contents.segments};
-
-	dump.super.generation = BLKCOPY_META_FIRST_GENERATION;
-	dump.super.exact_sum = 0;
-	return dump;
-}
-
-std::string print(const Dump &dump)
-{
-	const auto &super = dump.super;
 	json::object object, flags, legs;
-	json::array runs, marked;
 
 	object["schema"] = schema;
 	object["type"] = "metadata";
@@ -281,16 +269,82 @@ std::string print(const Dump &dump)
 	legs["base"] = leg_object(super.legs[0]);
 	legs["top"] = leg_object(super.legs[1]);
 	object["legs"] = std::move(legs);
+	auto text = json::serialize(object);
+	text.pop_back();
+	return text;
+}
+
+// Hands on what comes in pieces worth the call.
+class Gathering
+{
+      public:
+	explicit Gathering(const Sink &sink) : sink_(sink) {}
+
+	void add(std::string_view text)
+	{
+		buffer_ += text;
+		if (buffer_.size() >= most)
+			(void)finish();
+	}
+	// The first error there was.
+	Result<void> finish()
+	{
+		if (result_)
+			result_ = sink_(buffer_);
+		buffer_.clear();
+		return result_;
+	}
+
+      private:
+	static constexpr size_t most = 1 << 16;
+
+	const Sink &sink_;
+	std::string buffer_;
+	Result<void> result_ = {};
+};
+
+} // namespace
+
+Dump dump_of(const Contents &contents)
+{
+	Dump dump{contents.super, contents.map, contents.segments};
+
+	dump.super.generation = BLKCOPY_META_FIRST_GENERATION;
+	dump.super.exact_sum = 0;
+	return dump;
+}
+
+Result<void> print(const Dump &dump, const Sink &sink)
+{
+	Gathering text(sink);
+	const char *separator = "";
+
+	text.add(print_head(dump.super) + ",\"runs\":[");
 	dump.map.each_run([&](const StateRun &run) {
 		auto each = range_object(run.range);
 		each["state"] = run.valid ? word(*run.valid) : unreadable;
-		runs.push_back(std::move(each));
+		text.add(separator + json::serialize(each));
+		separator = ",";
 	});
-	object["runs"] = std::move(runs);
-	for (const auto &range : dump.segments.ranges())
-		marked.push_back(range_object(range));
-	object["marked"] = std::move(marked);
-	return json::serialize(object);
+	text.add("],\"marked\":[");
+	separator = "";
+	for (const auto &range : dump.segments.ranges()) {
+		text.add(separator + json::serialize(range_object(range)));
+		separator = ",";
+	}
+	text.add("]}");
+	return text.finish();
+}
+
+std::string print(const Dump &dump)
+{
+	std::string text;
+
+	(void)print(dump, [&](std::string_view piece) -> Result<void> {
+		text += piece;
+		return {};
+	});
+	return text;
 }
 
 Result<Dump> parse_dump(std::string_view text)

@@ -5,6 +5,7 @@
 
 #include "meta/contents.hpp"
 #include "meta/format.hpp"
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -20,7 +21,11 @@ struct Dump {
 
 Dump dump_of(const Contents &contents);
 
+// Takes the text piece by piece. Errors: its own.
+using Sink = std::function<Result<void>(std::string_view)>;
+
 // One JSON object: the superblock by name, runs of blocks of equal state, marked segments.
+Result<void> print(const Dump &dump, const Sink &sink);
 std::string print(const Dump &dump);
 
 // Errors: usage, naming the member that is missing or makes no sense.

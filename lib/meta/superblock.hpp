@@ -92,6 +92,12 @@ Superblocks read_superblocks(Device &device);
  * device has become too short for what it says).
  */
 Result<Superblock> read_superblock(Device &device);
+/*
+ * Writes what is to be written down of a volume whose metadata nobody uses: both copies, the older
+ * one first, with the next generations. The rest of the metadata stays. Errors: failed.
+ */
+Result<void> update_superblock(Device &device, Superblock super);
+
 Result<Superblock> pick(const Superblocks &found, Device &device);
 
 } // namespace blkctl::meta

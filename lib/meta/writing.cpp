@@ -94,4 +94,10 @@ Result<void> write_superblocks(Device &device, const Superblock &super, unsigned
 	return {};
 }
 
+Result<void> update_superblock(Device &device, Superblock super)
+{
+	super.generation++;
+	return write_superblocks(device, super, static_cast<unsigned>(super.generation % 2));
+}
+
 } // namespace blkctl::meta

@@ -3,6 +3,7 @@
 // change of meaning would be a new schema number.
 #include "report/json.hpp"
 #include "report/json_event.hpp"
+#include "volume/chain.hpp"
 #include <boost/json.hpp>
 
 namespace json = boost::json;
@@ -93,6 +94,33 @@ json::value last_value(const std::optional<volume::LastSwitch> &last)
 	return object;
 }
 
+// The lowest first.
+json::value layers_value(const Row &row)
+{
+	json::array list;
+
+	for (const auto &layer : row.layers) {
+		const auto &table = layer.volume.table;
+		json::object object;
+		object["number"] = layer.number;
+		object["name"] = layer.volume.name();
+		object["device"] = layer.volume.devno().str();
+		object["mode"] = word(table.mode);
+		object["phase"] = word(layer.volume.status.phase);
+		object["health"] = word(layer.volume.status.health);
+		object["base"] =
+			device_object(table.base.device, layer.base_path, table.base.offset);
+		object["top"] =
+			table.top ? json::value(device_object(table.top->device, layer.target_path,
+							      table.top->offset))
+				  : json::value(nullptr);
+		object["metadata"] = text_or_null(layer.meta_path);
+		object["blocks"] = blocks_object(layer.volume.status);
+		list.push_back(std::move(object));
+	}
+	return list;
+}
+
 json::object row_object(const Row &row)
 {
 	const auto &volume = row.volume;
@@ -120,6 +148,7 @@ json::object row_object(const Row &row)
 						    volume.table.top->offset))
 			: json::value(nullptr);
 	object["metadata"] = text_or_null(row.meta_path);
+	object["layers"] = layers_value(row);
 	object["meta_commits"] = volume.status.meta_commits;
 	object["meta_torn"] = volume.status.meta_torn;
 	object["state"] = job::word(row.job.state);
@@ -205,7 +234,8 @@ std::string json_progress(const volume::Volume &volume, const job::Job &job,
 
 std::string json_outcome(const std::string &verb, const std::string &name, bool dry_run,
 			 bool already, const std::vector<std::string> &steps,
-			 const std::optional<double> &stall_ms)
+			 const std::optional<double> &stall_ms,
+			 const std::optional<double> &freeze_ms)
 {
 	auto object = with_schema();
 	json::array list;
@@ -219,6 +249,7 @@ std::string json_outcome(const std::string &verb, const std::string &name, bool 
 	object["already"] = already;
 	object["steps"] = std::move(list);
 	object["stall_ms"] = value_or_null(stall_ms);
+	object["freeze_ms"] = value_or_null(freeze_ms);
 	return json::serialize(object);
 }
 
@@ -263,6 +294,17 @@ Row make_row(volume::Context &context, const volume::Volume &volume)
 	if (const auto meta = volume.table.meta_device())
 		row.meta_path = volume::device_path(context, *meta);
 	row.last = volume::last_switch(context, volume.info);
+	const auto layers = volume::layers_below(context, volume);
+	for (const auto &layer : layers ? *layers : std::vector<volume::Volume>()) {
+		const auto &table = layer.table;
+		LayerRow found{.number = volume::number_of(layer), .volume = layer};
+		found.base_path = volume::device_path(context, table.base.device);
+		if (table.top)
+			found.target_path = volume::device_path(context, table.top->device);
+		if (const auto meta = table.meta_device())
+			found.meta_path = volume::device_path(context, *meta);
+		row.layers.push_back(std::move(found));
+	}
 	return row;
 }
 

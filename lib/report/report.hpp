@@ -11,6 +11,15 @@
 namespace blkctl::report
 {
 
+// A hidden layer of a volume.
+struct LayerRow {
+	unsigned number = 0;
+	volume::Volume volume = {};
+	std::string base_path = {};
+	std::string target_path = {};
+	std::string meta_path = {};
+};
+
 // One line of a report.
 struct Row {
 	volume::Volume volume = {};
@@ -18,6 +27,8 @@ struct Row {
 	std::string base_path = {};
 	std::string target_path = {}; // empty without a target
 	std::string meta_path = {};   // empty without a metadata device
+	// What is below it, the lowest first; a commit of each may be under way.
+	std::vector<LayerRow> layers = {};
 	std::optional<volume::LastSwitch> last = {};
 };
 
@@ -55,7 +66,8 @@ std::string json_progress(const volume::Volume &volume, const job::Job &job,
 			  const job::Meter &meter);
 std::string json_outcome(const std::string &verb, const std::string &name, bool dry_run,
 			 bool already, const std::vector<std::string> &steps,
-			 const std::optional<double> &stall_ms);
+			 const std::optional<double> &stall_ms,
+			 const std::optional<double> &freeze_ms = {});
 std::string json_error(const Error &error);
 
 // The fields there are: for completion and man pages.

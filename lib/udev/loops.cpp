@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <linux/loop.h>
+#include <string_view>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,9 @@ namespace
 
 // Somebody else may take the free one first.
 constexpr int attach_tries = 10;
+
+// The file's name in the device's own record, which nobody reads: losetup asks sysfs.
+constexpr std::string_view our_mark = "blkctl:";
 
 // What a filesystem over it may expect of a store; the metadata is written in 4 KiB anyway.
 constexpr uint32_t loop_block = 512;
@@ -97,7 +101,8 @@ Result<DevNo> SystemLoops::attach(const std::string &path)
 		config.fd = static_cast<uint32_t>(file.get());
 		config.block_size = loop_block;
 		config.info.lo_flags = LO_FLAGS_DIRECT_IO;
-		std::strncpy(reinterpret_cast<char *>(config.info.lo_file_name), path.c_str(),
+		const auto mark = std::string(our_mark) + path;
+		std::strncpy(reinterpret_cast<char *>(config.info.lo_file_name), mark.c_str(),
 			     LO_NAME_SIZE - 1);
 		if (loop && ioctl(loop.get(), LOOP_CONFIGURE, &config) == 0)
 			return devno_of(loop.get(), node);
@@ -121,6 +126,18 @@ Result<void> SystemLoops::detach(DevNo device)
 	if (ioctl(loop.get(), LOOP_CLR_FD) != 0 && errno != ENXIO)
 		return errno_error("let go of", node, errno);
 	return {};
+}
+
+bool SystemLoops::is_ours(DevNo device)
+{
+	const auto node = "/dev/" + sysfs::kernel_name(device);
+	const UniqueFd loop(open(node.c_str(), O_RDONLY | O_CLOEXEC));
+	loop_info64 info = {};
+
+	if (!loop || ioctl(loop.get(), LOOP_GET_STATUS64, &info) != 0)
+		return false;
+	return std::string_view(reinterpret_cast<const char *>(info.lo_file_name))
+		.starts_with(our_mark);
 }
 
 } // namespace blkctl::udev

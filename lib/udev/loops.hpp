@@ -26,6 +26,9 @@ class Loops
 	// Errors: not_found, failed.
 	virtual Result<DevNo> attach(const std::string &path) = 0;
 	virtual Result<void> detach(DevNo device) = 0;
+
+	// Whether attach() has set it up: one of somebody else's is not ours to detach.
+	virtual bool is_ours(DevNo device) = 0;
 };
 
 class SystemLoops final : public Loops
@@ -35,6 +38,7 @@ class SystemLoops final : public Loops
 	Result<void> unmake(const std::string &path) override;
 	Result<DevNo> attach(const std::string &path) override;
 	Result<void> detach(DevNo device) override;
+	bool is_ours(DevNo device) override;
 };
 
 } // namespace blkctl::udev

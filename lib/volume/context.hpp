@@ -36,6 +36,7 @@ struct Context {
 	std::string run_dir = "/run/blkctl"; // locks and caches, never state
 	// Where metadata is that got no device of its own.
 	std::string state_dir = "/var/lib/blkctl";
+	std::string tab_file = "/etc/blkctltab"; // which volumes come back at boot
 	meta::Opener open_meta = meta::open_device;
 	KillKnob knob;
 	// How long a switch is put off for a device that does not answer what is on its way to it.

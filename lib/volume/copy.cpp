@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // copy: starting one.
+#include "volume/boot.hpp"
+#include "volume/legs.hpp"
+#include "volume/metadata.hpp"
 #include "volume/settle.hpp"
 #include "volume/steps.hpp"
 #include "volume/target.hpp"
+#include "volume/uuid.hpp"
 
 namespace blkctl::volume
 {
@@ -37,7 +41,7 @@ bool is_same_copy(Context &context, const Volume &volume, DevNo target, const Co
 	return volume.table.base == table::Leg{target, 0} && last && last->target == target;
 }
 
-dm::Table mirror_table(const Volume &volume, DevNo target, const CopyRequest &request)
+table::Blkcopy mirror_of(const Volume &volume, DevNo target, const CopyRequest &request)
 {
 	table::Blkcopy mirror;
 
@@ -49,7 +53,48 @@ dm::Table mirror_table(const Volume &volume, DevNo target, const CopyRequest &re
 	mirror.features.no_discard_passdown = request.no_discard_passdown;
 	mirror.features.nosync = request.sync_none;
 	mirror.params = request.params;
-	return blkcopy_table(volume.sectors, mirror);
+	return mirror;
+}
+
+// Metadata of the copy, and the volume's entry in the tab; filled in when the plan runs.
+Result<Place> add_durable(Change &change, const Volume &volume, DevNo target,
+			  const CopyRequest &request)
+{
+	auto &context = change.context();
+	const auto base = volume.table.base;
+	meta::Superblock super;
+
+	if (request.sync_none)
+		return refusal(Status::usage, verb, volume.name(),
+			       "metadata cannot say of a target that it is equal already",
+			       "blkctl copy without --metadata or without --sync none");
+	BLKCTL_TRY(super.uuid, meta::parse_uuid(volume_hex(volume.info.uuid, volume.name())));
+	super.name = volume.name();
+	super.geometry = {.sectors = volume.sectors,
+			  .block_sectors = volume.table.block_sectors,
+			  .segment_mib =
+				  request.params.segment_mib.value_or(BLKCOPY_SEGMENT_MIB_DEFAULT)};
+	super.mode = meta::Mode::mirror;
+	super.phase = meta::first_phase(super.mode);
+	BLKCTL_TRY(super.legs[0],
+		   leg_of(context.probe, base.device, base.offset, volume.sectors, Stamped::no));
+	BLKCTL_TRY(super.legs[1], leg_of(context.probe, target, 0, volume.sectors, Stamped::no));
+	BLKCTL_TRY(const auto place,
+		   add_metadata(change, request.metadata, super, volume.devno(),
+				{base.device, target},
+				[](const meta::Superblock &whole) { return whole; }));
+	BLKCTL_CHECK(check_not_on(context, verb, volume, place));
+	if (request.boot && volume.kind == Kind::created)
+		add_entry(change, volume.name(),
+			  "write in " + context.tab_file + " that " + volume.name() +
+				  " comes back at boot",
+			  [&context, volume,
+			   place](const auto &before) -> Result<std::optional<tab::Entry>> {
+				  BLKCTL_TRY(const auto entry,
+					     entry_above(context, volume, before, 0, *place.devno));
+				  return std::optional(entry);
+			  });
+	return place;
 }
 
 } // namespace
@@ -93,7 +138,18 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 		change.load(volume.info, track_table(volume, volume.table.base));
 		change.switch_table(volume.info);
 	}
-	change.load(volume.info, mirror_table(volume, devno, request));
+	auto mirror = mirror_of(volume, devno, request);
+	Place place{.text = mirror.meta};
+	if (!request.metadata.empty()) {
+		BLKCTL_TRY(place, add_durable(change, volume, devno, request));
+	}
+	mirror.meta = place.text;
+	change.load(volume.info, blkcopy_table(volume.sectors, mirror)[0].str(),
+		    [mirror, place, volume, durable = !request.metadata.empty()]() mutable {
+			    if (durable)
+				    mirror.meta = place.devno->str();
+			    return blkcopy_table(volume.sectors, mirror);
+		    });
 	add_second_look(change, rules, volume, target);
 	change.switch_table(volume.info, {}, devno);
 	change.outcome().copy = copy_id(volume);

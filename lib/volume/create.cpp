@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // create and remove: volumes of our own.
 #include "base/random.hpp"
+#include "volume/boot.hpp"
 #include "volume/cache.hpp"
 #include "volume/making.hpp"
 #include "volume/use.hpp"
@@ -57,10 +58,22 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 	device->read_only = block.read_only;
 
 	BLKCTL_CHECK(change.need_module());
-	if (!existing) {
-		BLKCTL_TRY(const auto hex, random_hex());
+	BLKCTL_TRY(const auto random, random_hex());
+	const auto hex = existing ? hex_of(existing->uuid) : random;
+	if (!existing)
 		add_creation(change, request.name, volume_uuid(hex), device);
-	}
+	if (request.boot)
+		add_entry(change, request.name,
+			  "write in " + context.tab_file + " that " + request.name + " is on " +
+				  block.path,
+			  [&context, devno, block, hex,
+			   request](const auto &) -> Result<std::optional<tab::Entry>> {
+				  tab::Entry entry{.name = request.name, .uuid = hex};
+				  entry.sectors = block.sectors;
+				  entry.block_sectors = request.block_sectors;
+				  BLKCTL_TRY(entry.device, context.probe.identity(devno));
+				  return std::optional(entry);
+			  });
 	const auto table = blkcopy_table(block.sectors, track);
 	add_first_table(change, device, devno, table[0].str(),
 			[table] { return dm::Table(table); });
@@ -89,16 +102,7 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 			return refusal(Status::busy, verb, info.name, "a copy of it runs",
 				       "blkctl abort " + info.name);
 	}
-	if (info.open_count > 0) {
-		udev::Use use{udev::Use::Kind::claimed, {}, {}, info.devno};
-		std::string why = "it is open";
-		const auto uses = context.probe.uses(info.devno);
-		if (uses && !uses->empty()) {
-			use = uses->front();
-			why = udev::describe(use, device_path(context, use.device));
-		}
-		return refusal(Status::busy, verb, info.name, why, next_about(context, use));
-	}
+	BLKCTL_CHECK(check_closed(context, verb, info));
 
 	change.add({"remove the device " + label(info),
 		    [&context, info]() -> Result<void> {
@@ -107,6 +111,7 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 			    return {};
 		    },
 		    {}});
+	add_entry_removal(change, info.name);
 	return change.finish(info);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // create --from: a volume whose data is still elsewhere.
 #include "base/random.hpp"
+#include "volume/boot.hpp"
 #include "volume/legs.hpp"
 #include "volume/making.hpp"
 #include "volume/metadata.hpp"
@@ -112,6 +113,20 @@ Result<Outcome> create_from(Context &context, const CreateFromRequest &request, 
 	BLKCTL_TRY(const auto place,
 		   add_metadata(change, request.metadata, super, own, {base_number, top_number},
 				[](const meta::Superblock &whole) { return whole; }));
+
+	if (request.boot)
+		add_entry(change, request.name,
+			  "write in " + context.tab_file + " that " + request.name +
+				  " comes back at boot",
+			  [&context, place,
+			   request](const auto &) -> Result<std::optional<tab::Entry>> {
+				  tab::Entry entry{.name = request.name};
+				  BLKCTL_TRY(const auto meta, meta_text(context, *place.devno));
+				  entry.layers = {{0, meta}};
+				  entry.copy_on_read = request.copy_on_read;
+				  entry.paused = request.no_hydrate;
+				  return std::optional(entry);
+			  });
 
 	const auto device = std::make_shared<dm::Info>(existing.value_or(dm::Info{}));
 	device->name = request.name;

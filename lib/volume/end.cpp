@@ -2,6 +2,8 @@
 // pivot and abort: the two ends of a copy.
 #include "base/size.hpp"
 #include "uapi/blkcopy.h"
+#include "volume/boot.hpp"
+#include "volume/metadata.hpp"
 #include "volume/settle.hpp"
 #include "volume/steps.hpp"
 #include <cerrno>
@@ -139,6 +141,21 @@ Result<Outcome> abort_loaded(Change &change, const Volume &volume)
 	return change.finish(volume.info);
 }
 
+// The copy is over: the volume is on `kept` alone, and its metadata, if it had any, of no use.
+void add_end(Change &change, const Volume &volume, const table::Leg &kept)
+{
+	const auto meta = volume.table.meta_device();
+	std::string file;
+
+	for (const auto &loop : change.context().probe.loops())
+		if (meta == loop.devno)
+			file = loop.file;
+	if (meta)
+		add_loop_release(change, *meta);
+	add_plain_entry(change, volume, kept);
+	add_unmake(change, file);
+}
+
 // Why the copy that was meant cannot be pivoted, if it is not the volume's job any more.
 Error not_there(const Volume &volume, Fate fate)
 {
@@ -191,6 +208,7 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 		BLKCTL_TRY(const auto hidden, context.dm.info(volume.table.base.device));
 		change.remove_hidden(hidden);
 	}
+	add_end(change, volume, *volume.table.top);
 	return change.finish(device);
 }
 
@@ -216,6 +234,8 @@ Result<Outcome> abort(Context &context, const std::string &name, Run run)
 	add_settle(change, volume);
 	change.load(device, track_table(volume, volume.table.base));
 	change.switch_table(device, {}, volume.table.top->device);
+	if (volume.table.meta_device())
+		add_end(change, volume, volume.table.base);
 	return change.finish(device);
 }
 

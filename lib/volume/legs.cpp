@@ -40,6 +40,15 @@ Result<meta::Leg> leg_of(udev::Probe &probe, DevNo device, uint64_t start, uint6
 	return leg;
 }
 
+bool is_frozen(const meta::Superblock &super, Which which)
+{
+	const bool only_read =
+		super.mode == meta::Mode::overlay || super.mode == meta::Mode::stream;
+
+	return which == Which::base && only_read && !super.base_mixed &&
+	       super.phase != meta::Phase::streamed;
+}
+
 Result<void> check_leg(udev::Probe &probe, const meta::Superblock &super, Which which, DevNo device)
 {
 	const auto index = static_cast<size_t>(which);
@@ -66,7 +75,7 @@ Result<void> check_leg(udev::Probe &probe, const meta::Superblock &super, Which 
 		return wrong("it is too small: it has " + std::to_string(block.sectors) +
 			     " sectors, and " + std::to_string(leg.start + super.geometry.sectors) +
 			     " are needed");
-	if (!leg.stamp)
+	if (!leg.stamp || !is_frozen(super, which))
 		return {};
 	if (block.sectors != leg.sectors)
 		return wrong("it has changed behind the volume's back: it has " +

@@ -21,6 +21,9 @@ enum class Stamped { no, yes };
 Result<meta::Leg> leg_of(udev::Probe &probe, DevNo device, uint64_t start, uint64_t sectors,
 			 Stamped stamped);
 
+// Whether nobody may write to a leg, going by the metadata: then it can be known by its content.
+bool is_frozen(const meta::Superblock &super, Which which);
+
 /*
  * Whether a device is the one that was recorded. Errors: needs_attention, naming both: another
  * device (the other leg: they are swapped), too small, or a base that has changed behind our back.

@@ -58,4 +58,10 @@ Result<Lock> Lock::name(const std::string &run_dir, const std::string &name,
 	return Lock(std::move(fd));
 }
 
+Result<Lock> Lock::tab(const std::string &run_dir, std::chrono::milliseconds timeout)
+{
+	BLKCTL_TRY(auto fd, take(run_dir, "tab.lock", "blkctltab", timeout));
+	return Lock(std::move(fd));
+}
+
 } // namespace blkctl::volume

@@ -23,6 +23,9 @@ class Lock
 	static Result<Lock> name(const std::string &run_dir, const std::string &name,
 				 std::chrono::milliseconds timeout);
 
+	// The lock of the file that says which volumes come back: RUN_DIR/tab.lock.
+	static Result<Lock> tab(const std::string &run_dir, std::chrono::milliseconds timeout);
+
       private:
 	explicit Lock(UniqueFd fd) : fd_(std::move(fd)) {}
 

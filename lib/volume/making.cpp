@@ -54,7 +54,7 @@ Result<std::optional<dm::Info>> find_by_name(Context &context, const std::string
 
 // The device that a volume gets: made here, or found half-made. Filled in when the plan runs.
 void add_creation(Change &change, const std::string &name, const std::string &uuid,
-		  const std::shared_ptr<dm::Info> &device)
+		  const std::shared_ptr<dm::Info> &device, dm::Visibility visibility)
 {
 	auto &context = change.context();
 
@@ -63,16 +63,15 @@ void add_creation(Change &change, const std::string &name, const std::string &uu
 			    BLKCTL_TRY(device->devno, context.dm.create(name, uuid));
 			    return {};
 		    },
-		    [&context, device] {
-			    return context.dm.remove(device->devno, dm::Visibility::visible);
+		    [&context, device, visibility] {
+			    return context.dm.remove(device->devno, visibility);
 		    }});
 }
 
-void add_first_table(Change &change, const std::shared_ptr<dm::Info> &device, DevNo lower,
-		     const std::string &text, const std::function<dm::Table()> &table)
+void add_first_load(Change &change, const std::shared_ptr<dm::Info> &device,
+		    const std::string &text, const std::function<dm::Table()> &table)
 {
 	auto &context = change.context();
-	auto &outcome = change.outcome();
 
 	change.add({"load into " + device->name + ": " + text,
 		    [&context, device, table] {
@@ -80,22 +79,40 @@ void add_first_table(Change &change, const std::shared_ptr<dm::Info> &device, De
 						   {.read_only = device->read_only});
 		    },
 		    [&context, device] { return context.dm.clear(device->devno); }});
+}
+
+void add_first_resume(Change &change, const std::shared_ptr<dm::Info> &device,
+		      dm::Visibility visibility)
+{
+	auto &context = change.context();
+	auto &outcome = change.outcome();
+
+	change.add(
+		{"bring up " + device->name,
+		 [&context, &outcome, device, visibility]() -> Result<void> {
+			 BLKCTL_TRY(const auto done,
+				    context.dm.resume(device->devno, {.visibility = visibility}));
+			 if (done.udev_timed_out)
+				 outcome.note = "udev did not answer in time; see: udevadm settle";
+			 outcome.device = device->devno;
+			 return {};
+		 },
+		 {}});
+}
+
+void add_first_table(Change &change, const std::shared_ptr<dm::Info> &device, DevNo lower,
+		     const std::string &text, const std::function<dm::Table()> &table)
+{
+	auto &context = change.context();
+
+	add_first_load(change, device, text, table);
 	// From here the device below is held; who else took it meanwhile holds it too.
 	change.add({"make sure that " + device_path(context, lower) + " is still free",
 		    [&context, device, lower] {
 			    return check_free_for(context, device->name, lower, device->devno);
 		    },
 		    {}});
-	change.add({"bring up " + device->name,
-		    [&context, &outcome, device]() -> Result<void> {
-			    BLKCTL_TRY(const auto done, context.dm.resume(device->devno, {}));
-			    if (done.udev_timed_out)
-				    outcome.note =
-					    "udev did not answer in time; see: udevadm settle";
-			    outcome.device = device->devno;
-			    return {};
-		    },
-		    {}});
+	add_first_resume(change, device);
 }
 
 } // namespace blkctl::volume

@@ -26,10 +26,18 @@ Result<void> check_free_for(Context &context, const std::string &name, DevNo dev
 
 // Adds the making of the device a volume gets; it is filled in when the plan runs.
 void add_creation(Change &change, const std::string &name, const std::string &uuid,
-		  const std::shared_ptr<dm::Info> &device);
+		  const std::shared_ptr<dm::Info> &device,
+		  dm::Visibility visibility = dm::Visibility::visible);
 
-// Adds loading its first table, in words `text`, a second look at the device below, and bringing it
-// up.
+// Adds loading its first table, in words `text`.
+void add_first_load(Change &change, const std::shared_ptr<dm::Info> &device,
+		    const std::string &text, const std::function<dm::Table()> &table);
+
+// Adds bringing it up.
+void add_first_resume(Change &change, const std::shared_ptr<dm::Info> &device,
+		      dm::Visibility visibility = dm::Visibility::visible);
+
+// Adds both, with a second look at the device below between them.
 void add_first_table(Change &change, const std::shared_ptr<dm::Info> &device, DevNo lower,
 		     const std::string &text, const std::function<dm::Table()> &table);
 

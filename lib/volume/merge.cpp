@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// commit and stream: two devices become one again.
-#include "uapi/blkcopy.h"
+// commit and stream: two devices become one again, or a layer and the one below it.
+#include "volume/boot.hpp"
+#include "volume/chain.hpp"
+#include "volume/leftovers.hpp"
 #include "volume/metadata.hpp"
-#include <cerrno>
+#include "volume/uuid.hpp"
+#include <algorithm>
+#include <fmt/format.h>
 
 namespace blkctl::volume
 {
@@ -10,83 +14,260 @@ namespace blkctl::volume
 namespace
 {
 
-/*
- * All of it is in `kept`, and durably so: the metadata says it too. Then the metadata and the other
- * device are of no use. Killed between the switch and the end, files are left.
- */
-Result<Outcome> finish_job(Change &change, const Volume &volume, const table::Leg &kept)
+// What the job is about: the volume, or a hidden layer of it.
+struct Job {
+	Volume volume = {};
+	std::vector<Volume> layers = {}; // below the volume, the lowest first
+	Volume layer = {}; // the one that is merged; the volume itself if none is named
+	table::Mode mode = table::Mode::commit;
+
+	bool is_hidden() const { return number_of(layer) != 0; }
+	dm::ResumeOptions options() const
+	{
+		return {.visibility =
+				is_hidden() ? dm::Visibility::hidden : dm::Visibility::visible};
+	}
+	// The layers below the one that is merged.
+	std::vector<Volume> below() const
+	{
+		auto found = layers;
+		const auto end = std::find_if(found.begin(), found.end(), [&](const Volume &each) {
+			return each.devno() == layer.devno();
+		});
+		found.erase(end, found.end());
+		return found;
+	}
+};
+
+std::string file_behind(Context &context, const table::Blkcopy &table)
 {
+	for (const auto &loop : context.probe.loops())
+		if (table.meta_device() == loop.devno)
+			return loop.file;
+	return {};
+}
+
+// A layer that is needed no more: its loop devices. Its base is another layer, or stays as it is.
+void add_loop_releases(Change &change, const Volume &layer)
+{
+	if (const auto meta = layer.table.meta_device())
+		add_loop_release(change, *meta);
+	if (layer.table.top)
+		add_loop_release(change, layer.table.top->device);
+}
+
+// The entry as the tables are then; the metadata kept of `from` is that of `to` by then.
+void add_entry_update(Change &change, const Job &job, unsigned from, unsigned to)
+{
+	auto &context = change.context();
+	const auto devno = job.volume.devno();
+	const auto &name = job.volume.name();
+
+	if (!find_entry(context, name) || job.volume.kind != Kind::created)
+		return;
+	add_entry(change, name, "write in " + context.tab_file + " what " + name + " is on now",
+		  [&context, devno, from,
+		   to](const auto &before) -> Result<std::optional<tab::Entry>> {
+			  auto was = before;
+			  if (was && from != to) {
+				  std::erase_if(was->layers,
+						[&](const auto &l) { return l.number == to; });
+				  for (auto &layer : was->layers)
+					  if (layer.number == from)
+						  layer.number = to;
+			  }
+			  BLKCTL_TRY(const auto now, find(context, devno));
+			  BLKCTL_TRY(const auto entry, entry_of(context, now, was));
+			  return std::optional(entry);
+		  });
+}
+
+// Metadata that is kept of a layer whose own commit is over.
+std::string kept_file(Context &context, const Job &job, const Volume &layer)
+{
+	const auto entry = find_entry(context, job.volume.name());
+
+	for (const auto &each : entry ? entry->layers : std::vector<tab::Layer>())
+		if (each.number == number_of(layer) && !layer.table.meta_device())
+			return each.meta;
+	return {};
+}
+
+/*
+ * All of it is in base, and durably so: the metadata says it too. A base that is a layer gives its
+ * table, and its state, to the one above. Killed between the switch and the end, files are left.
+ */
+Result<Outcome> finish_commit(Change &change, const Job &job)
+{
+	auto &context = change.context();
+	const auto &layer = job.layer;
+	const auto below = job.below();
+	const auto meta = file_behind(context, layer.table);
+
+	change.message(layer.info, "phase finish");
+	if (below.empty()) {
+		change.load(layer.info, track_table(layer, layer.table.base));
+		change.switch_table(layer.info, {}, layer.table.base.device, job.options());
+		add_loop_releases(change, layer);
+		// What a layer was over is known by its metadata alone.
+		if (job.is_hidden())
+			return change.finish(layer.info);
+		add_entry_update(change, job, 0, 0);
+		add_unmake(change, meta);
+		return change.finish(layer.info);
+	}
+	const auto &lower = below.back();
+	if (lower.state() != JobState::none)
+		return refusal(Status::busy, change.verb(), job.volume.name(),
+			       "the layer below is merged itself",
+			       "blkctl commit " + job.volume.name() + " --layer " +
+				       std::to_string(number_of(lower)));
+	change.load(layer.info, blkcopy_table(lower.sectors, lower.table));
+	change.switch_table(layer.info, {}, lower.table.base.device, job.options());
+	change.remove_hidden(lower.info);
+	add_loop_releases(change, layer);
+	add_entry_update(change, job, number_of(lower), number_of(layer));
+	add_unmake(change, meta);
+	if (!job.is_hidden() && lower.table.mode == table::Mode::track)
+		add_unmake(change, kept_file(context, job, lower));
+	return change.finish(layer.info);
+}
+
+// All of it is in top. Every layer below goes.
+Result<Outcome> finish_stream(Change &change, const Job &job)
+{
+	auto &context = change.context();
+	const auto &volume = job.volume;
+	std::vector<std::string> files;
+	auto below = job.layers;
+
+	std::reverse(below.begin(), below.end());
 	change.message(volume.info, "phase finish");
-	change.load(volume.info, track_table(volume, kept));
-	change.switch_table(volume.info, {}, kept.device);
-	add_release(change, *volume.table.meta_device());
-	// A base was somebody's device before: it stays as it is.
-	if (kept != *volume.table.top)
-		add_release(change, volume.table.top->device);
+	change.load(volume.info, track_table(volume, *volume.table.top));
+	change.switch_table(volume.info, {}, volume.table.top->device);
+	for (const auto &layer : below) {
+		change.remove_hidden(layer.info);
+		add_loop_releases(change, layer);
+		files.push_back(layer.table.meta_device() ? file_behind(context, layer.table)
+							  : kept_file(context, job, layer));
+	}
+	add_loop_release(change, *volume.table.meta_device());
+	add_entry_update(change, job, 0, 0);
+	// Whoever is killed in here finds the rest by the metadata that says it is streamed.
+	for (const auto &file : files)
+		add_unmake(change, file);
+	add_unmake(change, file_behind(context, volume.table));
 	return change.finish(volume.info);
 }
 
-Result<Outcome> start_job(Change &change, const Volume &volume, table::Mode mode)
+Result<Outcome> start_job(Change &change, const Job &job)
 {
-	auto table = volume.table;
+	const auto &layer = job.layer;
+	auto table = layer.table;
 
-	table.mode = mode;
+	table.mode = job.mode;
 	table.features.copy_on_read = false;
 	table.features.paused = false;
-	change.load(volume.info, blkcopy_table(volume.sectors, table));
-	change.switch_table(volume.info);
-	change.outcome().copy = copy_id(volume);
-	change.outcome().copy->mode = mode;
-	return change.finish(volume.info);
+	change.load(layer.info, blkcopy_table(layer.sectors, table));
+	change.switch_table(layer.info, {}, {}, job.options());
+	change.outcome().copy = copy_id(layer);
+	change.outcome().copy->mode = job.mode;
+	return change.finish(layer.info);
 }
 
-Result<Outcome> run_job(Context &context, const std::string &name, Run run, table::Mode mode)
+Result<Job> find_job(Change &change, const MergeRequest &request, table::Mode mode)
+{
+	auto &context = change.context();
+	BLKCTL_TRY(const auto found, change.open(request.name));
+	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
+	Job job{.volume = volume, .layers = {}, .layer = volume, .mode = mode};
+
+	BLKCTL_TRY(job.layers, layers_below(context, volume));
+	if (!request.layer)
+		return job;
+	for (const auto &layer : job.layers)
+		if (number_of(layer) == *request.layer) {
+			BLKCTL_TRY(job.layer, find_for_change(change, layer.devno()));
+			return job;
+		}
+	return refusal(Status::not_found, change.verb(), volume.name(),
+		       "it has no layer " + std::to_string(*request.layer),
+		       "blkctl show " + volume.name());
+}
+
+// Layers that are merged at the same time would take each other's base away.
+Result<void> check_alone(Change &change, const Job &job)
+{
+	auto all = job.layers;
+
+	all.push_back(job.volume);
+	for (const auto &each : all) {
+		const auto number = number_of(each);
+		if (each.devno() == job.layer.devno() || each.state() == JobState::none)
+			continue;
+		const auto what = number ? fmt::format("of its layer {}", number) : "of it";
+		const auto option = number ? fmt::format(" --layer {}", number) : "";
+		const auto word = table::word(each.table.mode);
+		return refusal(Status::busy, change.verb(), job.volume.name(),
+			       fmt::format("a {} {} runs", word, what),
+			       fmt::format("blkctl {} {}{}, to finish it", word, job.volume.name(),
+					   option));
+	}
+	return {};
+}
+
+Result<Outcome> run_job(Context &context, const MergeRequest &request, Run run, table::Mode mode)
 {
 	Change change(context, std::string(word(mode)), run);
-	BLKCTL_TRY(const auto found, change.open(name));
-	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
-	const auto now = volume.table.mode;
+	BLKCTL_TRY(const auto job, find_job(change, request, mode));
+	const auto &layer = job.layer;
+	const auto now = layer.table.mode;
+	const bool wanted = now == mode || now == table::Mode::overlay;
 
-	if (!volume.table.is_durable())
-		return refusal(Status::not_found, change.verb(), volume.name(),
+	// What a killed command has left to do.
+	BLKCTL_TRY(const bool leftovers, add_leftovers(change, job.volume, job.layers));
+	if (leftovers && !(layer.table.is_durable() && now == mode))
+		return change.finish(job.volume.info);
+	if (!layer.table.is_durable())
+		return refusal(Status::not_found, change.verb(), layer.name(),
 			       "it is no overlay: all of it is on one device",
-			       "blkctl snapshot " + volume.name() + "=STORE");
-	if (now != mode && now != table::Mode::overlay)
-		return refusal(Status::busy, change.verb(), volume.name(),
+			       "blkctl snapshot " + job.volume.name() + "=STORE");
+	if (!wanted)
+		return refusal(Status::busy, change.verb(), layer.name(),
 			       "a " + std::string(word(now)) + " of it runs",
-			       "blkctl " + std::string(word(now)) + " " + volume.name() +
+			       "blkctl " + std::string(word(now)) + " " + job.volume.name() +
 				       ", to finish it");
-	BLKCTL_CHECK(clear_stale(change, volume.info));
+	BLKCTL_CHECK(check_alone(change, job));
+	BLKCTL_CHECK(clear_stale(change, layer.info));
 	if (now == table::Mode::overlay)
-		return start_job(change, volume, mode);
+		return start_job(change, job);
 
-	const auto &top = *volume.table.top;
-	const bool down = mode == table::Mode::commit;
-	switch (volume.state()) {
+	switch (layer.state()) {
 	case JobState::ready:
-		return finish_job(change, volume, down ? volume.table.base : top);
+		return mode == table::Mode::commit ? finish_commit(change, job)
+						   : finish_stream(change, job);
 	case JobState::needs_attention:
 	case JobState::failed:
-		return refusal(Status::needs_attention, change.verb(), volume.name(),
-			       "it was stopped: " + volume.errors_text(),
-			       "blkctl resume " + volume.name() + ", once the device is well");
+		return refusal(Status::needs_attention, change.verb(), layer.name(),
+			       "it was stopped: " + layer.errors_text(),
+			       "blkctl resume " + layer.name() + ", once the device is well");
 	default:
 		break;
 	}
-	change.outcome().copy = copy_id(volume);
-	return change.nothing_to_do(volume.info);
+	change.outcome().copy = copy_id(layer);
+	return change.nothing_to_do(layer.info);
 }
 
 } // namespace
 
-Result<Outcome> commit(Context &context, const std::string &name, Run run)
+Result<Outcome> commit(Context &context, const MergeRequest &request, Run run)
 {
-	return run_job(context, name, run, table::Mode::commit);
+	return run_job(context, request, run, table::Mode::commit);
 }
 
 Result<Outcome> stream(Context &context, const std::string &name, Run run)
 {
-	return run_job(context, name, run, table::Mode::stream);
+	return run_job(context, {.name = name}, run, table::Mode::stream);
 }
 
 } // namespace blkctl::volume

@@ -4,6 +4,7 @@
 #include "meta/layout.hpp"
 #include "volume/use.hpp"
 #include <algorithm>
+#include <filesystem>
 #include <sys/stat.h>
 
 namespace blkctl::volume
@@ -54,6 +55,13 @@ Result<void> check_file(Change &change, const std::string &path, const struct st
 	return {};
 }
 
+} // namespace
+
+std::string default_metadata(const Context &context, const std::string &name)
+{
+	return context.state_dir + "/" + name + ".meta";
+}
+
 void add_loop(Change &change, const Place &place, const std::optional<DevNo> &own)
 {
 	auto &context = change.context();
@@ -70,11 +78,38 @@ void add_loop(Change &change, const Place &place, const std::optional<DevNo> &ow
 		    [&context, devno] { return context.loops.detach(*devno); }});
 }
 
-} // namespace
-
-std::string default_metadata(const Context &context, const std::string &name)
+Result<Place> find_place(Context &context, const std::string &text)
 {
-	return context.state_dir + "/" + name + ".meta";
+	constexpr std::string_view kinds[] = {"id:", "partuuid:", "dm:", "name:"};
+	const bool is_file = text.starts_with("file:");
+	const auto path = is_file ? text.substr(5) : text;
+	struct stat st;
+	Place place;
+
+	for (const auto &kind : kinds)
+		if (text.starts_with(kind)) {
+			BLKCTL_TRY(*place.devno, context.probe.find_identity(text));
+			place.text = place.devno->str();
+			BLKCTL_TRY(place.block, context.probe.describe(*place.devno));
+			return place;
+		}
+	for (const auto &loop : context.probe.loops())
+		if (loop.file == path) {
+			place.file = path;
+			*place.devno = loop.devno;
+			place.text = place.devno->str();
+			BLKCTL_TRY(place.block, context.probe.describe(loop.devno));
+			return place;
+		}
+	if (path.starts_with('/') && stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode)) {
+		place.file = path;
+		place.text = "(the loop device of " + path + ")";
+		return place;
+	}
+	BLKCTL_TRY(*place.devno, context.probe.resolve(path));
+	place.text = place.devno->str();
+	BLKCTL_TRY(place.block, context.probe.describe(*place.devno));
+	return place;
 }
 
 Result<Place> add_place(Change &change, const std::string &text, uint64_t bytes,
@@ -151,22 +186,49 @@ Result<Place> add_metadata(Change &change, const std::string &text, const meta::
 	return place;
 }
 
-void add_release(Change &change, DevNo device)
+Result<void> check_not_on(Context &context, const std::string &verb, const Volume &volume,
+			  const Place &place)
+{
+	auto file = place.file;
+	struct stat st;
+
+	for (const auto &loop : context.probe.loops())
+		if (place.block && loop.devno == place.block->devno)
+			file = loop.file;
+	if (file.empty())
+		return {};
+	// The folder may be there only once it is made.
+	auto folder = std::filesystem::path(file).parent_path();
+	while (stat(folder.c_str(), &st) != 0 && folder.has_relative_path())
+		folder = folder.parent_path();
+	const auto filesystem = DevNo::from(st.st_dev);
+	const auto under = below(context, {filesystem});
+	if (std::find(under.begin(), under.end(), volume.devno()) == under.end())
+		return {};
+	return refusal(Status::usage, verb, volume.name(),
+		       "the file " + file + " is on the volume itself",
+		       "blkctl help " + verb + ", for a device or a file elsewhere");
+}
+
+void add_loop_release(Change &change, DevNo device)
 {
 	auto &context = change.context();
 
-	for (const auto &loop : context.probe.loops()) {
-		if (loop.devno != device)
-			continue;
-		const auto file = loop.file;
-		change.add({"let go of the loop device of " + file,
-			    [&context, device] { return context.loops.detach(device); },
-			    {}});
-		if (file.starts_with(context.state_dir + "/"))
-			change.add({"remove " + file,
-				    [&context, file] { return context.loops.unmake(file); },
+	for (const auto &loop : context.probe.loops())
+		if (loop.devno == device && context.loops.is_ours(device))
+			change.add({"let go of the loop device of " + loop.file,
+				    [&context, device] { return context.loops.detach(device); },
 				    {}});
-	}
+}
+
+void add_unmake(Change &change, const std::string &file)
+{
+	auto &context = change.context();
+
+	if (file.starts_with(context.state_dir + "/"))
+		change.add({"remove " + file,
+			    [&context, file] { return context.loops.unmake(file); },
+			    {}});
 }
 
 } // namespace blkctl::volume

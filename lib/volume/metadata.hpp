@@ -31,6 +31,12 @@ std::string default_metadata(const Context &context, const std::string &name);
 Result<Place> add_place(Change &change, const std::string &text, uint64_t bytes,
 			const std::optional<DevNo> &own);
 
+// Adds setting up the loop device of a file that is there.
+void add_loop(Change &change, const Place &place, const std::optional<DevNo> &own);
+
+// What metadata or a tab names: an identity, a path, or a file. Errors: not_found.
+Result<Place> find_place(Context &context, const std::string &text);
+
 // The superblock of the metadata once the plan has come to it: the legs may be there only then.
 using Complete = std::function<Result<meta::Superblock>(meta::Superblock)>;
 
@@ -40,8 +46,16 @@ Result<Place> add_metadata(Change &change, const std::string &text, const meta::
 			   const std::optional<DevNo> &own, const std::vector<DevNo> &legs,
 			   const Complete &complete);
 
-// Adds what ends the use of a file in the state folder: of others the loop device alone.
-void add_release(Change &change, DevNo device);
+// Errors: usage, if a file, or the file behind a loop device, is on the volume itself: it could not
+// be written to while the volume waits for it.
+Result<void> check_not_on(Context &context, const std::string &verb, const Volume &volume,
+			  const Place &place);
+
+// Adds letting go of the loop device of a file, if it was set up by blkctl.
+void add_loop_release(Change &change, DevNo device);
+
+// Adds removing a metadata file, if it is in the state folder: of others only the use ends.
+void add_unmake(Change &change, const std::string &file);
 
 } // namespace blkctl::volume
 

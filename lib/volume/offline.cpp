@@ -200,14 +200,14 @@ Result<Checked> check(const Offline &offline, const CheckRequest &request)
 	return checked;
 }
 
-Result<std::string> dump(const Offline &offline, const std::string &meta)
+Result<void> dump(const Offline &offline, const std::string &meta, const meta::Sink &sink)
 {
 	const auto device = offline.open(path_of(offline.probe, meta), meta::Access::read);
 
 	if (!device)
 		return named(device.error(), "dump");
 	BLKCTL_TRY(const auto contents, meta::read_contents(**device));
-	return meta::print(meta::dump_of(contents));
+	return meta::print(meta::dump_of(contents), sink);
 }
 
 Result<Outcome> restore(const Offline &offline, const RestoreRequest &request, Run run)

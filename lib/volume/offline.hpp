@@ -5,6 +5,7 @@
 #define BLKCTL_VOLUME_OFFLINE_HPP
 
 #include "meta/contents.hpp"
+#include "meta/dump.hpp"
 #include "meta/format.hpp"
 #include "meta/repair.hpp"
 #include "udev/probe.hpp"
@@ -53,8 +54,8 @@ struct Checked {
 };
 Result<Checked> check(const Offline &offline, const CheckRequest &request);
 
-// The dump as text: see meta/dump.hpp.
-Result<std::string> dump(const Offline &offline, const std::string &meta);
+// The dump as text, piece by piece: see meta/dump.hpp.
+Result<void> dump(const Offline &offline, const std::string &meta, const meta::Sink &sink);
 
 struct RestoreRequest {
 	std::string meta = {};

@@ -29,6 +29,8 @@ struct Outcome {
 	std::vector<std::string> steps = {}; // the plan in words; done unless it was a dry run
 	bool already = false;                // it was as asked before: nothing was done
 	std::optional<double> stall_ms = {}; // of the last switch this call made
+	// How long filesystems were frozen from outside, if they were.
+	std::optional<double> freeze_ms = {};
 	std::string note = {};           // for the user, may be empty ("udev did not answer ...")
 	DevNo device = {};               // of the volume; 0:0 in a dry run of create
 	std::string name = {};           // of the volume
@@ -39,6 +41,7 @@ struct CreateRequest {
 	std::string name = {};   // without /dev/mapper
 	std::string device = {}; // path, link or MAJ:MIN
 	uint32_t block_sectors = 128;
+	bool boot = false; // write down that it comes back at boot
 };
 /*
  * A new volume over a device, as long as the device, whose data stays. Errors: usage (a name that
@@ -55,6 +58,7 @@ struct CreateFromRequest {
 	bool copy_on_read = false;
 	bool no_hydrate = false; // the fill begins paused
 	bool force = false;      // overwrite a signature
+	bool boot = true;        // write down that it comes back at boot
 };
 /*
  * A new volume on `device` whose content is still on `base`, as long as the base; a stream of it
@@ -68,6 +72,7 @@ struct SnapshotRequest {
 	std::string metadata = {}; // as above
 	bool no_freeze = false;    // leave the filesystem on it as it is at that instant
 	bool force = false;        // overwrite a signature on the store
+	bool boot = true;          // write down that it comes back at boot
 };
 /*
  * Freezes what is on the volume's device and lets writes go to the store. Errors: usage (the store
@@ -76,13 +81,53 @@ struct SnapshotRequest {
 Result<Outcome> snapshot(Context &context, const SnapshotRequest &request, Run run);
 
 /*
- * Merges the top of an overlay down into its base; or fills the top from the base. Starts the job
- * and returns, with Outcome::copy set: see job::wait. When all is merged or filled, the same call
- * again finishes it: the volume is then on that device alone, metadata in the state folder is
- * removed. Errors: not_found (not an overlay), busy (the other one runs), needs_attention.
+ * The same of several volumes at one instant: of all, or of none. The filesystems on them, and on
+ * what is on them, are frozen meanwhile; stall_ms and freeze_ms say for how long. Whoever is killed
+ * in it leaves nothing frozen or suspended. Errors: also usage (a volume or a store twice), busy
+ * (some of them are overlays on these stores already).
  */
-Result<Outcome> commit(Context &context, const std::string &name, Run run);
+Result<Outcome> snapshot_all(Context &context, const std::vector<SnapshotRequest> &requests,
+			     Run run);
+
+struct MergeRequest {
+	std::string name = {};
+	std::optional<unsigned> layer = {}; // a hidden one, by its number; none: the volume itself
+};
+/*
+ * Merges the top of an overlay down into its base, which may be a layer; or fills the top from the
+ * base. Starts the job and returns, with Outcome::copy set: see job::wait. When all is merged or
+ * filled, the same call again finishes it: the layer that was merged is gone, and so are all below
+ * one that was filled; metadata in the state folder is removed. What a killed call has left is
+ * cleared away. Errors: not_found (not an overlay, no such layer), busy (another one runs),
+ * needs_attention.
+ */
+Result<Outcome> commit(Context &context, const MergeRequest &request, Run run);
 Result<Outcome> stream(Context &context, const std::string &name, Run run);
+
+struct ActivateRequest {
+	std::string what = {};                // a name, or where the metadata is
+	std::chrono::milliseconds timeout{0}; // how long to wait for devices that are not there
+};
+/*
+ * Brings a volume back from what is written down of it: its metadata, or an entry of the tab.
+ * `already` if it is there. Errors: not_found (nothing is written down; metadata or a leg is not
+ * there), needs_attention (a leg is not the one recorded, is too small or has changed; metadata
+ * that is damaged or of another volume), busy (a device is in use; the name is taken).
+ */
+Result<Outcome> activate(Context &context, const ActivateRequest &request, Run run);
+
+// The names in the tab that are to be active, and the lines that make no sense.
+struct ToActivate {
+	std::vector<std::string> names = {};
+	std::vector<Error> bad = {};
+};
+Result<ToActivate> to_activate(Context &context);
+
+/*
+ * Takes a created volume away in good order; its data and its metadata stay, and so does its entry.
+ * Errors: busy (open; a copy with state in memory), usage (it was attached).
+ */
+Result<Outcome> deactivate(Context &context, const std::string &name, Run run);
 
 struct AttachRequest {
 	std::string device = {}; // an active dm device
@@ -113,12 +158,16 @@ struct CopyRequest {
 	bool sync_none = false; // target is equal already: copy nothing
 	bool force = false;     // overwrite a signature, or believe that it is equal; no more
 	bool pivot = false;     // it is to be pivoted, by the caller
+	// A device or a file: what has been copied survives a boot. Empty: it is in memory alone.
+	std::string metadata = {};
+	bool boot = true; // with metadata: write down that it comes back at boot
 };
 /*
  * Starts the copy; returns when it runs, see job::wait. If that very copy runs already, or was to
  * be pivoted and has just been, `already` is set and nothing is done. A copy that failed or
  * was aborted and was not cleared yet is cleared first; timed_out as for abort.
- * Errors: usage (target is the source, also through the stack; smaller), not_found (target),
+ * Errors: usage (target is the source, also through the stack; smaller; metadata with sync_none,
+ * which it cannot hold, or on one of the devices), not_found (target),
  * busy (target mounted, held, or with a signature; with sync_none, with another one than the
  * volume; the volume runs another job).
  */

@@ -7,12 +7,12 @@ namespace blkctl::volume
 namespace
 {
 
-// Undoes the first `count` steps, last one first; returns what could not be undone, in words.
+// Undoes the steps before `count`, last one first; returns what could not be undone, in words.
 std::string undo(Context &context, const Plan &plan, size_t count)
 {
 	std::string failed;
 
-	while (count-- > 0) {
+	while (count-- > 0 && !plan[count].is_final) {
 		const auto &step = plan[count];
 		if (!step.undo)
 			continue;

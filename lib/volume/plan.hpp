@@ -21,13 +21,16 @@ struct Step {
 		{}; // imperative: "load into 253:0: 0 2048 blkcopy track 8:0 0 - 0 - 128"
 	std::function<Result<void>()> apply = {};
 	std::function<Result<void>()> undo = {}; // empty: nothing to undo
+	// Users are on what the steps before made: from here on none of them is undone.
+	bool is_final = false;
 };
 
 using Plan = std::vector<Step>;
 
 /*
  * Runs a plan. When a step fails, the ones before it are undone in reverse and its error is
- * returned; an undo that fails is added to `why`, and the rest are still undone.
+ * returned, back to the last final one; an undo that fails is added to `why`, and the rest are
+ * still undone.
  */
 Result<void> execute(Context &context, const Plan &plan);
 

@@ -3,6 +3,7 @@
 #include "table/linear.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/cache.hpp"
+#include "volume/mounts.hpp"
 #include "volume/uuid.hpp"
 #include <algorithm>
 #include <cerrno>
@@ -87,7 +88,7 @@ Result<dm::Info> Change::open(const std::string &text)
 	BLKCTL_TRY(const auto found, find_device(context_, text));
 	if (!dry()) {
 		BLKCTL_TRY(auto lock, Lock::volume(context_.run_dir, found.devno, lock_timeout));
-		lock_ = std::move(lock);
+		locks_.push_back(std::move(lock));
 	}
 	// The kernel gives a number that is free to the next device at once.
 	BLKCTL_TRY(auto info, context_.dm.info(found.devno));
@@ -105,7 +106,7 @@ Result<void> Change::lock_name(const std::string &name)
 	if (dry())
 		return {};
 	BLKCTL_TRY(auto lock, Lock::name(context_.run_dir, name, lock_timeout));
-	lock_ = std::move(lock);
+	locks_.push_back(std::move(lock));
 	return {};
 }
 
@@ -122,8 +123,8 @@ Result<void> Change::need_module()
 
 Result<dm::Table> Change::read_live(DevNo device)
 {
-	BLKCTL_TRY(live_, context_.dm.table(device, dm::Slot::live, true));
-	return live_;
+	BLKCTL_TRY(live_[device], context_.dm.table(device, dm::Slot::live, true));
+	return live_[device];
 }
 
 void Change::load(const dm::Info &device, dm::Table table, bool secret)
@@ -142,8 +143,8 @@ void Change::load(const dm::Info &device, const std::string &text,
 
 	add({"load into " + label(device) + ": " + text,
 	     [this, devno, table, options] {
-		     loaded_ = table();
-		     return context_.dm.load(devno, loaded_, options);
+		     loaded_[devno] = table();
+		     return context_.dm.load(devno, loaded_[devno], options);
 	     },
 	     [this, devno] { return unload(devno); }});
 }
@@ -153,7 +154,7 @@ Result<void> Change::unload(DevNo device)
 {
 	BLKCTL_TRY(const auto loaded, context_.dm.table(device, dm::Slot::inactive, true));
 
-	if (!same_table(loaded, loaded_))
+	if (!same_table(loaded, loaded_[device]))
 		return {};
 	return context_.dm.clear(device);
 }
@@ -163,11 +164,11 @@ Result<void> Change::check_slots(const dm::Info &device, const dm::Table &live)
 {
 	BLKCTL_TRY(const auto loaded, context_.dm.table(device.devno, dm::Slot::inactive, true));
 
-	if (!same_table(live, live_))
+	if (!same_table(live, live_[device.devno]))
 		return refusal(Status::busy, verb_, device.name,
 			       "another tool has replaced its table in the meantime",
 			       "dmsetup table " + device.name);
-	if (!same_table(loaded, loaded_))
+	if (!same_table(loaded, loaded_[device.devno]))
 		return refusal(Status::busy, verb_, device.name,
 			       "another tool has loaded a table into it in the meantime",
 			       "dmsetup table --inactive " + device.name);
@@ -196,7 +197,7 @@ Result<void> Change::do_switch(const dm::Info &device, const std::optional<DevNo
 		}
 		return error;
 	}
-	live_ = loaded_;
+	live_[device.devno] = loaded_[device.devno];
 	const double stall = std::chrono::duration<double, std::milli>(done->window).count();
 	outcome_.stall_ms = stall;
 	if (done->udev_timed_out)
@@ -210,7 +211,7 @@ Result<void> Change::go_back(const dm::Info &device, const dm::Table &table)
 	BLKCTL_CHECK(context_.dm.load(device.devno, table,
 				      {.read_only = device.read_only, .secure_data = true}));
 	BLKCTL_CHECK(context_.dm.resume(device.devno, {}));
-	live_ = table;
+	live_[device.devno] = table;
 	return {};
 }
 
@@ -223,6 +224,57 @@ void Change::switch_table(const dm::Info &device, const std::optional<dm::Table>
 	step.apply = [this, device, target, options] { return do_switch(device, target, options); };
 	if (before)
 		step.undo = [this, device, table = *before] { return go_back(device, table); };
+	step.is_final = !before;
+	add(std::move(step));
+}
+
+Result<void> Change::do_switch_all(const std::vector<dm::Info> &devices, bool freeze)
+{
+	dm::GroupOptions options;
+	std::vector<DevNo> numbers;
+	std::map<DevNo, std::string> mounts;
+
+	options.point = [this] { context_.knob.point(); };
+	for (const auto &device : devices) {
+		BLKCTL_TRY(const auto live, context_.dm.table(device.devno, dm::Slot::live, true));
+		BLKCTL_CHECK(check_slots(device, live));
+		numbers.push_back(device.devno);
+		if (!freeze)
+			continue;
+		BLKCTL_TRY(const auto above, mounts_above(context_, device.devno));
+		mounts.insert(above.begin(), above.end());
+		// Mounted where we cannot see it, it is the kernel's.
+		if (!above.count(device.devno))
+			options.lockfs.push_back(device.devno);
+	}
+	for (const auto &[device, point] : mounts)
+		options.mounts.push_back(point);
+	BLKCTL_TRY(const auto done, context_.dm.switch_all(numbers, options));
+
+	const double stall = std::chrono::duration<double, std::milli>(done.window).count();
+	outcome_.stall_ms = stall;
+	if (!mounts.empty())
+		outcome_.freeze_ms = std::chrono::duration<double, std::milli>(done.freeze).count();
+	if (done.udev_timed_out)
+		outcome_.note = "udev did not answer in time; see: udevadm settle";
+	for (const auto &device : devices) {
+		live_[device.devno] = loaded_[device.devno];
+		remember_switch(context_, device, {verb_, stall, timestamp(false), {}});
+	}
+	return {};
+}
+
+void Change::switch_tables(const std::vector<dm::Info> &devices, bool freeze)
+{
+	std::string names;
+	Step step;
+
+	for (const auto &device : devices)
+		names += (names.empty() ? "" : ", ") + label(device);
+	step.text = "switch " + names + " to the loaded tables, at one instant" +
+		    (freeze ? ", with the filesystems frozen" : "");
+	step.apply = [this, devices, freeze] { return do_switch_all(devices, freeze); };
+	step.is_final = true;
 	add(std::move(step));
 }
 

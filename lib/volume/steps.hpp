@@ -8,6 +8,7 @@
 #include "volume/plan.hpp"
 #include "volume/volume.hpp"
 #include <functional>
+#include <map>
 
 namespace blkctl::volume
 {
@@ -47,6 +48,10 @@ class Change
 	void switch_table(const dm::Info &device, const std::optional<dm::Table> &before = {},
 			  std::optional<DevNo> target = {}, const dm::ResumeOptions &options = {});
 
+	// The switch of several at one instant; see Mapper::switch_all. `freeze` whether
+	// filesystems are frozen.
+	void switch_tables(const std::vector<dm::Info> &devices, bool freeze);
+
 	void clear(const dm::Info &device);
 	void remove_hidden(const dm::Info &device);
 	void message(const dm::Info &device, const std::string &text, const std::string &undo = {});
@@ -63,6 +68,7 @@ class Change
       private:
 	Result<void> do_switch(const dm::Info &device, const std::optional<DevNo> &target,
 			       const dm::ResumeOptions &options);
+	Result<void> do_switch_all(const std::vector<dm::Info> &devices, bool freeze);
 	Result<void> check_slots(const dm::Info &device, const dm::Table &live);
 	Result<void> unload(DevNo device);
 	Result<void> go_back(const dm::Info &device, const dm::Table &table);
@@ -70,10 +76,10 @@ class Change
 	Context &context_;
 	std::string verb_;
 	Run run_;
-	std::optional<Lock> lock_;
+	std::vector<Lock> locks_;
 	Plan plan_;
-	dm::Table live_;   // what is live as far as this change knows
-	dm::Table loaded_; // what it loaded last
+	std::map<DevNo, dm::Table> live_;   // what is live as far as this change knows
+	std::map<DevNo, dm::Table> loaded_; // what it loaded last
 	Outcome outcome_;
 };
 

@@ -53,6 +53,20 @@ Result<std::optional<udev::Use>> foreign_use(Context &context, DevNo device,
 	return std::optional<udev::Use>();
 }
 
+Result<void> check_closed(Context &context, const std::string &verb, const dm::Info &info)
+{
+	if (info.open_count == 0)
+		return {};
+	udev::Use use{udev::Use::Kind::claimed, {}, {}, info.devno};
+	std::string why = "it is open";
+	const auto uses = context.probe.uses(info.devno);
+	if (uses && !uses->empty()) {
+		use = uses->front();
+		why = udev::describe(use, device_path(context, use.device));
+	}
+	return refusal(Status::busy, verb, info.name, why, next_about(context, use));
+}
+
 std::string next_about(Context &context, const udev::Use &use)
 {
 	const auto path = device_path(context, use.device);

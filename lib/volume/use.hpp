@@ -18,6 +18,9 @@ namespace blkctl::volume
 Result<std::optional<udev::Use>> foreign_use(Context &context, DevNo device,
 					     const std::optional<DevNo> &own);
 
+// Errors: busy, if a dm device is open, naming by whom where that can be told.
+Result<void> check_closed(Context &context, const std::string &verb, const dm::Info &info);
+
 // What to run about a use: how to end it where that is plain, how to look at it elsewhere.
 std::string next_about(Context &context, const udev::Use &use);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/uuid.hpp"
 #include <algorithm>
+#include <charconv>
 #include <cinttypes>
 #include <cstdio>
 
@@ -13,6 +14,7 @@ namespace
 constexpr std::string_view prefix = "BLKCTL-";
 constexpr std::string_view volume_suffix = "-vol";
 constexpr std::string_view hidden_suffix = "-real";
+constexpr std::string_view layer_infix = "-l";
 constexpr std::string_view lvm_prefix = "LVM-";
 constexpr size_t hex_digits = 32;
 constexpr size_t lvm_id = 64; // of the VG and of the LV, 32 each
@@ -43,6 +45,46 @@ std::string volume_uuid(const std::string &hex)
 std::string hidden_uuid(const std::string &hex)
 {
 	return std::string(prefix) + hex + std::string(hidden_suffix);
+}
+
+std::string layer_uuid(const std::string &hex, unsigned number)
+{
+	return std::string(prefix) + hex + std::string(layer_infix) + std::to_string(number);
+}
+
+std::string layer_name(const std::string &name, unsigned number)
+{
+	const auto suffix = "-blk" + std::to_string(number);
+	return name.substr(0, name_max - suffix.size()) + suffix;
+}
+
+unsigned layer_number(std::string_view uuid)
+{
+	constexpr auto head = prefix.size() + hex_digits;
+	unsigned number = 0;
+
+	if (uuid.size() <= head + layer_infix.size() || !uuid.starts_with(prefix) ||
+	    uuid.substr(head, layer_infix.size()) != layer_infix)
+		return 0;
+	const auto hex = uuid.substr(prefix.size(), hex_digits);
+	const auto digits = uuid.substr(head + layer_infix.size());
+	const auto *const last = digits.data() + digits.size();
+	const auto [end, error] = std::from_chars(digits.data(), last, number);
+	const bool good = error == std::errc() && end == last && digits[0] != '0' &&
+			  std::all_of(hex.begin(), hex.end(), is_hex);
+	return good ? number : 0;
+}
+
+bool is_layer_uuid(std::string_view uuid)
+{
+	return layer_number(uuid) != 0;
+}
+
+std::string volume_hex(std::string_view uuid, std::string_view name)
+{
+	if (is_volume_uuid(uuid))
+		return hex_of(uuid);
+	return hidden_hex(uuid.empty() ? "name " + std::string(name) : std::string(uuid));
 }
 
 std::string hidden_hex(std::string_view uuid)

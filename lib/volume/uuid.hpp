@@ -30,6 +30,16 @@ bool is_lvm_layer_uuid(std::string_view uuid);
 // The hidden device's name: "NAME-blkreal", cut to what dm takes.
 std::string hidden_name(const std::string &name);
 
+// A hidden layer of a volume's chain: counted from 1, the lowest first; numbers of layers that are
+// gone are not used again while there are higher ones.
+std::string layer_uuid(const std::string &hex, unsigned number);
+std::string layer_name(const std::string &name, unsigned number); // "NAME-blk2"
+bool is_layer_uuid(std::string_view uuid);
+unsigned layer_number(std::string_view uuid); // 0 for what is none
+
+// The digits of all that belongs to a volume with this UUID and name.
+std::string volume_hex(std::string_view uuid, std::string_view name);
+
 // Whether a new volume may have this name: dm and udev take it unchanged.
 bool is_good_name(std::string_view name);
 

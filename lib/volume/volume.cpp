@@ -10,6 +10,9 @@ namespace blkctl::volume
 namespace
 {
 
+// Layers that are looked through; nobody makes so many.
+constexpr int deepest = 32;
+
 constexpr std::string_view mapper_folder = "/dev/mapper/";
 
 Error not_found(std::string_view text, std::string why, std::string next = "blkctl list")
@@ -30,7 +33,15 @@ Kind kind_of(Context &context, const dm::Info &info, const table::Blkcopy &table
 {
 	if (is_volume_uuid(info.uuid))
 		return Kind::created;
-	const auto base = context.dm.info(table.base.device);
+	auto base = context.dm.info(table.base.device);
+	// Layers are the volume's own, whatever is below them.
+	for (int i = 0; base && is_layer_uuid(base->uuid) && i < deepest; i++) {
+		const auto live = context.dm.table(base->devno, dm::Slot::live, false);
+		const auto parsed = live && is_volume_table(*live)
+					    ? table::parse_blkcopy((*live)[0].params)
+					    : Result<table::Blkcopy>(Error{});
+		base = parsed ? context.dm.info(parsed->base.device) : Result<dm::Info>(Error{});
+	}
 	return base && is_hidden_uuid(base->uuid) ? Kind::stacked : Kind::absorbed;
 }
 
@@ -163,10 +174,8 @@ CopyId copy_id(const Volume &volume)
 
 Fate fate(const CopyId &id, const Volume &now)
 {
-	const bool on_base = now.table.mode == table::Mode::track && now.table.base == id.base;
-
-	// A commit ends on its base.
-	if (id.mode == table::Mode::commit && on_base)
+	// A commit ends on its base, and goes on to nothing else.
+	if (id.mode == table::Mode::commit && now.table.mode != table::Mode::commit)
 		return Fate::pivoted;
 	if (now.table.base == id.base)
 		return now.table.top == id.top ? Fate::there : Fate::aborted;
@@ -217,7 +226,7 @@ Result<Listing> list(Context &context)
 		if (!live || !is_volume_table(*live))
 			continue;
 		const auto info = context.dm.info(device.devno);
-		if (!info)
+		if (!info || is_layer_uuid(info->uuid))
 			continue;
 		auto volume = read_volume(context, *info);
 		// It may have gone since it was listed.

@@ -104,7 +104,7 @@ struct Listing {
 	std::vector<Unreadable> unreadable = {}; // these do not hide the others
 };
 
-// Every volume.
+// Every volume; the hidden layers of volumes are none.
 Result<Listing> list(Context &context);
 
 // The cache of the last switch; nullopt if there is none for this volume.

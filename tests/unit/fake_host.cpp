@@ -216,23 +216,47 @@ Result<void> Mapper::load(DevNo device, const dm::Table &table, const dm::LoadOp
 	});
 }
 
+void Mapper::swap(Device &device)
+{
+	if (device.inactive.empty())
+		return;
+	device.live = std::move(device.inactive);
+	device.inactive.clear();
+	device.info.read_only = device.inactive_read_only;
+	start_status(device);
+	// The one-shot word is never printed back.
+	if (is_blkcopy(device.live)) {
+		auto table = *table::parse_blkcopy(device.live[0].params);
+		table.features.nosync = false;
+		device.live[0].params = table::print(table);
+	}
+	on_switch(device);
+}
+
+// All or none: dead after it, all is done.
+Result<dm::GroupResult> Mapper::switch_all(const std::vector<DevNo> &devices,
+					   const dm::GroupOptions &options)
+{
+	std::string names;
+
+	for (const auto device : devices)
+		names += (names.empty() ? "" : " ") + device.str();
+	group = options;
+	BLKCTL_CHECK(change("switch_all", names, [&]() -> Result<void> {
+		for (const auto device : devices) {
+			BLKCTL_TRY(auto *const found, find(device));
+			swap(*found);
+		}
+		return {};
+	}));
+	return dm::GroupResult{std::chrono::milliseconds(7), std::chrono::milliseconds(9), false};
+}
+
 Result<dm::ResumeResult> Mapper::resume(DevNo device, const dm::ResumeOptions &)
 {
 	BLKCTL_CHECK(change("resume", device.str(), [&]() -> Result<void> {
 		BLKCTL_TRY(auto *const found, find(device));
-		if (!found->inactive.empty()) {
-			found->live = std::move(found->inactive);
-			found->inactive.clear();
-			// The one-shot word is never printed back.
-			found->info.read_only = found->inactive_read_only;
-			start_status(*found);
-			if (is_blkcopy(found->live)) {
-				auto table = *table::parse_blkcopy(found->live[0].params);
-				table.features.nosync = false;
-				found->live[0].params = table::print(table);
-			}
-			on_switch(*found);
-		}
+		swap(*found);
 		found->info.suspended = std::exchange(suspend_in_resume, false);
 		if (found->info.suspended)
 			return Error{.what = "resume", .why = "refused by the target"};
@@ -286,6 +310,8 @@ Result<std::string> Mapper::message(DevNo device, uint64_t, const std::string &t
 			table.params.copy_mode = table::copy_mode_from(text.substr(14));
 		} else if (text.starts_with("set rate_kib ")) {
 			table.params.rate_kib = static_cast<uint32_t>(std::stoul(text.substr(13)));
+		} else if (text == "seal") {
+			return {};
 		} else {
 			return Error{.why = "unknown message", .sys_errno = EINVAL};
 		}
@@ -383,6 +409,8 @@ Result<std::string> Probe::identity(DevNo device)
 	for (const auto &loop : loop_devices)
 		if (loop.devno == device)
 			return "file:" + loop.file;
+	if (mapper && mapper->devices.count(device))
+		return "dm:" + mapper->devices.at(device).info.uuid;
 	BLKCTL_TRY(const auto block, describe(device));
 	return "name:" + block.kernel_name;
 }
@@ -395,6 +423,10 @@ Result<DevNo> Probe::find_identity(const std::string &identity)
 	for (const auto &loop : loop_devices)
 		if ("file:" + loop.file == identity)
 			return loop.devno;
+	if (mapper)
+		for (const auto &[devno, device] : mapper->devices)
+			if ("dm:" + device.info.uuid == identity)
+				return devno;
 	for (const auto &[devno, device] : devices)
 		if (!identities.count(devno) && "name:" + device.kernel_name == identity)
 			return devno;
@@ -428,6 +460,7 @@ Result<DevNo> Loops::attach(const std::string &path)
 	probe->add(devno, "/dev/loop" + std::to_string(devno.minor),
 		   std::filesystem::file_size(path) / 512);
 	probe->loop_devices.push_back({devno, path});
+	ours.insert(devno);
 	return devno;
 }
 
@@ -454,6 +487,7 @@ Host::Host()
 		throw std::runtime_error("mkdtemp");
 	context.run_dir = run_dir;
 	context.state_dir = run_dir + "/state";
+	context.tab_file = run_dir + "/blkctltab";
 	context.open_meta = [this](const std::string &path, meta::Access access) {
 		return open_meta(path, access);
 	};

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <functional>
 #include <map>
+#include <set>
 #include <stdexcept>
 
 namespace blkctl::fake
@@ -59,6 +60,7 @@ class Mapper final : public dm::Mapper
 	std::function<void()> on_load = [] {};   // what others do meanwhile
 	std::function<void(Device &)> on_switch = [](Device &) {};
 	std::vector<std::string> calls; // the ones that change something
+	dm::GroupOptions group;         // of the last switch_all
 	std::string fail;               // a call that is refused: "load", "resume", ...
 	int kill_after = -1;  // dies in the n-th changing call (from 0): done, not answered
 	int kill_before = -1; // the same, not done
@@ -79,6 +81,8 @@ class Mapper final : public dm::Mapper
 	Result<void> load(DevNo device, const dm::Table &table,
 			  const dm::LoadOptions &options) override;
 	Result<dm::ResumeResult> resume(DevNo device, const dm::ResumeOptions &options) override;
+	Result<dm::GroupResult> switch_all(const std::vector<DevNo> &devices,
+					   const dm::GroupOptions &options) override;
 	Result<void> clear(DevNo device) override;
 	Result<void> remove(DevNo device, dm::Visibility visibility) override;
 	Result<std::string> message(DevNo device, uint64_t sector,
@@ -92,6 +96,7 @@ class Mapper final : public dm::Mapper
 			    const std::function<Result<void>()> &effect);
 	Result<Device *> find(DevNo device);
 	void start_status(Device &device);
+	void swap(Device &device);
 };
 
 class Probe final : public udev::Probe
@@ -129,6 +134,9 @@ class Loops final : public udev::Loops
 	Result<void> unmake(const std::string &path) override;
 	Result<DevNo> attach(const std::string &path) override;
 	Result<void> detach(DevNo device) override;
+	bool is_ours(DevNo device) override { return ours.count(device) != 0; }
+
+	std::set<DevNo> ours;
 
       private:
 	udev::SystemLoops real_;

@@ -32,6 +32,19 @@ void stack(fake::Host &host)
 	ASSERT_TRUE(attach(host.context, {.device = "x"}, Run::doit));
 }
 
+// A volume v0 with a snapshot on b; and one that was taken away since.
+void snapshot_taken(fake::Host &host)
+{
+	host.add_volume();
+	ASSERT_TRUE(snapshot(host.context, {.name = "v0", .store = "/dev/sdb"}, Run::doit));
+}
+
+void deactivated(fake::Host &host)
+{
+	snapshot_taken(host);
+	ASSERT_TRUE(deactivate(host.context, "v0", Run::doit));
+}
+
 void stack_copied(fake::Host &host)
 {
 	stack(host);
@@ -79,12 +92,40 @@ const Case cases[] = {
 	{"snapshot", [](fake::Host &h) { h.add_volume(); },
 	 [](Context &c) { return snapshot(c, {.name = "v0", .store = "/dev/sdb"}, Run::doit); },
 	 "v0", "0 131072 blkcopy overlay 8:0 0 8:16 0 7:0 128", false},
+	{"a second snapshot", snapshot_taken,
+	 [](Context &c) { return snapshot(c, {.name = "v0", .store = "/dev/sde"}, Run::doit); },
+	 "v0", "0 131072 blkcopy overlay 253:1 0 8:64 0 7:1 128", false},
+	{"snapshots of two",
+	 [](fake::Host &h) {
+		 h.add_volume();
+		 h.mapper.add("v1", "BLKCTL-ffeeddccbbaa99887766554433221100-vol", {253, 5},
+			      {{0, fake::disk_sectors / 2, "blkcopy", "track 8:32 0 - 0 - 128"}});
+	 },
+	 [](Context &c) {
+		 return snapshot_all(
+			 c,
+			 {{.name = "v1", .store = "/dev/sde"}, {.name = "v0", .store = "/dev/sdb"}},
+			 Run::doit);
+	 },
+	 "v0", "0 131072 blkcopy overlay 8:0 0 8:16 0 7:1 128", false},
+	{"activate", deactivated, [](Context &c) { return activate(c, {.what = "v0"}, Run::doit); },
+	 "v0", "0 131072 blkcopy overlay 8:0 0 8:16 0 7:0 128", false},
+	{"deactivate", snapshot_taken, [](Context &c) { return deactivate(c, "v0", Run::doit); },
+	 "v0", "", false},
+	{"copy with metadata", [](fake::Host &h) { h.add_volume(); },
+	 [](Context &c) {
+		 return copy(
+			 c,
+			 {.name = "v0", .target = "/dev/sdb", .metadata = c.state_dir + "/v0.copy"},
+			 Run::doit);
+	 },
+	 "v0", "0 131072 blkcopy mirror 8:0 0 8:16 0 7:0 128", false},
 	{"commit, begun", [](fake::Host &h) { h.add_overlay("overlay"); },
-	 [](Context &c) { return commit(c, "v0", Run::doit); }, "v0",
+	 [](Context &c) { return commit(c, {.name = "v0"}, Run::doit); }, "v0",
 	 "0 131072 blkcopy commit 8:0 0 8:16 0 8:32 128", false},
 	{"commit, finished",
 	 [](fake::Host &h) { h.add_overlay("commit").status.phase = table::Phase::merged; },
-	 [](Context &c) { return commit(c, "v0", Run::doit); }, "v0",
+	 [](Context &c) { return commit(c, {.name = "v0"}, Run::doit); }, "v0",
 	 "0 131072 blkcopy track 8:0 0 - 0 - 128", false, Status::not_found},
 	{"stream, finished",
 	 [](fake::Host &h) { h.add_overlay("stream").status.phase = table::Phase::streamed; },
@@ -131,6 +172,7 @@ bool kill_and_run_again(const Case &test, int at, bool before)
 	fake::Host host;
 	bool killed = false;
 
+	host.probe.add({8, 64}, "/dev/sde", fake::disk_sectors);
 	test.prepare(host);
 	host.mapper.calls.clear();
 	(before ? host.mapper.kill_before : host.mapper.kill_after) = at;

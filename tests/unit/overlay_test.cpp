@@ -49,8 +49,8 @@ TEST_F(Overlay, ASnapshotOnADevice)
 	const auto plan = snapshot(host.context, request, volume::Run::dry);
 	ASSERT_TRUE(plan) << plan.error().message();
 	EXPECT_FALSE(std::filesystem::exists(host.context.state_dir));
-	EXPECT_EQ(plan->steps.size(), 6u);
-	EXPECT_EQ(plan->steps[3], "load into v0 (253:0): 0 131072 blkcopy overlay 8:0 0 8:16 0 "
+	EXPECT_EQ(plan->steps.size(), 8u);
+	EXPECT_EQ(plan->steps[4], "load into v0 (253:0): 0 131072 blkcopy overlay 8:0 0 8:16 0 "
 				  "(the loop device of " +
 					  meta_file() + ") 128");
 
@@ -95,9 +95,9 @@ TEST_F(Overlay, ASnapshotOnAFile)
 	EXPECT_TRUE(snapshot(host.context, request, volume::Run::doit)->already);
 
 	// A commit lets go of the loop devices, and keeps the file that was named.
-	ASSERT_TRUE(commit(host.context, "v0", volume::Run::doit));
+	ASSERT_TRUE(commit(host.context, {.name = "v0"}, volume::Run::doit));
 	set_phase(table::Phase::merged);
-	ASSERT_TRUE(commit(host.context, "v0", volume::Run::doit));
+	ASSERT_TRUE(commit(host.context, {.name = "v0"}, volume::Run::doit));
 	EXPECT_TRUE(host.probe.loop_devices.empty());
 	EXPECT_TRUE(std::filesystem::exists(store));
 }
@@ -159,14 +159,14 @@ TEST_F(Overlay, ACommitRunsAndIsFinished)
 {
 	host.add_volume();
 	ASSERT_TRUE(snapshot(host.context, {.name = "v0", .store = "/dev/sdb"}, volume::Run::doit));
-	const auto begun = commit(host.context, "v0", volume::Run::doit);
+	const auto begun = commit(host.context, {.name = "v0"}, volume::Run::doit);
 	ASSERT_TRUE(begun) << begun.error().message();
 	EXPECT_EQ(live(), "0 131072 blkcopy commit 8:0 0 8:16 0 7:0 128");
 	ASSERT_TRUE(begun->copy);
 	EXPECT_EQ(find(host.context, "v0")->state(), JobState::copying);
 	// While it runs, and the other one.
 	host.mapper.calls.clear();
-	EXPECT_TRUE(commit(host.context, "v0", volume::Run::doit)->already);
+	EXPECT_TRUE(commit(host.context, {.name = "v0"}, volume::Run::doit)->already);
 	EXPECT_EQ(stream(host.context, "v0", volume::Run::doit).error().status, Status::busy);
 	EXPECT_TRUE(host.mapper.calls.empty());
 
@@ -178,7 +178,7 @@ TEST_F(Overlay, ACommitRunsAndIsFinished)
 	host.mapper.on_wait = [&] { set_phase(table::Phase::merged); };
 	const auto waited = job::wait_ready(host.context, *begun->copy, {});
 	ASSERT_TRUE(waited) << waited.error().message();
-	const auto done = commit(host.context, "v0", volume::Run::doit);
+	const auto done = commit(host.context, {.name = "v0"}, volume::Run::doit);
 	ASSERT_TRUE(done) << done.error().message();
 	EXPECT_FALSE(done->copy);
 	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
@@ -189,7 +189,7 @@ TEST_F(Overlay, ACommitRunsAndIsFinished)
 	// Who waited meanwhile hears that it is over.
 	EXPECT_EQ(fate(*begun->copy, *find(host.context, "v0")), Fate::pivoted);
 	host.mapper.calls.clear();
-	expect_refusal(commit(host.context, "v0", volume::Run::doit), Status::not_found,
+	expect_refusal(commit(host.context, {.name = "v0"}, volume::Run::doit), Status::not_found,
 		       "no overlay");
 }
 

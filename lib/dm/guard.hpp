@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What is done in a window, and the process that sees it through. Internal to the library.
+#ifndef BLKCTL_DM_GUARD_HPP
+#define BLKCTL_DM_GUARD_HPP
+
+#include "base/devno.hpp"
+#include "base/error.hpp"
+#include "base/unique_fd.hpp"
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <sys/types.h>
+
+namespace blkctl::dm
+{
+
+enum class Step { freeze, suspend, resume };
+
+// Where it stopped, and why.
+struct Stop {
+	Step step = Step::freeze;
+	size_t index = 0;
+	int err = 0;
+};
+
+/*
+ * The devices and filesystems, in memory that both processes see and that is there before the
+ * window opens. The calls of the window are system calls alone.
+ */
+class WindowPlan
+{
+      public:
+	// Errors: failed.
+	static Result<WindowPlan> open(std::chrono::milliseconds deadline);
+	WindowPlan(WindowPlan &&) = default;
+	WindowPlan &operator=(WindowPlan &&) = delete;
+
+	// Suspended in this order, resumed in the other. Errors: usage, if there are too many.
+	Result<void> add_device(DevNo device, uint32_t event, bool lockfs);
+	Result<void> add_mount(int fd);
+
+	using Point = std::function<void()>; // before each call, for tests
+	std::optional<Stop> freeze(const Point &point);
+	std::optional<Stop> suspend(const Point &point);
+	std::optional<Stop> resume(const Point &point);
+	void thaw();
+	// Resumes what is suspended with the tables it had.
+	void undo();
+	// What a guard does for one that has died.
+	void recover();
+
+	// How many of the resumed devices will be heard of from udev.
+	size_t events() const { return shared_->events; }
+	std::chrono::milliseconds deadline() const { return deadline_; }
+
+      private:
+	static constexpr size_t most = 64;
+
+	struct Device {
+		uint64_t dev = 0;
+		uint32_t event = 0;
+		bool lockfs = false;
+	};
+	struct Mount {
+		int fd = -1;
+		bool ours = false; // it was not frozen before
+	};
+	struct Shared {
+		std::atomic<bool> all_suspended{false};
+		size_t nr_devices = 0, nr_mounts = 0, events = 0;
+		Device devices[most];
+		Mount mounts[most];
+	};
+	struct Unmap {
+		void operator()(Shared *shared) const;
+	};
+
+	WindowPlan() = default;
+	bool is_suspended(const Device &device) const;
+	int call(unsigned long request, const Device &device, uint32_t flags,
+		 bool *event = nullptr) const;
+
+	UniqueFd control_;
+	std::unique_ptr<Shared, Unmap> shared_;
+	std::chrono::milliseconds deadline_{};
+};
+
+// Acts when its maker dies, or takes too long.
+class Guard
+{
+      public:
+	// Errors: failed.
+	static Result<Guard> start(WindowPlan &plan);
+	Guard(Guard &&other) noexcept;
+	Guard &operator=(Guard &&) = delete;
+	~Guard() { dismiss(); }
+
+	void dismiss();
+
+      private:
+	Guard(pid_t pid, UniqueFd pipe) : pid_(pid), pipe_(std::move(pipe)) {}
+	[[noreturn]] static void watch(WindowPlan &plan, int pipe, pid_t maker);
+
+	pid_t pid_;
+	UniqueFd pipe_;
+};
+
+} // namespace blkctl::dm
+
+#endif

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// /etc/blkctltab: which volumes come back at boot, and what they are made from. See blkctltab(5).
+#ifndef BLKCTL_TAB_TAB_HPP
+#define BLKCTL_TAB_TAB_HPP
+
+#include "base/error.hpp"
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace blkctl::tab
+{
+
+// A layer of a volume by its metadata: a file, a device's path, or its identity (Probe::identity).
+struct Layer {
+	unsigned number = 0; // of the hidden device; 0: the volume itself
+	std::string meta = {};
+
+	bool operator==(const Layer &) const = default;
+};
+
+// A line. A volume on one device has a device and no layers, every other has layers and no device.
+struct Entry {
+	std::string name = {};
+	std::string device = {};        // path or identity
+	std::vector<Layer> layers = {}; // the lowest first; the last is the volume itself
+	std::string uuid = {};          // of a volume without metadata: 32 hex digits, or empty
+	std::optional<uint64_t> sectors =
+		{};                   // of a volume without metadata: its size; all if not given
+	uint64_t offset = 0;          // of its data on the device, 512-byte sectors
+	uint32_t block_sectors = 128; // of a volume without metadata
+	// What the lowest base looked like when it was frozen, while nothing else records it.
+	std::optional<uint32_t> stamp = {};
+	bool noauto = false;       // only when it is named
+	bool initramfs = false;    // needed before the root filesystem is there
+	bool copy_on_read = false; // of a stream
+	bool paused = false;       // of a stream, commit or mirror
+
+	bool operator==(const Entry &) const = default;
+};
+
+// Inverse functions on all that parse takes. Errors: failed, saying what is wrong with the line.
+Result<Entry> parse_entry(std::string_view line);
+std::string print(const Entry &entry);
+
+// Nothing is an entry: blank, or a comment.
+bool is_blank(std::string_view line);
+
+// A file: comments and lines that make no sense stay where they are.
+class Tab
+{
+      public:
+	struct Line {
+		std::string text = {};
+		std::optional<Entry> entry = {};
+		std::optional<Error> error = {}; // why a line that should be an entry is none
+
+		bool operator==(const Line &other) const { return text == other.text; }
+	};
+
+	// Never fails: see Line::error. Of two entries of one name the later one is an error.
+	static Tab parse(std::string_view text, const std::string &file = "blkctltab");
+	std::string print() const;
+
+	const std::vector<Line> &lines() const { return lines_; }
+	std::vector<Entry> entries() const;
+	std::vector<Error> errors() const;
+	std::optional<Entry> find(std::string_view name) const;
+
+	// Puts it in place of the entry of that name, or at the end.
+	void put(const Entry &entry);
+	void remove(std::string_view name);
+
+      private:
+	std::vector<Line> lines_;
+};
+
+} // namespace blkctl::tab
+
+#endif

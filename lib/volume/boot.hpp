@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a verb writes down so that its volume comes back at boot. Internal to the library.
+#ifndef BLKCTL_VOLUME_BOOT_HPP
+#define BLKCTL_VOLUME_BOOT_HPP
+
+#include "tab/tab.hpp"
+#include "volume/steps.hpp"
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace blkctl::volume
+{
+
+// A file that is not there is an empty one. Errors: failed.
+Result<tab::Tab> read_tab(Context &context);
+std::optional<tab::Entry> find_entry(Context &context, const std::string &name);
+
+// From the entry there is to the one there shall be; none: it goes.
+using ChangeEntry =
+	std::function<Result<std::optional<tab::Entry>>(const std::optional<tab::Entry> &before)>;
+
+// Adds that change of the entry of a volume, in words `text`. Undone by the entry there was.
+void add_entry(Change &change, const std::string &name, const std::string &text,
+	       const ChangeEntry &make);
+
+// As an entry names a metadata device: a file by its path, a device by its identity.
+Result<std::string> meta_text(Context &context, DevNo device);
+
+// The entry of a volume as its tables are now; of what they do not say, such as the metadata that
+// is kept of a layer whose commit is over, as it was before.
+Result<tab::Entry> entry_of(Context &context, const Volume &volume,
+			    const std::optional<tab::Entry> &before);
+
+// The same once a new overlay with this metadata is above it, whose base gets this number; 0: it
+// has no layer yet.
+Result<tab::Entry> entry_above(Context &context, const Volume &volume,
+			       const std::optional<tab::Entry> &before, unsigned number,
+			       DevNo meta);
+
+// Adds that the volume is on `base` alone from now on, if it has an entry.
+void add_plain_entry(Change &change, const Volume &volume, const table::Leg &base);
+
+// The same for one that is gone.
+void add_entry_removal(Change &change, const std::string &name);
+
+// Writes down what the base of a new snapshot looks like, now that nobody writes to it. Never
+// fails: it is one check less.
+void remember_base(Context &context, const std::string &name, const table::Leg &base,
+		   uint64_t sectors);
+
+} // namespace blkctl::volume
+
+#endif

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The layers of a volume: hidden devices below it, each an overlay or a stream of its own over the
+// next. The kernel's tables are the only list of them.
+#ifndef BLKCTL_VOLUME_CHAIN_HPP
+#define BLKCTL_VOLUME_CHAIN_HPP
+
+#include "volume/volume.hpp"
+#include <vector>
+
+namespace blkctl::volume
+{
+
+// How many there may be, the volume itself among them.
+inline constexpr size_t most_layers = 8;
+
+// The hidden layers below a volume, the lowest first. Errors: those of find(), failed (too many).
+Result<std::vector<Volume>> layers_below(Context &context, const Volume &volume);
+
+// The number of a hidden layer; 0 for the volume itself.
+unsigned number_of(const Volume &layer);
+
+} // namespace blkctl::volume
+
+#endif

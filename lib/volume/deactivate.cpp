@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// deactivate: a volume goes, in good order, and can come back as it was.
+#include "volume/boot.hpp"
+#include "volume/cache.hpp"
+#include "volume/chain.hpp"
+#include "volume/recorded.hpp"
+#include "volume/use.hpp"
+#include "volume/uuid.hpp"
+#include <algorithm>
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+constexpr const char *verb = "deactivate";
+
+// The devices that a table of a volume names.
+void add_devices(const table::Blkcopy &table, std::vector<DevNo> &devices)
+{
+	devices.push_back(table.base.device);
+	if (table.top)
+		devices.push_back(table.top->device);
+	if (const auto meta = table.meta_device())
+		devices.push_back(*meta);
+}
+
+void add_loop_releases(Change &change, std::vector<DevNo> devices)
+{
+	std::sort(devices.begin(), devices.end());
+	devices.erase(std::unique(devices.begin(), devices.end()), devices.end());
+	for (const auto device : devices)
+		add_loop_release(change, device);
+}
+
+void add_removal(Change &change, const dm::Info &info)
+{
+	auto &context = change.context();
+
+	change.add({"remove the device " + label(info),
+		    [&context, info]() -> Result<void> {
+			    BLKCTL_CHECK(context.dm.remove(info.devno, dm::Visibility::visible));
+			    forget_switch(context, info);
+			    return {};
+		    },
+		    {}});
+}
+
+// What a deactivate that was killed has left: layers that nobody uses, loop devices.
+Result<Outcome> finish_killed(Change &change, const std::string &name, const Error &not_there)
+{
+	auto &context = change.context();
+	const auto entry = find_entry(context, name);
+	const auto recorded = entry && !entry->layers.empty() ? read_records(context, verb, *entry)
+							      : Result<Recorded>(not_there);
+	std::vector<DevNo> devices;
+
+	if (!recorded)
+		return not_there;
+	for (auto layer = recorded->layers.rbegin(); layer != recorded->layers.rend(); ++layer) {
+		const auto info = context.dm.find_name(layer_name(name, layer->number));
+		if (layer->number != 0 && info &&
+		    info->uuid == layer_uuid(recorded->hex, layer->number))
+			change.remove_hidden(*info);
+		if (layer->meta.block)
+			devices.push_back(layer->meta.block->devno);
+		for (const auto &leg : layer->super.legs)
+			if (const auto place = find_place(context, leg.identity);
+			    place && place->block && !place->file.empty())
+				devices.push_back(place->block->devno);
+	}
+	add_loop_releases(change, std::move(devices));
+	dm::Info gone;
+	gone.name = name;
+	BLKCTL_TRY(auto outcome, change.finish(gone));
+	outcome.already = outcome.steps.empty();
+	return outcome;
+}
+
+} // namespace
+
+Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
+{
+	Change change(context, verb, run);
+
+	const auto found = change.open(name);
+	if (!found)
+		return found.error().status == Status::not_found
+			       ? finish_killed(change, name, found.error())
+			       : found.error();
+	BLKCTL_TRY(const auto volume, find_for_change(change, found->devno));
+	const auto &info = volume.info;
+	if (volume.kind != Kind::created || is_layer_uuid(info.uuid))
+		return refusal(Status::usage, verb, info.name,
+			       "it was attached: the device is somebody else's",
+			       "blkctl detach " + info.name);
+	if (volume.table.mode != table::Mode::track && !volume.table.meta_device())
+		return refusal(Status::busy, verb, info.name,
+			       "a copy of it runs, whose state is in memory alone",
+			       "blkctl abort " + info.name);
+	BLKCTL_CHECK(check_closed(context, verb, info));
+	BLKCTL_TRY(const auto layers, layers_below(context, volume));
+	std::vector<DevNo> devices;
+
+	BLKCTL_CHECK(clear_stale(change, info));
+	if (volume.table.mode != table::Mode::track)
+		change.message(info, "seal");
+	add_removal(change, info);
+	add_devices(volume.table, devices);
+	for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
+		change.remove_hidden(layer->info);
+		add_devices(layer->table, devices);
+	}
+	add_loop_releases(change, std::move(devices));
+	return change.finish(info);
+}
+
+} // namespace blkctl::volume

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The filesystems that write to a volume. Internal to the library.
+#ifndef BLKCTL_VOLUME_MOUNTS_HPP
+#define BLKCTL_VOLUME_MOUNTS_HPP
+
+#include "volume/context.hpp"
+#include <map>
+#include <string>
+
+namespace blkctl::volume
+{
+
+// By the device each is on: the device itself, and whatever is on top of it. One mount point each.
+Result<std::map<DevNo, std::string>> mounts_above(Context &context, DevNo device);
+
+bool has_mounts_further_up(Context &context, DevNo device);
+
+} // namespace blkctl::volume
+
+#endif

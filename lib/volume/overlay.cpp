@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "volume/overlay.hpp"
+#include "volume/boot.hpp"
+#include "volume/chain.hpp"
+#include "volume/legs.hpp"
+#include "volume/making.hpp"
+#include "volume/metadata.hpp"
+#include "volume/target.hpp"
+#include "volume/uuid.hpp"
+#include <algorithm>
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+constexpr const char *verb = "snapshot";
+
+Result<void> check_can(const Volume &volume, const std::vector<Volume> &layers)
+{
+	const auto &name = volume.name();
+	const auto mode = volume.table.mode;
+
+	if (mode == table::Mode::overlay) {
+		if (layers.size() + 1 < most_layers)
+			return {};
+		return refusal(Status::busy, verb, name,
+			       "it has " + std::to_string(most_layers) + " layers already",
+			       "blkctl commit " + name + ", or blkctl stream " + name);
+	}
+	BLKCTL_CHECK(check_no_overlay(verb, volume));
+	if (mode != table::Mode::track)
+		return refusal(Status::busy, verb, name, "a copy of it runs",
+			       "blkctl show " + name);
+	return {};
+}
+
+Result<meta::Superblock> super_of(const Volume &volume)
+{
+	meta::Superblock super;
+
+	BLKCTL_TRY(super.uuid, meta::parse_uuid(volume_hex(volume.info.uuid, volume.info.name)));
+	super.name = volume.name();
+	super.geometry = {.sectors = volume.sectors, .block_sectors = volume.table.block_sectors};
+	super.mode = meta::Mode::overlay;
+	super.phase = meta::first_phase(super.mode);
+	return super;
+}
+
+/*
+ * What the new overlay is over. An overlay that is there moves to a hidden layer, which shares its
+ * state: nothing of it is read again.
+ */
+struct Under {
+	table::Leg base = {};
+	std::shared_ptr<dm::Info> layer = {}; // none: the volume's own base
+	unsigned number = 0;
+};
+
+Under under(const Volume &volume, const std::vector<Volume> &layers)
+{
+	if (volume.table.mode != table::Mode::overlay)
+		return {.base = volume.table.base};
+	return {.base = {},
+		.layer = std::make_shared<dm::Info>(),
+		.number = layers.empty() ? 1 : number_of(layers.back()) + 1};
+}
+
+Result<void> add_layer(Change &change, const Volume &volume, const Under &below)
+{
+	auto &context = change.context();
+	const auto hex = volume_hex(volume.info.uuid, volume.info.name);
+	const auto name = layer_name(volume.name(), below.number);
+	const auto uuid = layer_uuid(hex, below.number);
+	BLKCTL_TRY(const auto existing, find_by_name(context, name));
+	const auto table = blkcopy_table(volume.sectors, volume.table);
+
+	if (existing)
+		return refusal(Status::busy, verb, volume.name(),
+			       "there is a device " + name + " already", "dmsetup info " + name);
+	below.layer->name = name;
+	below.layer->read_only = volume.info.read_only;
+	add_creation(change, name, uuid, below.layer, dm::Visibility::hidden);
+	add_first_load(change, below.layer, table[0].str(), [table] { return dm::Table(table); });
+	add_first_resume(change, below.layer, dm::Visibility::hidden);
+	return {};
+}
+
+// A file in the state folder that no layer of the volume has.
+std::string metadata_for(Context &context, const SnapshotRequest &request, const Volume &volume,
+			 const std::vector<Volume> &layers)
+{
+	std::vector<std::string> taken;
+	auto all = layers;
+
+	if (!request.metadata.empty())
+		return request.metadata;
+	all.push_back(volume);
+	for (const auto &layer : all)
+		if (const auto meta = layer.table.meta_device())
+			if (const auto text = meta_text(context, *meta))
+				taken.push_back(*text);
+	const auto entry = find_entry(context, volume.name());
+	// What is kept of a layer whose own commit is over.
+	for (const auto &kept : entry ? entry->layers : std::vector<tab::Layer>())
+		for (const auto &layer : layers)
+			if (kept.number == number_of(layer) && !layer.table.meta_device())
+				taken.push_back(kept.meta);
+	for (unsigned n = 1;; n++) {
+		const auto name = volume.name() + (n == 1 ? "" : "." + std::to_string(n));
+		auto file = default_metadata(context, name);
+		if (std::find(taken.begin(), taken.end(), file) == taken.end())
+			return file;
+	}
+}
+
+} // namespace
+
+// The overlay that was asked for, made before.
+bool is_same_overlay(Context &context, const Volume &volume, const std::string &store)
+{
+	if (volume.table.mode != table::Mode::overlay)
+		return false;
+	const auto top = volume.table.top->device;
+	const auto devno = context.probe.resolve(store);
+	const auto identity = context.probe.identity(top);
+	return devno ? *devno == top : identity && *identity == "file:" + store;
+}
+
+Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
+				 const Volume &volume)
+{
+	auto &context = change.context();
+	const TargetRules rules{.verb = verb, .role = "store", .any_content = request.force};
+	BLKCTL_TRY(const auto layers, layers_below(context, volume));
+
+	BLKCTL_CHECK(check_can(volume, layers));
+	BLKCTL_CHECK(clear_stale(change, volume.info));
+	BLKCTL_TRY(const auto store, add_place(change, request.store,
+					       volume.sectors * uint64_t{512}, volume.devno()));
+	BLKCTL_CHECK(check_not_on(context, verb, volume, store));
+	if (store.block)
+		BLKCTL_CHECK(check_target(context, rules, volume, *store.block));
+	BLKCTL_TRY(const auto super, super_of(volume));
+	std::vector<DevNo> legs{volume.table.base.device};
+	if (volume.table.top)
+		legs.push_back(volume.table.top->device);
+	if (store.block)
+		legs.push_back(store.block->devno);
+	const auto below = under(volume, layers);
+	if (below.layer)
+		BLKCTL_CHECK(add_layer(change, volume, below));
+	const auto base_of = [below] {
+		return below.layer ? table::Leg{below.layer->devno, 0} : below.base;
+	};
+	// The base is still written to: it gets its stamp from whoever looks at it first.
+	const auto complete = [&context, volume, store,
+			       base_of](meta::Superblock whole) -> Result<meta::Superblock> {
+		const auto base = base_of();
+		BLKCTL_TRY(whole.legs[0], leg_of(context.probe, base.device, base.offset,
+						 volume.sectors, Stamped::no));
+		BLKCTL_TRY(whole.legs[1],
+			   leg_of(context.probe, *store.devno, 0, volume.sectors, Stamped::no));
+		return whole;
+	};
+	BLKCTL_TRY(const auto place,
+		   add_metadata(change, metadata_for(context, request, volume, layers), super,
+				volume.devno(), legs, complete));
+	BLKCTL_CHECK(check_not_on(context, verb, volume, place));
+	if (request.boot && volume.kind == Kind::created)
+		add_entry(change, volume.name(),
+			  "write in " + context.tab_file + " that " + volume.name() +
+				  " comes back at boot",
+			  [&context, volume, place,
+			   below](const auto &before) -> Result<std::optional<tab::Entry>> {
+				  BLKCTL_TRY(const auto entry,
+					     entry_above(context, volume, before, below.number,
+							 *place.devno));
+				  return std::optional(entry);
+			  });
+
+	table::Blkcopy overlay;
+	overlay.mode = table::Mode::overlay;
+	overlay.block_sectors = volume.table.block_sectors;
+	const auto sectors = volume.sectors;
+	const auto base_text =
+		below.layer ? "(the layer " + below.layer->name + ") 0"
+			    : below.base.device.str() + " " + std::to_string(below.base.offset);
+	Prepared prepared{.volume = volume, .number = below.number + 1};
+	prepared.text = "0 " + std::to_string(sectors) + " blkcopy overlay " + base_text + " " +
+			store.text + " 0 " + place.text + " " +
+			std::to_string(overlay.block_sectors);
+	prepared.table = [overlay, store, place, sectors, base_of]() mutable {
+		overlay.base = base_of();
+		overlay.top = table::Leg{*store.devno, 0};
+		overlay.meta = place.devno->str();
+		return blkcopy_table(sectors, overlay);
+	};
+	change.load(volume.info, prepared.text, prepared.table);
+	if (store.block)
+		add_second_look(change, rules, volume, *store.block);
+	return prepared;
+}
+
+void add_remembering(Change &change, const SnapshotRequest &request, const Volume &volume)
+{
+	auto &context = change.context();
+
+	// Of a layer below a layer its own metadata says what is where.
+	if (!request.boot || volume.kind != Kind::created ||
+	    volume.table.mode == table::Mode::overlay)
+		return;
+	change.add({"write down what " + device_path(context, volume.table.base.device) +
+			    " looks like",
+		    [&context, volume]() -> Result<void> {
+			    remember_base(context, volume.name(), volume.table.base,
+					  volume.sectors);
+			    return {};
+		    },
+		    {}});
+}
+
+} // namespace blkctl::volume

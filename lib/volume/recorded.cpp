@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "volume/recorded.hpp"
+#include "volume/boot.hpp"
+#include "volume/uuid.hpp"
+#include <filesystem>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+table::Mode mode_of(meta::Mode mode)
+{
+	switch (mode) {
+	case meta::Mode::mirror:
+		return table::Mode::mirror;
+	case meta::Mode::stream:
+		return table::Mode::stream;
+	case meta::Mode::overlay:
+		return table::Mode::overlay;
+	case meta::Mode::commit:
+		break;
+	}
+	return table::Mode::commit;
+}
+
+bool is_file(const std::string &path)
+{
+	struct stat st;
+
+	return stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
+}
+
+Result<meta::Superblock> read_super(Context &context, const Place &place)
+{
+	const auto path = place.block ? place.block->path : place.file;
+	BLKCTL_TRY(const auto device, context.open_meta(path, meta::Access::read));
+
+	return meta::read_superblock(*device);
+}
+
+Result<RecordedLayer> read_layer(Context &context, const std::string &verb, const std::string &name,
+				 const tab::Layer &layer)
+{
+	RecordedLayer found{.number = layer.number};
+	auto place = find_place(context, layer.meta);
+
+	if (!place)
+		return refusal(Status::not_found, verb, name.empty() ? layer.meta : name,
+			       "its metadata " + layer.meta + " is not there");
+	found.meta = std::move(*place);
+	BLKCTL_TRY(found.super, read_super(context, found.meta));
+	return found;
+}
+
+// A file that no loop device shows yet has no identity but its path, and that is the one sought.
+Result<Place> find_leg(Context &context, const std::string &verb, const meta::Superblock &super,
+		       Which which)
+{
+	const auto index = static_cast<size_t>(which);
+	const auto &leg = super.legs[index];
+	const std::string word = which_words[index];
+
+	if (leg.identity.empty())
+		return refusal(Status::needs_attention, verb, super.name,
+			       "its metadata records no " + word);
+	auto place = find_place(context, leg.identity);
+	if (!place)
+		return refusal(Status::not_found, verb, super.name,
+			       "its " + word + " " + leg.identity + " is not there");
+	if (place->block)
+		return place;
+	std::error_code ignored;
+	const auto bytes = std::filesystem::file_size(place->file, ignored);
+	if (bytes / 512 < leg.start + super.geometry.sectors)
+		return refusal(Status::needs_attention, verb, super.name,
+			       "its " + word + " " + place->file +
+				       " is too small: " + std::to_string(bytes) + " bytes");
+	return place;
+}
+
+Result<void> find_legs(Context &context, const std::string &verb, RecordedLayer &layer)
+{
+	if (needs_base(layer.super) && !layer.on_layer) {
+		BLKCTL_TRY(layer.base, find_leg(context, verb, layer.super, Which::base));
+	}
+	if (needs_top(layer.super)) {
+		BLKCTL_TRY(layer.top, find_leg(context, verb, layer.super, Which::top));
+	}
+	return {};
+}
+
+// Each is about the volume, and is over the one before.
+Result<void> check_together(const std::string &verb, Recorded &recorded)
+{
+	const auto &name = recorded.name;
+
+	for (size_t i = 0; i < recorded.layers.size(); i++) {
+		auto &layer = recorded.layers[i];
+		const auto wrong = [&](const std::string &why) {
+			const auto where =
+				layer.meta.block ? layer.meta.block->path : layer.meta.file;
+			return refusal(Status::needs_attention, verb, name,
+				       fmt::format("the metadata on {} {}", where, why),
+				       "blkctl check " + where);
+		};
+		if (layer.super.name != name)
+			return wrong("is that of '" + layer.super.name + "'");
+		if (meta::hex(layer.super.uuid) != recorded.hex)
+			return wrong("is of another volume: its UUID is " +
+				     meta::hex(layer.super.uuid) + ", and the others' is " +
+				     recorded.hex);
+		if (i == 0)
+			continue;
+		const auto &below = recorded.layers[i - 1];
+		layer.on_layer = needs_base(layer.super);
+		const auto wanted = "dm:" + layer_uuid(recorded.hex, below.number);
+		if (layer.on_layer && layer.super.legs[0].identity != wanted)
+			return wrong("is not over layer " + std::to_string(below.number) +
+				     ": its base is " + layer.super.legs[0].identity);
+		if (layer.super.geometry.sectors != below.super.geometry.sectors)
+			return wrong("is of a volume of another size than the layer below");
+	}
+	return {};
+}
+
+} // namespace
+
+bool needs_base(const meta::Superblock &super)
+{
+	return super.phase != meta::Phase::streamed && super.phase != meta::Phase::pivoted;
+}
+
+bool needs_top(const meta::Superblock &super)
+{
+	return super.phase != meta::Phase::merged && super.phase != meta::Phase::aborted;
+}
+
+Result<tab::Entry> entry_for(Context &context, const std::string &verb, const std::string &text)
+{
+	const bool is_path = text.find('/') != std::string::npos || parse_devno(text);
+	const auto file = default_metadata(context, text);
+
+	if (!is_path) {
+		if (auto entry = find_entry(context, text))
+			return *entry;
+		if (is_file(file))
+			return tab::Entry{.name = text, .layers = {{0, file}}};
+		return refusal(Status::not_found, verb, text,
+			       "it is not in " + context.tab_file + ", and there is no " + file,
+			       "blkctl " + verb + " META, with the device its metadata is on");
+	}
+	BLKCTL_TRY(const auto place, find_place(context, text));
+	BLKCTL_TRY(const auto super, read_super(context, place));
+	// The tab knows more of it, if it is in there.
+	const auto entry = find_entry(context, super.name);
+	for (const auto &layer : entry ? entry->layers : std::vector<tab::Layer>()) {
+		const auto listed = find_place(context, layer.meta);
+		if (listed && listed->file == place.file && *listed->devno == *place.devno)
+			return *entry;
+	}
+	if (!is_good_name(super.name))
+		return refusal(Status::needs_attention, verb, text, "its metadata names no volume",
+			       "blkctl check " + text);
+	return tab::Entry{.name = super.name, .layers = {{0, text}}};
+}
+
+Result<Recorded> read_records(Context &context, const std::string &verb, const tab::Entry &entry)
+{
+	Recorded recorded{.name = entry.name};
+
+	for (const auto &each : entry.layers) {
+		BLKCTL_TRY(auto layer, read_layer(context, verb, entry.name, each));
+		recorded.layers.push_back(std::move(layer));
+	}
+	recorded.hex = meta::hex(recorded.layers.back().super.uuid);
+	BLKCTL_CHECK(check_together(verb, recorded));
+	return recorded;
+}
+
+Result<Recorded> read_recorded(Context &context, const std::string &verb, const tab::Entry &entry)
+{
+	BLKCTL_TRY(auto recorded, read_records(context, verb, entry));
+	// A layer that needs none below is the lowest.
+	for (size_t i = recorded.layers.size(); i-- > 1;)
+		if (!needs_base(recorded.layers[i].super)) {
+			recorded.layers.erase(recorded.layers.begin(),
+					      recorded.layers.begin() +
+						      static_cast<std::ptrdiff_t>(i));
+			break;
+		}
+	auto &lowest = recorded.layers.front().super;
+	if (!lowest.legs[0].stamp)
+		lowest.legs[0].stamp = entry.stamp;
+	for (auto &layer : recorded.layers)
+		BLKCTL_CHECK(find_legs(context, verb, layer));
+	return recorded;
+}
+
+table::Blkcopy table_of(const RecordedLayer &layer, const tab::Entry &entry, DevNo base)
+{
+	const auto &super = layer.super;
+	const table::Leg lower{base, super.legs[0].start};
+	table::Blkcopy table;
+
+	table.base = lower;
+	table.block_sectors = super.geometry.block_sectors;
+	if (!needs_top(super))
+		return table;
+	const table::Leg upper{*layer.top->devno, super.legs[1].start};
+	if (!needs_base(super)) {
+		table.base = upper;
+		return table;
+	}
+	table.mode = mode_of(super.mode);
+	table.top = upper;
+	table.meta = layer.meta.devno->str();
+	if (layer.number != 0)
+		return table;
+	table.features.copy_on_read = entry.copy_on_read && table.mode == table::Mode::stream;
+	table.features.paused = entry.paused && table.mode != table::Mode::overlay;
+	return table;
+}
+
+} // namespace blkctl::volume

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A volume as its metadata records it: what it takes to bring it back. Internal to the library.
+#ifndef BLKCTL_VOLUME_RECORDED_HPP
+#define BLKCTL_VOLUME_RECORDED_HPP
+
+#include "tab/tab.hpp"
+#include "volume/legs.hpp"
+#include "volume/metadata.hpp"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace blkctl::volume
+{
+
+struct RecordedLayer {
+	unsigned number = 0; // 0: the volume itself
+	meta::Superblock super = {};
+	Place meta = {};
+	// The legs it still needs; a base that is the layer below has none yet.
+	std::optional<Place> base = {};
+	std::optional<Place> top = {};
+	bool on_layer = false; // base is the layer below
+};
+
+struct Recorded {
+	std::string name = {};
+	std::string hex = {};                   // the digits of its UUIDs
+	std::vector<RecordedLayer> layers = {}; // the lowest first
+};
+
+// The entry of what a person names: a name in the tab, a metadata device or file, a name whose
+// metadata is in the state folder. Errors: not_found.
+Result<tab::Entry> entry_for(Context &context, const std::string &verb, const std::string &text);
+
+/*
+ * Reads the metadata of an entry's layers. Errors: not_found (metadata or a leg, by name),
+ * needs_attention (it is of another volume, or its layers do not belong together), and those of
+ * read_superblock().
+ */
+Result<Recorded> read_recorded(Context &context, const std::string &verb, const tab::Entry &entry);
+
+// The same without looking for the legs: of a volume that is to be cleared away.
+Result<Recorded> read_records(Context &context, const std::string &verb, const tab::Entry &entry);
+
+// Which legs a volume in this phase is on.
+bool needs_base(const meta::Superblock &super);
+bool needs_top(const meta::Superblock &super);
+
+// Its table, once its devices are there.
+table::Blkcopy table_of(const RecordedLayer &layer, const tab::Entry &entry, DevNo base);
+
+} // namespace blkctl::volume
+
+#endif

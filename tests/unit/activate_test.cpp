@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// activate, deactivate and the tab: on a recorded host, with metadata in real files.
+#include "base/files.hpp"
+#include "fake_host.hpp"
+#include "meta/superblock.hpp"
+#include "tab/tab.hpp"
+#include "volume/operations.hpp"
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+
+using namespace blkctl;
+using namespace blkctl::volume;
+using fake::disk_a, fake::disk_b, fake::volume_number;
+
+namespace
+{
+
+class Activate : public testing::Test
+{
+      protected:
+	std::string live() { return host.mapper.named("v0")->live.at(0).str(); }
+	std::string meta_file() { return host.context.state_dir + "/v0.meta"; }
+	std::string tab() { return read_file(host.context.tab_file).value_or(""); }
+	std::optional<tab::Entry> entry() { return tab::Tab::parse(tab()).find("v0"); }
+	Result<Outcome> activate_v0(volume::Run run = volume::Run::doit)
+	{
+		return activate(host.context, {.what = "v0"}, run);
+	}
+	void take_snapshot(const std::string &store = "/dev/sdb")
+	{
+		const auto made =
+			snapshot(host.context, {.name = "v0", .store = store}, volume::Run::doit);
+		ASSERT_TRUE(made) << made.error().message();
+	}
+	void down()
+	{
+		const auto gone = deactivate(host.context, "v0", volume::Run::doit);
+		ASSERT_TRUE(gone) << gone.error().message();
+		host.mapper.calls.clear();
+	}
+	// What the kernel would have written.
+	void set_super(const std::function<void(meta::Superblock &)> &change)
+	{
+		const auto device = meta::open_device(meta_file(), meta::Access::write);
+		ASSERT_TRUE(device);
+		auto super = meta::read_superblock(**device);
+		ASSERT_TRUE(super);
+		change(*super);
+		ASSERT_TRUE(meta::update_superblock(**device, *super));
+	}
+	void expect_refusal(Status status, const std::string &word, const std::string &what = "v0")
+	{
+		const auto result = activate(host.context, {.what = what}, volume::Run::doit);
+		ASSERT_FALSE(result) << word;
+		EXPECT_EQ(result.error().status, status) << result.error().message();
+		EXPECT_NE(result.error().message().find(word), std::string::npos)
+			<< result.error().message();
+		EXPECT_TRUE(host.mapper.calls.empty()) << host.mapper.calls.front();
+		EXPECT_TRUE(host.probe.loop_devices.empty());
+	}
+
+	fake::Host host;
+};
+
+} // namespace
+
+TEST_F(Activate, AnOverlayComesBack)
+{
+	host.add_volume();
+	const auto uuid = host.mapper.named("v0")->info.uuid;
+	take_snapshot();
+	ASSERT_TRUE(entry());
+	EXPECT_EQ(entry()->layers, (std::vector<tab::Layer>{{0, meta_file()}}));
+	EXPECT_TRUE(entry()->stamp);
+
+	host.mapper.calls.clear();
+	const auto gone = deactivate(host.context, "v0", volume::Run::doit);
+	ASSERT_TRUE(gone) << gone.error().message();
+	EXPECT_EQ(host.mapper.calls,
+		  (std::vector<std::string>{"message 253:0 seal", "remove 253:0"}));
+	EXPECT_TRUE(host.probe.loop_devices.empty());
+	EXPECT_TRUE(std::filesystem::exists(meta_file()));
+
+	host.mapper.calls.clear();
+	const auto dry = activate_v0(volume::Run::dry);
+	ASSERT_TRUE(dry) << dry.error().message();
+	EXPECT_EQ(dry->steps.size(), 6u);
+	EXPECT_TRUE(host.mapper.calls.empty());
+	EXPECT_TRUE(host.probe.loop_devices.empty());
+	const auto back = activate_v0();
+	ASSERT_TRUE(back) << back.error().message();
+	EXPECT_EQ(live(), "0 131072 blkcopy overlay 8:0 0 8:16 0 7:0 128");
+	EXPECT_EQ(host.mapper.named("v0")->info.uuid, uuid);
+	const auto again = activate_v0();
+	ASSERT_TRUE(again);
+	EXPECT_TRUE(again->already);
+	// From the metadata alone.
+	down();
+	std::filesystem::remove(host.context.tab_file);
+	ASSERT_TRUE(activate(host.context, {.what = meta_file()}, volume::Run::doit));
+	EXPECT_EQ(live(), "0 131072 blkcopy overlay 8:0 0 8:16 0 7:0 128");
+	down();
+	ASSERT_TRUE(activate_v0());
+}
+
+TEST_F(Activate, AStoreInAFileComesBack)
+{
+	host.add_volume();
+	const auto store = host.run_dir + "/store";
+	take_snapshot(store);
+	down();
+	EXPECT_TRUE(host.probe.loop_devices.empty());
+	ASSERT_TRUE(activate_v0());
+	EXPECT_EQ(live(), "0 131072 blkcopy overlay 8:0 0 7:1 0 7:0 128");
+	down();
+	std::filesystem::resize_file(store, 512);
+	expect_refusal(Status::needs_attention, "is too small");
+	std::filesystem::remove(store);
+	expect_refusal(Status::not_found, "its top file:" + store + " is not there");
+}
+
+TEST_F(Activate, EveryEndOfAJobComesBackAsOneDevice)
+{
+	host.add_volume();
+	take_snapshot();
+	down();
+	set_super([](auto &super) {
+		super.mode = meta::Mode::commit;
+		super.phase = meta::Phase::merging;
+		super.base_mixed = true;
+	});
+	host.probe.content[disk_a] = 1; // it is merged into
+	ASSERT_TRUE(activate_v0());
+	EXPECT_EQ(live(), "0 131072 blkcopy commit 8:0 0 8:16 0 7:0 128");
+	down();
+	set_super([](auto &super) { super.phase = meta::Phase::merged; });
+	const auto b = host.probe.devices.at(disk_b);
+	host.probe.devices.erase(disk_b); // nobody needs it
+	ASSERT_TRUE(activate_v0());
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
+	down();
+	host.probe.devices[disk_b] = b;
+	set_super([](auto &super) {
+		super.mode = meta::Mode::stream;
+		super.phase = meta::Phase::streamed;
+	});
+	ASSERT_TRUE(activate_v0());
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:16 0 - 0 - 128");
+}
+
+TEST_F(Activate, RefusesLegsThatAreNotTheOnes)
+{
+	host.probe.identities = {{disk_a, "id:a"}, {disk_b, "id:b"}};
+	host.add_volume();
+	take_snapshot();
+	down();
+	const auto devices = host.probe.devices;
+	const auto restore = [&] {
+		host.probe.devices = devices;
+		host.probe.identities = {{disk_a, "id:a"}, {disk_b, "id:b"}};
+	};
+
+	host.probe.identities.erase(disk_a);
+	expect_refusal(Status::not_found, "its base id:a is not there");
+	restore();
+	host.probe.identities.erase(disk_b);
+	expect_refusal(Status::not_found, "its top id:b is not there");
+	restore();
+	host.probe.devices[disk_b].sectors = 100;
+	expect_refusal(Status::needs_attention, "it is too small: it has 100 sectors");
+	restore();
+	host.probe.devices[disk_a].sectors++;
+	expect_refusal(Status::needs_attention, "behind the volume's back: it has 131073");
+	restore();
+	host.probe.content[disk_a] = 3;
+	expect_refusal(Status::needs_attention, "it was written to");
+	host.probe.content.clear();
+	host.probe.used[disk_a] = {{udev::Use::Kind::mounted, "/srv", {}, disk_a}};
+	expect_refusal(Status::busy, "/dev/sda is mounted on /srv");
+	host.probe.used.clear();
+	host.mapper.add("v0", "LVM-x", {253, 9}, {{0, 8, "linear", "8:0 0"}});
+	expect_refusal(Status::busy, "another device of this name");
+	host.mapper.devices.clear();
+	host.mapper.fail = "resume";
+	EXPECT_FALSE(activate_v0());
+	EXPECT_TRUE(host.mapper.devices.empty());
+	EXPECT_TRUE(host.probe.loop_devices.empty());
+	host.mapper.fail.clear();
+	EXPECT_TRUE(activate_v0());
+}
+
+TEST_F(Activate, RefusesWhatIsNoMetadata)
+{
+	expect_refusal(Status::not_found, "there is no " + meta_file());
+	expect_refusal(Status::not_found, "/dev/nope", "/dev/nope");
+	host.add_volume();
+	take_snapshot();
+	down();
+	std::ofstream(host.context.tab_file) << "v1 - " << meta_file() << "\n";
+	expect_refusal(Status::needs_attention, "is that of 'v0'", "v1");
+	std::ofstream(host.context.tab_file)
+		<< "v0 - 1=" << meta_file() << "," << meta_file() << "\n";
+	expect_refusal(Status::needs_attention, "is not over layer 1");
+	std::ofstream(host.context.tab_file) << "v0 - /nowhere/meta\n";
+	expect_refusal(Status::not_found, "its metadata /nowhere/meta is not there");
+	std::ofstream(host.context.tab_file) << "";
+	std::ofstream(meta_file()) << std::string(100000, 'x');
+	const auto bad = activate_v0();
+	ASSERT_FALSE(bad);
+	EXPECT_TRUE(host.mapper.calls.empty());
+}
+
+TEST_F(Activate, APlainVolumeComesBack)
+{
+	ASSERT_TRUE(create(host.context, {.name = "v0", .device = "/dev/sda", .boot = true},
+			   volume::Run::doit));
+	const auto uuid = host.mapper.named("v0")->info.uuid;
+	ASSERT_TRUE(entry());
+	EXPECT_EQ(entry()->device, "name:sda");
+	down();
+	ASSERT_TRUE(activate_v0());
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
+	EXPECT_EQ(host.mapper.named("v0")->info.uuid, uuid);
+	EXPECT_TRUE(activate_v0()->already);
+
+	// The entry goes where the volume goes.
+	ASSERT_TRUE(copy(host.context,
+			 {.name = "v0", .target = "/dev/sdb", .sync_none = true, .pivot = true},
+			 volume::Run::doit));
+	EXPECT_EQ(deactivate(host.context, "v0", volume::Run::doit).error().status, Status::busy);
+	ASSERT_TRUE(pivot(host.context, {.name = "v0"}, volume::Run::doit));
+	EXPECT_EQ(entry()->device, "name:sdb");
+	take_snapshot("/dev/sda");
+	EXPECT_EQ(entry()->layers.size(), 1u);
+	ASSERT_TRUE(commit(host.context, {.name = "v0"}, volume::Run::doit));
+	host.mapper.named("v0")->status.phase = table::Phase::merged;
+	ASSERT_TRUE(commit(host.context, {.name = "v0"}, volume::Run::doit));
+	EXPECT_EQ(entry()->device, "name:sdb");
+	ASSERT_TRUE(volume::remove(host.context, "v0", volume::Run::doit));
+	EXPECT_FALSE(entry());
+}
+
+TEST_F(Activate, AllIsWhatTheTabNames)
+{
+	std::ofstream(host.context.tab_file)
+		<< "v0 /dev/sda -\nv1 /dev/sdb - noauto\nbroken\nv2 /dev/sdb -\n";
+	const auto wanted = to_activate(host.context);
+	ASSERT_TRUE(wanted);
+	EXPECT_EQ(wanted->names, (std::vector<std::string>{"v0", "v2"}));
+	ASSERT_EQ(wanted->bad.size(), 1u);
+	EXPECT_NE(wanted->bad[0].message().find("line 3"), std::string::npos);
+}
+
+TEST_F(Activate, ADeactivateThatIsRefused)
+{
+	EXPECT_EQ(deactivate(host.context, "v0", volume::Run::doit).error().status,
+		  Status::not_found);
+	host.add_volume();
+	host.mapper.at(volume_number).info.open_count = 1;
+	EXPECT_EQ(deactivate(host.context, "v0", volume::Run::doit).error().status, Status::busy);
+	host.mapper.add("lv", "LVM-x", {253, 9}, {{0, 64, "blkcopy", "track 8:16 0 - 0 - 128"}});
+	EXPECT_EQ(deactivate(host.context, "lv", volume::Run::doit).error().status, Status::usage);
+	EXPECT_TRUE(host.mapper.calls.empty());
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Snapshots of snapshots: layers, their merges, and their way back; on a recorded host.
+#include "base/files.hpp"
+#include "fake_host.hpp"
+#include "meta/superblock.hpp"
+#include "tab/tab.hpp"
+#include "volume/chain.hpp"
+#include "volume/operations.hpp"
+#include <filesystem>
+#include <gtest/gtest.h>
+
+using namespace blkctl;
+using namespace blkctl::volume;
+
+namespace
+{
+
+class Chain : public testing::Test
+{
+      protected:
+	// Stores s1, s2, ...: 8:64, 8:80, ...
+	void SetUp() override
+	{
+		host.add_volume();
+		for (uint32_t n = 1; n <= 9; n++)
+			host.probe.add({8, 48 + 16 * n}, "/dev/s" + std::to_string(n),
+				       fake::disk_sectors);
+	}
+	Result<Outcome> push(int n)
+	{
+		return snapshot(host.context, {.name = "v0", .store = "/dev/s" + std::to_string(n)},
+				volume::Run::doit);
+	}
+	std::string live(const std::string &name)
+	{
+		const auto *const device = host.mapper.named(name);
+		return device ? device->live.at(0).params : "";
+	}
+	std::vector<std::string> metas()
+	{
+		std::vector<std::string> found;
+		const auto tab = tab::Tab::parse(read_file(host.context.tab_file).value_or(""));
+		const auto entry = tab.find("v0");
+		for (const auto &layer : entry ? entry->layers : std::vector<tab::Layer>())
+			found.push_back(std::to_string(layer.number) + "=" +
+					std::filesystem::path(layer.meta).filename().string());
+		return found;
+	}
+	Result<Outcome> merge(std::optional<unsigned> layer = {})
+	{
+		return commit(host.context, {.name = "v0", .layer = layer}, volume::Run::doit);
+	}
+	void set_phase(const std::string &name, table::Phase phase, meta::Phase on_disk,
+		       const std::string &file)
+	{
+		host.mapper.named(name)->status.phase = phase;
+		const auto device =
+			meta::open_device(host.context.state_dir + "/" + file, meta::Access::write);
+		ASSERT_TRUE(device);
+		auto super = meta::read_superblock(**device);
+		ASSERT_TRUE(super);
+		super->phase = on_disk;
+		super->mode =
+			on_disk == meta::Phase::merged ? meta::Mode::commit : meta::Mode::stream;
+		ASSERT_TRUE(meta::update_superblock(**device, *super));
+	}
+
+	using Words = std::vector<std::string>;
+	fake::Host host;
+};
+
+} // namespace
+
+TEST_F(Chain, ALayerOnALayer)
+{
+	ASSERT_TRUE(push(1));
+	const auto second = push(2);
+	ASSERT_TRUE(second) << second.error().message();
+	EXPECT_EQ(live("v0-blk1"), "overlay 8:0 0 8:64 0 7:0 128");
+	EXPECT_EQ(live("v0"), "overlay 253:1 0 8:80 0 7:1 128");
+	ASSERT_TRUE(push(3));
+	EXPECT_EQ(live("v0-blk2"), "overlay 253:1 0 8:80 0 7:1 128");
+	EXPECT_EQ(live("v0"), "overlay 253:2 0 8:96 0 7:2 128");
+	EXPECT_EQ(metas(), (Words{"1=v0.meta", "2=v0.2.meta", "0=v0.3.meta"}));
+	const auto volume = find(host.context, "v0");
+	EXPECT_EQ(volume->kind, Kind::created);
+	EXPECT_EQ(layers_below(host.context, *volume)->size(), 2u);
+	EXPECT_EQ(list(host.context)->volumes.size(), 1u);
+	EXPECT_TRUE(push(3)->already);
+	// A store that has a layer is no store for another.
+	EXPECT_EQ(push(1).error().status, Status::usage);
+
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	EXPECT_TRUE(host.mapper.devices.empty());
+	EXPECT_TRUE(host.probe.loop_devices.empty());
+	const auto back = activate(host.context, {.what = "v0"}, volume::Run::doit);
+	ASSERT_TRUE(back) << back.error().message();
+	EXPECT_EQ(live("v0-blk1"), "overlay 8:0 0 8:64 0 7:0 128");
+	EXPECT_EQ(live("v0-blk2"), "overlay 253:0 0 8:80 0 7:1 128");
+	EXPECT_EQ(live("v0"), "overlay 253:1 0 8:96 0 7:2 128");
+}
+
+TEST_F(Chain, IsEightDeep)
+{
+	for (int n = 1; n <= 8; n++) {
+		const auto made = push(n);
+		ASSERT_TRUE(made) << made.error().message();
+	}
+	const auto refused = push(9);
+	ASSERT_FALSE(refused);
+	EXPECT_EQ(refused.error().status, Status::busy);
+	EXPECT_NE(refused.error().why.find("8 layers already"), std::string::npos);
+}
+
+TEST_F(Chain, TheTopIsCommitted)
+{
+	ASSERT_TRUE(push(1));
+	ASSERT_TRUE(push(2));
+	ASSERT_TRUE(merge());
+	EXPECT_EQ(live("v0"), "commit 253:1 0 8:80 0 7:1 128");
+	EXPECT_EQ(push(3).error().status, Status::busy);
+	set_phase("v0", table::Phase::merged, meta::Phase::merged, "v0.2.meta");
+	ASSERT_TRUE(merge());
+	EXPECT_EQ(live("v0"), "overlay 8:0 0 8:64 0 7:0 128");
+	EXPECT_FALSE(host.mapper.named("v0-blk1"));
+	EXPECT_EQ(metas(), (Words{"0=v0.meta"}));
+	EXPECT_FALSE(std::filesystem::exists(host.context.state_dir + "/v0.2.meta"));
+	EXPECT_EQ(host.probe.loop_devices.size(), 1u);
+}
+
+TEST_F(Chain, AMiddleLayerIsCommitted)
+{
+	ASSERT_TRUE(push(1));
+	ASSERT_TRUE(push(2));
+	ASSERT_TRUE(push(3));
+	EXPECT_EQ(merge(7).error().status, Status::not_found);
+	ASSERT_TRUE(merge(2));
+	EXPECT_EQ(live("v0-blk2"), "commit 253:1 0 8:80 0 7:1 128");
+	EXPECT_EQ(live("v0"), "overlay 253:2 0 8:96 0 7:2 128");
+	EXPECT_EQ(merge(1).error().status, Status::busy);
+	EXPECT_EQ(merge().error().status, Status::busy);
+	set_phase("v0-blk2", table::Phase::merged, meta::Phase::merged, "v0.2.meta");
+	const auto done = merge(2);
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_EQ(live("v0-blk2"), "overlay 8:0 0 8:64 0 7:0 128");
+	EXPECT_EQ(live("v0"), "overlay 253:2 0 8:96 0 7:2 128");
+	EXPECT_FALSE(host.mapper.named("v0-blk1"));
+	EXPECT_EQ(metas(), (Words{"2=v0.meta", "0=v0.3.meta"}));
+	// The next layer has a number of its own.
+	ASSERT_TRUE(push(4));
+	EXPECT_EQ(metas(), (Words{"2=v0.meta", "3=v0.3.meta", "0=v0.2.meta"}));
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	ASSERT_TRUE(activate(host.context, {.what = "v0"}, volume::Run::doit));
+	EXPECT_EQ(live("v0-blk3"), "overlay 253:0 0 8:96 0 7:1 128");
+}
+
+// Below a layer the lowest one has to stay, for the metadata above it names it.
+TEST_F(Chain, TheLowestLayerIsCommittedUnderTheOthers)
+{
+	ASSERT_TRUE(push(1));
+	ASSERT_TRUE(push(2));
+	ASSERT_TRUE(merge(1));
+	set_phase("v0-blk1", table::Phase::merged, meta::Phase::merged, "v0.meta");
+	ASSERT_TRUE(merge(1));
+	EXPECT_EQ(live("v0-blk1"), "track 8:0 0 - 0 - 128");
+	EXPECT_EQ(live("v0"), "overlay 253:1 0 8:80 0 7:1 128");
+	EXPECT_EQ(metas(), (Words{"1=v0.meta", "0=v0.2.meta"}));
+	// Its metadata says what it is over.
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	ASSERT_TRUE(activate(host.context, {.what = "v0"}, volume::Run::doit));
+	EXPECT_EQ(live("v0-blk1"), "track 8:0 0 - 0 - 128");
+	// A second time there is nothing to merge.
+	EXPECT_EQ(merge(1).error().status, Status::not_found);
+	ASSERT_TRUE(merge());
+	set_phase("v0", table::Phase::merged, meta::Phase::merged, "v0.2.meta");
+	const auto done = merge();
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_EQ(live("v0"), "track 8:0 0 - 0 - 128");
+	EXPECT_EQ(host.mapper.devices.size(), 1u);
+	EXPECT_TRUE(host.probe.loop_devices.empty());
+	EXPECT_EQ(metas(), Words{});
+	EXPECT_TRUE(std::filesystem::is_empty(host.context.state_dir));
+}
+
+TEST_F(Chain, TheTopIsStreamed)
+{
+	ASSERT_TRUE(push(1));
+	ASSERT_TRUE(push(2));
+	ASSERT_TRUE(push(3));
+	ASSERT_TRUE(stream(host.context, "v0", volume::Run::doit));
+	EXPECT_EQ(live("v0"), "stream 253:2 0 8:96 0 7:2 128");
+	set_phase("v0", table::Phase::streamed, meta::Phase::streamed, "v0.3.meta");
+	const auto done = stream(host.context, "v0", volume::Run::doit);
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_EQ(live("v0"), "track 8:96 0 - 0 - 128");
+	EXPECT_EQ(host.mapper.devices.size(), 1u);
+	EXPECT_TRUE(host.probe.loop_devices.empty());
+	EXPECT_TRUE(std::filesystem::is_empty(host.context.state_dir));
+	EXPECT_EQ(metas(), Words{});
+}
+
+// Killed before and after every change of the end of each job, and run again.
+TEST_F(Chain, AnEndThatIsKilledIsFinished)
+{
+	const auto end = [&](int which) {
+		if (which == 0)
+			return merge();
+		return which == 1 ? merge(1) : stream(host.context, "v0", volume::Run::doit);
+	};
+	for (int which = 0; which < 3; which++) {
+		for (int at = 0; at < 12; at++) {
+			SCOPED_TRACE(std::to_string(which) + ", at " + std::to_string(at));
+			fake::Host fresh;
+			host.mapper.devices.clear();
+			host.probe.loop_devices.clear();
+			std::filesystem::remove_all(host.context.state_dir);
+			std::filesystem::remove(host.context.tab_file);
+			host.probe.devices = fresh.probe.devices;
+			SetUp();
+			ASSERT_TRUE(push(1));
+			ASSERT_TRUE(push(2));
+			ASSERT_TRUE(end(which));
+			set_phase(which == 1 ? "v0-blk1" : "v0",
+				  which == 2 ? table::Phase::streamed : table::Phase::merged,
+				  which == 2 ? meta::Phase::streamed : meta::Phase::merged,
+				  which == 1 ? "v0.meta" : "v0.2.meta");
+			host.mapper.calls.clear();
+			host.context.knob = {.at = 0};
+			host.mapper.kill_after = at;
+			bool killed = false;
+			try {
+				ASSERT_TRUE(end(which));
+			} catch (const fake::Killed &) {
+				killed = true;
+			}
+			host.mapper.kill_after = -1;
+			if (!killed)
+				break;
+			const auto again = end(which);
+			if (!again) {
+				EXPECT_EQ(again.error().status, Status::not_found)
+					<< again.error().message();
+			}
+			if (which == 0) {
+				// That may have been the whole of it; then the next job began.
+				EXPECT_FALSE(host.mapper.named("v0-blk1"));
+				EXPECT_EQ(metas(), (Words{"0=v0.meta"}));
+				EXPECT_EQ(host.probe.loop_devices.size(), 1u);
+			} else if (which == 1) {
+				EXPECT_EQ(live("v0-blk1"), "track 8:0 0 - 0 - 128");
+			} else {
+				EXPECT_EQ(host.mapper.devices.size(), 1u);
+				EXPECT_TRUE(host.probe.loop_devices.empty());
+				EXPECT_TRUE(std::filesystem::is_empty(host.context.state_dir));
+			}
+		}
+	}
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Snapshots of several volumes at one instant, on a recorded host.
+#include "base/files.hpp"
+#include "fake_host.hpp"
+#include "meta/superblock.hpp"
+#include "tab/tab.hpp"
+#include "volume/operations.hpp"
+#include <filesystem>
+#include <gtest/gtest.h>
+
+using namespace blkctl;
+using namespace blkctl::volume;
+using fake::disk_sectors;
+
+namespace
+{
+
+class Group : public testing::Test
+{
+      protected:
+	void SetUp() override
+	{
+		host.add_volume();
+		host.mapper.add("v1", "BLKCTL-ffeeddccbbaa99887766554433221100-vol", {253, 5},
+				{{0, disk_sectors / 2, "blkcopy", "track 8:32 0 - 0 - 128"}});
+		host.probe.add({8, 64}, "/dev/sde", disk_sectors);
+	}
+	Result<Outcome> take(const std::string &first, const std::string &second,
+			     volume::Run run = volume::Run::doit)
+	{
+		return snapshot_all(
+			host.context,
+			{{.name = "v0", .store = first}, {.name = "v1", .store = second}}, run);
+	}
+	std::string live(const std::string &name)
+	{
+		return host.mapper.named(name)->live.at(0).params;
+	}
+	void expect_untouched()
+	{
+		EXPECT_EQ(live("v0"), "track 8:0 0 - 0 - 128");
+		EXPECT_EQ(live("v1"), "track 8:32 0 - 0 - 128");
+		EXPECT_EQ(host.mapper.devices.size(), 2u);
+		EXPECT_TRUE(host.mapper.named("v0")->inactive.empty());
+		EXPECT_TRUE(host.mapper.named("v1")->inactive.empty());
+		EXPECT_TRUE(host.probe.loop_devices.empty());
+		EXPECT_EQ(read_file(host.context.tab_file).value_or("").find("v0"),
+			  std::string::npos);
+	}
+	void expect_refusal(const Result<Outcome> &result, Status status, const std::string &word)
+	{
+		ASSERT_FALSE(result);
+		EXPECT_EQ(result.error().status, status) << result.error().message();
+		EXPECT_NE(result.error().message().find(word), std::string::npos)
+			<< result.error().message();
+		expect_untouched();
+	}
+
+	fake::Host host;
+};
+
+} // namespace
+
+TEST_F(Group, BothAtOneInstant)
+{
+	host.probe.used[{253, 5}] = {{udev::Use::Kind::mounted, "/srv", {}, {253, 5}}};
+	ASSERT_TRUE(take("/dev/sdb", "/dev/sde", volume::Run::dry));
+	expect_untouched();
+	const auto made = take("/dev/sdb", "/dev/sde");
+	ASSERT_TRUE(made) << made.error().message();
+	EXPECT_EQ(live("v0"), "overlay 8:0 0 8:16 0 7:0 128");
+	EXPECT_EQ(live("v1"), "overlay 8:32 0 8:64 0 7:1 128");
+	EXPECT_EQ(host.mapper.devices.size(), 2u);
+	EXPECT_EQ(made->stall_ms, 7.0);
+	EXPECT_EQ(made->freeze_ms, 9.0);
+	EXPECT_EQ(host.mapper.group.mounts, (std::vector<std::string>{"/srv"}));
+	// The one without a filesystem that is seen is left to the kernel.
+	EXPECT_EQ(host.mapper.group.lockfs, (std::vector<DevNo>{{253, 0}}));
+	EXPECT_EQ(tab::Tab::parse(*read_file(host.context.tab_file)).entries().size(), 2u);
+	EXPECT_TRUE(take("/dev/sdb", "/dev/sde")->already);
+}
+
+TEST_F(Group, WithoutAFreeze)
+{
+	host.probe.used[{253, 5}] = {{udev::Use::Kind::mounted, "/srv", {}, {253, 5}}};
+	ASSERT_TRUE(snapshot_all(host.context,
+				 {{.name = "v0", .store = "/dev/sdb", .no_freeze = true},
+				  {.name = "v1", .store = "/dev/sde", .no_freeze = true}},
+				 volume::Run::doit));
+	EXPECT_TRUE(host.mapper.group.mounts.empty());
+	EXPECT_TRUE(host.mapper.group.lockfs.empty());
+}
+
+// A filesystem further up is frozen from outside, of one volume too.
+TEST_F(Group, AFilesystemAboveOneVolume)
+{
+	host.mapper.add("luks", "CRYPT-x", {253, 8}, {{0, 64, "crypt", "x 0 0 253:0 0"}});
+	host.probe.used[{253, 8}] = {{udev::Use::Kind::mounted, "/home", {}, {253, 8}}};
+	const auto made =
+		snapshot(host.context, {.name = "v0", .store = "/dev/sdb"}, volume::Run::doit);
+	ASSERT_TRUE(made) << made.error().message();
+	EXPECT_EQ(host.mapper.group.mounts, (std::vector<std::string>{"/home"}));
+	EXPECT_EQ(live("v0"), "overlay 8:0 0 8:16 0 7:0 128");
+}
+
+TEST_F(Group, AllOrNone)
+{
+	for (const char *call : {"load", "create", "switch_all", "resume"}) {
+		host.mapper.fail = call;
+		const auto failed = take("/dev/sdb", "/dev/sde");
+		ASSERT_FALSE(failed) << call;
+		expect_untouched();
+	}
+	host.mapper.fail.clear();
+	EXPECT_TRUE(take("/dev/sdb", "/dev/sde"));
+}
+
+TEST_F(Group, RefusesBadInput)
+{
+	expect_refusal(take("/dev/sdb", "/dev/sdb"), Status::usage, "the store of two volumes");
+	expect_refusal(take("/dev/sdb", "/dev/nope"), Status::not_found, "nope");
+	expect_refusal(take("/dev/sdb", "/dev/sda"), Status::busy, "/dev/sda");
+	expect_refusal(snapshot_all(host.context,
+				    {{.name = "v0", .store = "/dev/sdb"},
+				     {.name = "v0", .store = "/dev/sde"}},
+				    volume::Run::doit),
+		       Status::usage, "named twice");
+	host.probe.used[{8, 64}] = {{udev::Use::Kind::swap, "", {}, {8, 64}}};
+	expect_refusal(take("/dev/sdb", "/dev/sde"), Status::busy, "swap");
+	host.probe.used.clear();
+	ASSERT_TRUE(snapshot(host.context, {.name = "v0", .store = "/dev/sdb"}, volume::Run::doit));
+	EXPECT_EQ(take("/dev/sdb", "/dev/sde").error().status, Status::busy);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tab/tab.hpp"
+#include <gtest/gtest.h>
+
+using namespace blkctl;
+using namespace blkctl::tab;
+
+namespace
+{
+
+void expect_bad(const std::string &line, const std::string &word)
+{
+	const auto entry = parse_entry(line);
+
+	ASSERT_FALSE(entry) << line;
+	EXPECT_NE(entry.error().why.find(word), std::string::npos)
+		<< line << ": " << entry.error().why;
+}
+
+} // namespace
+
+TEST(Tab, EntriesComeBackAsTheyWere)
+{
+	const Entry entries[] = {
+		{.name = "data", .layers = {{0, "/var/lib/blkctl/data.meta"}}, .stamp = 0xc0ffee},
+		{.name = "plain",
+		 .device = "id:virtio-disk0",
+		 .uuid = "00112233445566778899aabbccddeeff",
+		 .sectors = 100,
+		 .offset = 2048,
+		 .block_sectors = 8},
+		{.name = "chain",
+		 .layers = {{1, "/with blank, comma=\\"}, {3, "-"}, {0, "partuuid:1-2"}},
+		 .noauto = true,
+		 .initramfs = true,
+		 .copy_on_read = true,
+		 .paused = true},
+	};
+	for (const auto &entry : entries) {
+		const auto again = parse_entry(print(entry));
+		ASSERT_TRUE(again) << print(entry) << ": " << again.error().message();
+		EXPECT_EQ(*again, entry) << print(entry);
+	}
+	EXPECT_EQ(print(entries[0]), "data - /var/lib/blkctl/data.meta stamp=00c0ffee");
+}
+
+TEST(Tab, RefusesWhatMakesNoSense)
+{
+	expect_bad("data", "NAME DEVICE METADATA");
+	expect_bad("data - - - -", "NAME DEVICE METADATA");
+	expect_bad("data - -", "one of DEVICE and METADATA");
+	expect_bad("data /dev/vdb /meta", "one of DEVICE and METADATA");
+	expect_bad("a/b /dev/vdb -", "NAME is no name");
+	expect_bad("data /dev/vdb - block=100", "power of two");
+	expect_bad("data /dev/vdb - block=x", "no number");
+	expect_bad("data /dev/vdb - uuid=1", "32 hex digits");
+	expect_bad("data /dev/vdb - stamp=1", "go with METADATA");
+	expect_bad("data /dev/vdb - sectors=0", "sectors is 0");
+	expect_bad("data - /meta offset=1", "go with DEVICE");
+	expect_bad("data - /meta noauto=1", "takes no value");
+	expect_bad("data - /meta nofail", "there is no option 'nofail'");
+	expect_bad("data - /a,/b", "every layer has a number but the last");
+	expect_bad("data - 1=/a", "every layer has a number but the last");
+	expect_bad("data - 2=/a,1=/b,/c", "not in order");
+	expect_bad("data - 0=/a,/b", "count from 1");
+	expect_bad("data - 1=,/b", "no metadata");
+	expect_bad("data - /a,", "no list of layers");
+	expect_bad("data - /a\\09", "three octal digits");
+	expect_bad("data - /a\\000", "three octal digits");
+}
+
+TEST(Tab, AFileKeepsWhatIsNotItsOwn)
+{
+	const std::string text = "# volumes\n\ndata - /a\nbroken\ndata - /b\nother /dev/vdb -\n";
+	auto tab = Tab::parse(text, "/etc/blkctltab");
+	EXPECT_EQ(tab.print(), text);
+	EXPECT_EQ(tab.entries().size(), 2u);
+	ASSERT_EQ(tab.errors().size(), 2u);
+	EXPECT_EQ(tab.errors()[0].device, "/etc/blkctltab line 4");
+	EXPECT_EQ(tab.errors()[1].device, "/etc/blkctltab line 5");
+	EXPECT_EQ(tab.find("data")->layers, (std::vector<Layer>{{0, "/a"}}));
+
+	tab.put({.name = "data", .layers = {{1, "/a"}, {0, "/c"}}});
+	tab.put({.name = "new", .device = "/dev/vdc"});
+	tab.remove("other");
+	EXPECT_EQ(tab.print(), "# volumes\n\ndata - 1=/a,/c\nbroken\ndata - /b\nnew /dev/vdc -\n");
+	EXPECT_EQ(Tab::parse("a /x -").print(), "a /x -\n");
+}
