@@ -4,7 +4,8 @@
 # A flush reaches every leg in use and no other: base in track and after an
 # abort, both while it copies and in sync, top alone after a pivot. The legs'
 # disks count them.
-# guards: num_flush_bios and which leg each flush goes to; a user's flush that
+# guards: num_flush_bios and which leg each flush goes to; FUA on both halves
+# of a dual write; a flush of the user that
 # fails on top is not the user's error, but voids what top was said to hold.
 source "$(dirname "$0")/lib.sh"
 load_module
@@ -28,6 +29,11 @@ expect yes no track
 start_copy vol /dev/mapper/base /dev/mapper/top
 wait_phase vol 20 synced
 expect yes yes synced
+# The disks have no FUA: a write with it has a flush of its own, before dd's.
+base=$(flushes "$l0") top=$(flushes "$l1")
+dd if=/dev/zero of=/dev/mapper/vol bs=4k count=8 oflag=direct,dsync conv=notrunc status=none
+ge "$(($(flushes "$l0") - base))" 16 "flushes of base by 8 writes with FUA"
+is "$(($(flushes "$l1") - top))" "$(($(flushes "$l0") - base))" "flushes of top by 8 writes with FUA, as many as of base"
 pivot vol
 expect no yes pivoted
 finish_pivot vol /dev/mapper/top

@@ -72,22 +72,45 @@ has_ended() {
 	return 1
 }
 
-# what_hangs: which call each thread of fio is in, and what is out to every dm device.
+# what_hangs: where each thread of fio is, and what is out to every dm device.
 what_hangs() {
-	local name
-	ps -L -o pid,tid,stat,wchan:24,comm -C fio
+	local name pid
+	ps -L -o pid,tid,ppid,stat,wchan:24,etimes,comm -C fio
+	for pid in $(pgrep -x fio); do
+		timeout 60 gdb -p "$pid" -batch -ex 'thread apply all bt' 2>/dev/null | grep -a '^#\|^Thread' || true
+	done
 	for name in $(dmsetup ls | cut -f1); do
 		echo "in flight to $name: $(xargs <"/sys/block/$(dm_node "$name")/inflight")"
 	done
 }
 
-# fio_stop PID: ends the fio whose log is $WORK/fio; it must have been at work
-# until now and have found nothing wrong.
+fio_writes() {
+	local job
+	for job in $(pgrep -P "$1"); do
+		grep -q '^write_bytes: [1-9]' "/proc/$job/io" 2>/dev/null && return
+	done
+	return 1
+}
+
+# fio_start OPTION...: one that verifies what it writes, for ever, its log in
+# $WORK/fio; returns once it has written. On a busy machine its job begins ten
+# seconds and more after the program: what is done before has no load to be
+# proved under, and fio_stop must not come before. A job of a script ignores SIGINT
+# until fio takes it in hand, so fio would go on for ever; and if it meets fio
+# between its start and its job's, the two may wait for each other.
+fio_start() {
+	run_bg "$WORK/fio" nice -n 10 fio --name=v --verify=crc32c --verify_fatal=1 --loops=1000 "$@"
+	FIO_PID=$BG
+	until_true 120 "fio to write" fio_writes "$FIO_PID"
+}
+
+# Ends what fio_start began; it must have been at work until now and have found
+# nothing wrong.
 fio_stop() {
-	kill -0 "$1" 2>/dev/null || fail "fio ended early: $(cat "$WORK/fio")"
-	kill -INT "$1"
-	has_ended 60 "$1" || fail "fio does not end: $(what_hangs; cat "$WORK/fio")"
-	wait "$1" || true
+	kill -0 "$FIO_PID" 2>/dev/null || fail "fio ended early: $(cat "$WORK/fio")"
+	kill -INT "$FIO_PID"
+	has_ended 60 "$FIO_PID" || fail "fio does not end: $(what_hangs; cat "$WORK/fio")"
+	wait "$FIO_PID" || true
 	grep -q 'err= 0' "$WORK/fio" && ! grep -qi 'verify failed\|bad header\|bad magic\|io_u error' "$WORK/fio" ||
 		fail "fio: $(cat "$WORK/fio")"
 }
@@ -99,15 +122,14 @@ fs_load_start() {
 	for i in {1..12}; do dd if=/dev/urandom of="$dir/keep$i" bs=64k count=$i status=none; done
 	sync -f "$dir"
 	(cd "$dir" && sha256sum keep*) >"$WORK/sums"
-	run_bg "$WORK/fio" nice -n 10 fio --name=v --filename="$dir/busy" --ioengine=psync --rw=randwrite --bsrange=1k-32k --size=6M \
-		--fsync=16 --verify=crc32c --verify_fatal=1 --verify_backlog=64 --loops=1000 --rate_iops=400 --randseed=2
-	FIO_PID=$BG
-	sleep 1.5
+	fio_start --filename="$dir/busy" --ioengine=psync --rw=randwrite --bsrange=1k-32k --size=6M --fsync=16 --verify_backlog=64 \
+		--rate_iops=400 --randseed=2
+	sleep 1
 }
 
 fs_load_stop() {
 	local dir=$1
-	fio_stop "$FIO_PID"
+	fio_stop
 	sync -f "$dir"
 	echo 3 >/proc/sys/vm/drop_caches
 	(cd "$dir" && sha256sum --quiet -c "$WORK/sums") || fail "files differ"

@@ -11,16 +11,14 @@ mk_brd 1 8
 mk_null_blk b0 8 memory_backed=1 hw_queue_depth=2 irqmode=2 completion_nsec=3000000 submit_queues=1
 nb=$REPLY
 mk_volume vol /dev/ram0
-run_bg "$WORK/fio" nice -n 10 fio --name=v --filename=/dev/mapper/vol --direct=1 --ioengine=io_uring --rw=randrw --bsrange=512-32k \
-	--iodepth=16 --nowait=1 --size=8M --verify=crc32c --verify_fatal=1 --verify_backlog=128 --loops=1000 --randseed=5 --rate_iops=300
-fio=$BG
-sleep 1
+fio_start --filename=/dev/mapper/vol --direct=1 --ioengine=io_uring --rw=randrw --bsrange=512-32k --iodepth=16 --nowait=1 --size=8M \
+	--verify_backlog=128 --randseed=5 --rate_iops=300
 start_copy vol /dev/ram0 "$nb"
 wait_phase vol 30 synced
 sleep 2
 is "$(st vol base_errors top_errors)" "0 0" "errors counted"
 has "$(st vol phase)" 'copying|synced' "the phase under NOWAIT"
-fio_stop "$fio"
+fio_stop
 wait_equal vol
 same /dev/ram0 "$nb"
 hammer_start /dev/mapper/vol --threads 8 --max 64k --nowait 70 --hot 1m:64k
@@ -37,14 +35,12 @@ p0=$REPLY
 mk_null_blk b2 8 memory_backed=1 submit_queues=2 poll_queues=1 irqmode=0
 p1=$REPLY
 mk_volume vol "$p0"
-run_bg "$WORK/fio" nice -n 10 fio --name=v --filename=/dev/mapper/vol --direct=1 --ioengine=io_uring --hipri=1 --rw=randrw --bsrange=4k-32k \
-	--iodepth=8 --size=8M --verify=crc32c --verify_fatal=1 --verify_backlog=128 --loops=1000 --randseed=6 --rate_iops=300
-fio=$BG
-sleep 1
+fio_start --filename=/dev/mapper/vol --direct=1 --ioengine=io_uring --hipri=1 --rw=randrw --bsrange=4k-32k --iodepth=8 --size=8M \
+	--verify_backlog=128 --randseed=6 --rate_iops=300
 start_copy vol "$p0" "$p1"
 wait_phase vol 30 synced
 sleep 2
-fio_stop "$fio"
+fio_stop
 wait_equal vol
 same "$p0" "$p1"
 is "$(st vol base_errors top_errors)" "0 0" "errors counted"

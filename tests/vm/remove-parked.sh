@@ -19,16 +19,19 @@ begin() {
 }
 ended() {
 	local status=0
+	has_ended 60 "$HAMMER_PID" || fail "a write never ended, and holds its writer: $(cat "$HAMMER_LOG")"
 	wait "$HAMMER_PID" || status=$?
 	((status != 3)) || fail "a write never ended: $(cat "$HAMMER_LOG")"
 	ge "$(hammer_figure write_max_ms)" 100 "ms of the longest write: it was parked"
 	tail -n 1 "$HAMMER_LOG"
 }
+# A suspend waits for what is parked.
+suspend() { timeout 60 dmsetup suspend "$@" || fail "a suspend does not end: a write is parked for ever"; }
 quit() { kill -TERM "$HAMMER_PID" 2>/dev/null || true; }
 
 begin
 refused 'busy' dmsetup remove vol
-dmsetup suspend vol
+suspend vol
 dmsetup load vol --table "0 8192 error"
 dmsetup resume vol
 sleep 0.3
@@ -37,7 +40,7 @@ ended
 remove_dm vol
 
 begin
-dmsetup suspend --noflush --nolockfs vol
+suspend --noflush --nolockfs vol
 dmsetup load vol --table "0 8192 error"
 dmsetup resume vol
 quit
