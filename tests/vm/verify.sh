@@ -17,24 +17,24 @@ is "$(verdict)" "- 0 0" "before the first"
 start_copy vol "$A" "$B"
 wait_phase vol 30 synced
 msg vol verify start
-within 30 "verify" is_verified
+until_true 30 "verify" is_verified
 is "$(verdict)" "verified 256 0" "a copy in sync"
 
 for block in 0 7 255; do dd if=/dev/urandom of="$B" bs=512 count=1 seek=$((block * 128 + 5)) oflag=direct conv=notrunc status=none; done
 msg vol verify start
-within 30 "verify" is_verified
+until_true 30 "verify" is_verified
 is "$(verdict)" "verified 256 3" "three blocks of top that changed behind our back"
 dd if="$A" of="$B" bs=1M oflag=direct conv=notrunc status=none
 
 # Under load, suspended now and then.
 run_bg "$WORK/out" "$HAMMER" --seed 5 --seconds 8 --threads 6 --max 300k --discard 4 --zero 6 --flush 3 --load-model "$WORK/model" --dump-model "$WORK/model" /dev/mapper/vol
 rounds=0
-while ! has_ended 0 "$BG"; do
+while ! has_ended 1 "$BG"; do
 	msg vol verify start
 	sleep 0.2
 	dmsetup suspend vol
 	dmsetup resume vol
-	within 60 "verify" is_verified
+	until_true 60 "verify" is_verified
 	is "$(verdict | cut -d' ' -f3)" 0 "under load"
 	((++rounds))
 done
@@ -52,10 +52,10 @@ mk_meta 2 stream "$n"
 dmsetup create vol --table "$(durable_line stream "$A" "$B")"
 wait_phase vol 30 streamed
 msg vol verify start
-within 30 "verify" is_verified
+until_true 30 "verify" is_verified
 is "$(verdict)" "verified 256 0" "a stream that has come to its end"
 dd if=/dev/urandom of=/dev/mapper/vol bs=64k count=2 oflag=direct conv=notrunc status=none
 msg vol verify start
-within 30 "verify" is_verified
+until_true 30 "verify" is_verified
 is "$(verdict)" "verified 254 0" "what is in top alone is not compared"
 pass
