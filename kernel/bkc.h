@@ -283,7 +283,8 @@ struct bkc_io {
 	u8 leg;			/* enum bkc_leg it went to, if to one alone */
 	u8 flush_gen;		/* BKC_RANGE_FLUSH_TOP: from bkc_flush_begin() */
 	bool fua;		/* below us the flag may get lost */
-	u8 epoch;		/* from bkc_epoch_enter(), or 0 */
+	u8 epoch;		/* of the table's tracker, or 0 */
+	u8 mark;		/* of the state's: it relies on a mark; or 0 */
 	bool tracked;		/* bkc_tracker_end() is due */
 	u32 switches;		/* of the tracker, when it began */
 	struct bkc_table *table;
@@ -424,7 +425,11 @@ struct bkc_state {
 	unsigned int flush_gen;	/* flush_lock: 0 or 1; who drains turns it */
 	struct mutex flush_lock;
 
-	struct bkc_tracker *tracker;	/* with a metadata device; else NULL */
+	/*
+	 * With a metadata device; else NULL. Whose marks the writes rely on; in
+	 * mode track it has the bitmaps as well.
+	 */
+	struct bkc_tracker *tracker;
 
 	atomic_t errors[BKC_LEGS];
 	atomic64_t copied;	/* bytes, ever */

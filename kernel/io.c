@@ -170,7 +170,7 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 		return DM_MAPIO_REMAPPED;
 	}
 	io->tracked = false;
-	io->epoch = 0;
+	io->mark = 0;
 	if (unlikely(bio_op(bio) == REQ_OP_DISCARD) &&
 	    t->params.no_discard_passdown && !t->mode->durable) {
 		if (t->mode->has_top)

@@ -203,8 +203,6 @@ static const char *bitmap_reason(int r)
 		return "it may have missed writes: clear it, and begin with a full backup";
 	case -EAGAIN:
 		return "the device is suspended";
-	case -EOPNOTSUPP:
-		return "metadata of this mode has none: put them in a layer above";
 	case -ENOMEM:
 		return "there is no memory";
 	case -EIO:
@@ -289,9 +287,6 @@ static int bitmap_verb(struct bkc_table *t, unsigned int argc, char **argv,
 	/* What is on the disk says that the end was a clean one. */
 	if (tr->meta && !READ_ONCE(t->s->live))
 		return -EAGAIN;
-	/* Of a volume whose data moves, a layer above has the bitmaps. */
-	if (tr->meta && t->mode->has_top)
-		return -EOPNOTSUPP;
 	if (!strcmp(verb, "add"))
 		return message_bitmap_add(t, argc - 1, argv + 1);
 	if (argc == 3 && !strcmp(verb, "list"))

@@ -181,8 +181,7 @@ static enum bkc_range_kind __choose_kind(struct bkc_state *s, sector_t start,
 static enum bkc_verdict __mark(struct bkc_state *s, struct bkc_bucket *b,
 			       struct bkc_io *io)
 {
-	if (bkc_intent_begin(s->meta, io->range.start, io->range.end,
-			     &io->epoch))
+	if (bkc_intent_begin(s->meta, io->range.start, io->range.end, &io->mark))
 		return BKC_GO;
 	if (READ_ONCE(s->meta->health) != BKC_HEALTH_RW)
 		return BKC_REFUSE;
@@ -356,9 +355,9 @@ void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
 	__kick_parked(s, b);
 	spin_unlock_irqrestore(&b->lock, flags);
 	/* The mark may go, when what has been said above is durable. */
-	if (io->epoch && !io->tracked) {
-		bkc_epoch_leave(&s->tracker->epoch, io->epoch);
-		io->epoch = 0;
+	if (io->mark) {
+		bkc_epoch_leave(&s->tracker->epoch, io->mark);
+		io->mark = 0;
 	}
 	/* Set before the sweep of bkc_range_quiet() took our bucket's lock. */
 	bkc_wake_drain(s);

@@ -6,7 +6,7 @@
  *
  * Bitmaps belong to the volume, not to a mode: a tracker is kept with the dm
  * device ("-") or with a "mem:<id>", and every table of that key, whatever its
- * mode, uses it. With a metadata device it is kept with that one's state.
+ * mode, uses it. In mode track with a metadata device it is kept with the state.
  *
  * Epochs: a bitmap is frozen or cleared at an instant. Writes in flight then
  * belong to both sides, as nobody can tell when their data arrives: each carries
@@ -229,8 +229,11 @@ struct bkc_tracker *bkc_tracker_get(struct bkc_table *t, char **error)
 {
 	struct bkc_tracker *tr;
 
-	/* It is the state's, and goes with it. */
-	if (t->meta_dev) {
+	/*
+	 * It is the state's, and goes with it. Where data moves, what is on the
+	 * metadata device are the marks, and bitmaps are in memory.
+	 */
+	if (t->meta_dev && !t->mode->has_top) {
 		t->s->tracker->len = t->ti->len;
 		return t->s->tracker;
 	}

@@ -40,15 +40,17 @@ Error bad_page(std::string_view word)
 	return error;
 }
 
-Result<std::vector<BlockRun>> read_list(Context &context, const Volume &volume,
-					std::string_view list)
+} // namespace
+
+Result<std::vector<BlockRun>> read_runs(Context &context, const Volume &volume,
+					const std::string &message)
 {
 	std::vector<BlockRun> all;
 	uint64_t from = 0;
 	for (;;) {
 		BLKCTL_TRY(auto text,
 			   context.dm.message(volume.devno(), 0,
-					      fmt::format("map list {} {}", list, from)));
+					      fmt::format("{} {}", message, from)));
 		BLKCTL_TRY(auto page, parse_map_page(text));
 		all.insert(all.end(), page.runs.begin(), page.runs.end());
 		if (!page.next)
@@ -58,8 +60,6 @@ Result<std::vector<BlockRun>> read_list(Context &context, const Volume &volume,
 		from = *page.next;
 	}
 }
-
-} // namespace
 
 Result<MapPage> parse_map_page(std::string_view text)
 {
@@ -93,10 +93,10 @@ Result<MapPage> parse_map_page(std::string_view text)
 Result<BlockMap> read_block_map(Context &context, const Volume &volume)
 {
 	BlockMap map;
-	BLKCTL_TRY(map.base, read_list(context, volume, "base"));
-	BLKCTL_TRY(map.both, read_list(context, volume, "both"));
-	BLKCTL_TRY(map.top, read_list(context, volume, "top"));
-	BLKCTL_TRY(map.zero, read_list(context, volume, "zero"));
+	BLKCTL_TRY(map.base, read_runs(context, volume, "map list base"));
+	BLKCTL_TRY(map.both, read_runs(context, volume, "map list both"));
+	BLKCTL_TRY(map.top, read_runs(context, volume, "map list top"));
+	BLKCTL_TRY(map.zero, read_runs(context, volume, "map list zero"));
 	return map;
 }
 

@@ -36,6 +36,11 @@ struct MapPage {
 // Parses "first+count ... NEXT|end". Errors: failed, naming the word.
 Result<MapPage> parse_map_page(std::string_view text);
 
+// The runs a message lists, from the first block on: "map list base", "bitmap list NAME".
+// Errors: failed.
+Result<std::vector<BlockRun>> read_runs(Context &context, const Volume &volume,
+					const std::string &message);
+
 // The whole map. The lists are read one after the other while blocks change place, so a block
 // that moves meanwhile may be in two of them or in none. Errors: failed.
 Result<BlockMap> read_block_map(Context &context, const Volume &volume);

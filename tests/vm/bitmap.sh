@@ -97,4 +97,18 @@ put $((5 * 16))
 reload vol "$(track_line "$B")"
 put $((9 * 16))
 is "$(listed one)" "3+1 5+1 9+1" "after a pivot, on the other device"
+
+# Through a snapshot, and its way down.
+bitmap clear one
+mk_meta 2 overlay "$n"
+reload vol "$(durable_line overlay "$B" "$A")"
+put $((11 * 16)) 4k
+put 48 64k
+is "$(listed one)" "11+1 48+1" "in an overlay"
+reload vol "$(durable_line commit "$B" "$A")"
+wait_phase vol 60 merged
+put $((13 * 16))
+META=-
+reload vol "$(track_line "$B")"
+is "$(listed one)" "11+1 13+1 48+1" "after a commit"
 pass

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/size.hpp"
+#include "cli/common.hpp"
+#include "cli/refusal.hpp"
+#include "cli/terminal.hpp"
+#include "volume/bitmaps.hpp"
+#include <algorithm>
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <functional>
+
+namespace blkctl::cli
+{
+
+namespace
+{
+
+constexpr uint64_t sector_size = 512;
+
+// What is done, and the words that come after it.
+struct Action {
+	std::string name;
+	size_t words;
+	std::string usage;
+	std::function<Status(const Arguments &, volume::Context &)> run;
+};
+
+volume::NewBitmap new_bitmap_of(const Arguments &args)
+{
+	volume::NewBitmap options;
+	options.disabled = args.flag("disabled");
+	if (auto text = args.value("granularity")) {
+		const auto bytes = take_value("granularity", *text, parse_size(*text));
+		if (bytes % sector_size != 0 || bytes / sector_size > UINT32_MAX)
+			bad_usage("--granularity \"" + *text + "\": not a size it can have");
+		options.granularity_sectors = uint32_t(bytes / sector_size);
+	}
+	return options;
+}
+
+Status report(const Arguments &args, const volume::Outcome &outcome, const std::string &said)
+{
+	report_outcome_as("bitmap " + args.at(0), args, outcome, said);
+	return Status::ok;
+}
+
+Status add(const Arguments &args, volume::Context &context)
+{
+	return report(args,
+		      take(volume::bitmap_add(context, args.at(1), args.at(2), new_bitmap_of(args),
+					      run_of(args))),
+		      "bitmap " + args.at(2) + " records what changes from now on");
+}
+
+Status remove(const Arguments &args, volume::Context &context)
+{
+	return report(
+		args,
+		take(volume::bitmap_remove(context, args.at(1), args.at(2), run_of(args))),
+		"bitmap " + args.at(2) + " is gone");
+}
+
+Status clear(const Arguments &args, volume::Context &context)
+{
+	return report(args,
+		      take(volume::bitmap_clear(context, args.at(1), args.at(2), run_of(args))),
+		      "bitmap " + args.at(2) + ": nothing has changed, as of now");
+}
+
+Status enable(const Arguments &args, volume::Context &context)
+{
+	const bool enabled = args.at(0) == "enable";
+	return report(args,
+		      take(volume::bitmap_enable(context, args.at(1), args.at(2), enabled,
+						 run_of(args))),
+		      "bitmap " + args.at(2) + (enabled ? " records" : " does not record") +
+			      " what changes from now on");
+}
+
+Status merge(const Arguments &args, volume::Context &context)
+{
+	return report(args,
+		      take(volume::bitmap_merge(context, args.at(1), args.at(2), args.at(3),
+						run_of(args))),
+		      "bitmap " + args.at(2) + " has what had changed in " + args.at(3) + ", too");
+}
+
+Status list(const Arguments &args, volume::Context &context)
+{
+	const auto found = take(volume::find(context, args.at(1)));
+	const uint64_t block = found.status.block_sectors * sector_size;
+	boost::json::array all;
+	for (const auto &bitmap : found.status.bitmaps) {
+		const auto bytes = bitmap.dirty_blocks * block;
+		if (args.flag("json"))
+			all.push_back({{"name", bitmap.name},
+				       {"state", bitmap.state},
+				       {"dirty_blocks", bitmap.dirty_blocks},
+				       {"dirty_bytes", bytes},
+				       {"block_bytes", block}});
+		else
+			say(fmt::format("{}  {}  {} changed at most", bitmap.name, bitmap.state,
+					format_size(bytes)));
+	}
+	if (args.flag("json"))
+		say(boost::json::serialize(boost::json::object{
+			{"schema", 1}, {"name", found.name()}, {"bitmaps", std::move(all)}}));
+	return Status::ok;
+}
+
+// One bit a block, the lowest first.
+void print_raw(const volume::Volume &volume, const std::vector<volume::BlockRun> &runs)
+{
+	std::string bits((volume.status.total + 7) / 8, '\0');
+	for (const auto &run : runs)
+		for (uint64_t block = run.first; block < run.first + run.count; block++)
+			bits[block / 8] = char(bits[block / 8] | 1 << block % 8);
+	print_all(bits);
+}
+
+Status dump(const Arguments &args, volume::Context &context)
+{
+	const auto found = take(volume::find(context, args.at(1)));
+	const auto runs = take(volume::read_bitmap(context, found, args.at(2)));
+	const auto format = args.value("format").value_or(args.flag("json") ? "json" : "ranges");
+	const uint64_t block = found.status.block_sectors * sector_size;
+	const uint64_t size = found.sectors * sector_size;
+
+	if (format == "raw") {
+		print_raw(found, runs);
+		return Status::ok;
+	}
+	boost::json::array all;
+	for (const auto &run : runs) {
+		const auto offset = run.first * block;
+		const auto length = std::min(run.count * block, size - offset);
+		if (format == "json")
+			all.push_back({{"offset", offset}, {"length", length}});
+		else
+			say(fmt::format("{} {}", offset, length));
+	}
+	if (format == "json")
+		say(boost::json::serialize(boost::json::object{{"schema", 1},
+							       {"name", found.name()},
+							       {"bitmap", args.at(2)},
+							       {"block_bytes", block},
+							       {"size", size},
+							       {"dirty", std::move(all)}}));
+	return Status::ok;
+}
+
+const std::vector<Action> &actions()
+{
+	static const std::vector<Action> all = {
+		{"add", 3, "NAME BITMAP", add},
+		{"remove", 3, "NAME BITMAP", remove},
+		{"clear", 3, "NAME BITMAP", clear},
+		{"enable", 3, "NAME BITMAP", enable},
+		{"disable", 3, "NAME BITMAP", enable},
+		{"merge", 4, "NAME BITMAP SOURCE", merge},
+		{"list", 2, "NAME", list},
+		{"dump", 3, "NAME BITMAP", dump},
+	};
+	return all;
+}
+
+Status run(const Arguments &args)
+{
+	const auto &all = actions();
+	const auto action = std::find_if(all.begin(), all.end(),
+					 [&](const auto &one) { return one.name == args.at(0); });
+	if (action == all.end())
+		bad_usage("there is no \"" + args.at(0) + "\"", "blkctl help bitmap");
+	if (args.count() != action->words)
+		bad_usage("it is: blkctl bitmap " + action->name + " " + action->usage);
+	auto host = take(volume::Host::open());
+	return action->run(args, host.context());
+}
+
+const Register entry{Verb{
+	.name = "bitmap",
+	.group = Group::volumes,
+	.rank = 8,
+	.summary = "know which blocks of a volume have changed",
+	.description =
+		{"add NAME BITMAP: records, from now on, which blocks are written to, discarded or "
+		 "zeroed. Up to 64 of them, each for whoever has to know.",
+		 "clear NAME BITMAP: nothing has changed, as of now. remove NAME BITMAP: forgets it.",
+		 "disable NAME BITMAP, enable NAME BITMAP: stops recording, and goes on.",
+		 "merge NAME BITMAP SOURCE: what has changed in SOURCE has changed in BITMAP too.",
+		 "list NAME: what there is. A bitmap that is inconsistent may have missed writes, as "
+		 "another tool had the device meanwhile: clear it, and begin with a full backup.",
+		 "dump NAME BITMAP: the ranges that have changed, as offset and length in bytes, one "
+		 "a line; --format json, or raw: a bit a block, the lowest first.",
+		 "Bitmaps belong to the volume and go on recording through copy, pivot, snapshot, "
+		 "commit and stream. They are in memory: they end with the device."},
+	.positionals = {{.name = "ACTION",
+			 .help = "add, remove, clear, enable, disable, merge, list or dump",
+			 .words = {"add", "remove", "clear", "enable", "disable", "merge", "list",
+				   "dump"}},
+			{.name = "NAME", .help = "the volume", .offer = Offer::volume},
+			{.name = "BITMAP",
+			 .help = "the bitmap, and for merge the other one",
+			 .optional = true,
+			 .repeated = true}},
+	.options = {{.name = "granularity",
+		     .value = "SIZE",
+		     .help = "add: what one bit stands for, a power of two, a block or more; a block "
+			     "if not given"},
+		    {.name = "disabled", .value = "", .help = "add: it records when it is enabled"},
+		    {.name = "format",
+		     .value = "FORMAT",
+		     .help = "dump: ranges, json or raw; ranges if not given",
+		     .words = {"ranges", "json", "raw"}},
+		    dry_run_option(),
+		    json_option()},
+	.examples = {{"blkctl bitmap add data nightly", "Begins to record, before a full backup."},
+		     {"blkctl bitmap dump data nightly --format json", "What an incremental has to copy."},
+		     {"blkctl bitmap list data", "How much has changed."}},
+	.run = run,
+}};
+
+} // namespace
+
+} // namespace blkctl::cli

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "volume/bitmaps.hpp"
+#include "uapi/blkcopy.h"
+#include "volume/steps.hpp"
+#include <algorithm>
+#include <bit>
+#include <fmt/format.h>
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+const table::BitmapStatus *bitmap_of(const Volume &volume, const std::string &bitmap)
+{
+	const auto &all = volume.status.bitmaps;
+	const auto found = std::find_if(all.begin(), all.end(),
+					[&](const auto &one) { return one.name == bitmap; });
+	return found == all.end() ? nullptr : &*found;
+}
+
+Error no_such(const std::string &verb, const Volume &volume, const std::string &bitmap)
+{
+	return refusal(Status::not_found, verb, volume.name(),
+		       fmt::format("it has no bitmap \"{}\"", bitmap),
+		       "blkctl bitmap list " + volume.name());
+}
+
+Error inconsistent(const std::string &verb, const Volume &volume, const std::string &bitmap)
+{
+	return refusal(Status::needs_attention, verb, volume.name(),
+		       fmt::format("bitmap \"{}\" may have missed writes: nobody knows what has "
+				   "changed; begin anew, with a full backup",
+				   bitmap),
+		       fmt::format("blkctl bitmap clear {} {}", volume.name(), bitmap));
+}
+
+// As the kernel takes it: one word of the status line.
+bool is_name(const std::string &bitmap)
+{
+	const auto good = [](unsigned char c) {
+		return std::isalnum(c) || std::string_view("-_.+:").find(char(c)) !=
+						  std::string_view::npos;
+	};
+	return !bitmap.empty() && bitmap.size() <= BLKCOPY_BITMAP_NAME_MAX &&
+	       std::all_of(bitmap.begin(), bitmap.end(), good);
+}
+
+Result<void> check_new(const std::string &bitmap, const NewBitmap &options)
+{
+	if (!is_name(bitmap))
+		return refusal(Status::usage, "bitmap add", bitmap,
+			       fmt::format("a name has letters, digits and -_.+: and {} of them "
+					   "at most",
+					   BLKCOPY_BITMAP_NAME_MAX));
+	if (options.granularity_sectors && !std::has_single_bit(*options.granularity_sectors))
+		return refusal(Status::usage, "bitmap add", bitmap,
+			       "the granularity is no power of two");
+	return {};
+}
+
+struct Found {
+	Volume volume;
+	table::BitmapStatus bitmap;
+};
+
+Result<Found> find_bitmap(Change &change, const std::string &name, const std::string &bitmap)
+{
+	BLKCTL_TRY(const auto found, change.open(name));
+	BLKCTL_TRY(auto volume, find_for_change(change, found.devno));
+	const auto *status = bitmap_of(volume, bitmap);
+	if (!status)
+		return no_such(change.verb(), volume, bitmap);
+	auto copy = *status;
+	return Found{std::move(volume), std::move(copy)};
+}
+
+Result<Outcome> send(Context &context, const std::string &name, const std::string &bitmap,
+		     const std::string &word, Run run)
+{
+	Change change(context, "bitmap " + word, run);
+	BLKCTL_TRY(const auto found, find_bitmap(change, name, bitmap));
+	change.message(found.volume.info, fmt::format("bitmap {} {}", word, bitmap));
+	return change.finish(found.volume.info);
+}
+
+} // namespace
+
+Result<Outcome> bitmap_add(Context &context, const std::string &name, const std::string &bitmap,
+			   const NewBitmap &options, Run run)
+{
+	Change change(context, "bitmap add", run);
+	BLKCTL_CHECK(check_new(bitmap, options));
+	BLKCTL_TRY(const auto found, change.open(name));
+	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
+
+	if (bitmap_of(volume, bitmap))
+		return refusal(Status::failed, change.verb(), volume.name(),
+			       fmt::format("it has a bitmap \"{}\"", bitmap),
+			       fmt::format("blkctl bitmap clear {} {}", volume.name(), bitmap));
+	if (volume.status.bitmaps.size() >= BLKCOPY_BITMAPS_MAX)
+		return refusal(Status::failed, change.verb(), volume.name(),
+			       fmt::format("it has {} bitmaps, as many as there can be",
+					   BLKCOPY_BITMAPS_MAX),
+			       "blkctl bitmap remove " + volume.name() + " BITMAP");
+	const auto granule = options.granularity_sectors.value_or(volume.table.block_sectors);
+	if (granule < volume.table.block_sectors || granule > BLKCOPY_GRANULE_SECTORS_MAX)
+		return refusal(Status::usage, change.verb(), volume.name(),
+			       fmt::format("a granularity is from a block, {} bytes, to 1 GiB",
+					   uint64_t{volume.table.block_sectors} * 512));
+	change.message(volume.info,
+		       fmt::format("bitmap add {} {}{}", bitmap, granule,
+				   options.disabled ? " " BLKCOPY_BITMAP_DISABLED : ""),
+		       "bitmap remove " + bitmap);
+	return change.finish(volume.info);
+}
+
+Result<Outcome> bitmap_remove(Context &context, const std::string &name, const std::string &bitmap,
+			      Run run)
+{
+	return send(context, name, bitmap, "remove", run);
+}
+
+Result<Outcome> bitmap_clear(Context &context, const std::string &name, const std::string &bitmap,
+			     Run run)
+{
+	return send(context, name, bitmap, "clear", run);
+}
+
+Result<Outcome> bitmap_enable(Context &context, const std::string &name, const std::string &bitmap,
+			      bool enable, Run run)
+{
+	return send(context, name, bitmap, enable ? "enable" : "disable", run);
+}
+
+Result<Outcome> bitmap_merge(Context &context, const std::string &name, const std::string &bitmap,
+			     const std::string &source, Run run)
+{
+	Change change(context, "bitmap merge", run);
+	BLKCTL_TRY(const auto found, find_bitmap(change, name, bitmap));
+	const auto *from = bitmap_of(found.volume, source);
+	if (!from)
+		return no_such(change.verb(), found.volume, source);
+	for (const auto *one : {&found.bitmap, from})
+		if (one->state == BLKCOPY_BITMAP_INCONSISTENT)
+			return inconsistent(change.verb(), found.volume, one->name);
+	if (found.bitmap.state == BLKCOPY_BITMAP_FROZEN)
+		return refusal(Status::busy, change.verb(), found.volume.name(),
+			       fmt::format("bitmap \"{}\" is frozen: a backup reads it", bitmap));
+	change.message(found.volume.info, fmt::format("bitmap merge {} {}", bitmap, source));
+	return change.finish(found.volume.info);
+}
+
+Result<std::vector<BlockRun>> read_bitmap(Context &context, const Volume &volume,
+					  const std::string &bitmap)
+{
+	const auto *status = bitmap_of(volume, bitmap);
+	if (!status)
+		return no_such("bitmap dump", volume, bitmap);
+	if (status->state == BLKCOPY_BITMAP_INCONSISTENT)
+		return inconsistent("bitmap dump", volume, bitmap);
+	return read_runs(context, volume, "bitmap list " + bitmap);
+}
+
+} // namespace blkctl::volume

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Named bitmaps of a volume's changed blocks.
+#ifndef BLKCTL_VOLUME_BITMAPS_HPP
+#define BLKCTL_VOLUME_BITMAPS_HPP
+
+#include "volume/block_map.hpp"
+#include "volume/operations.hpp"
+#include <optional>
+#include <string>
+
+namespace blkctl::volume
+{
+
+struct NewBitmap {
+	std::optional<uint32_t> granularity_sectors = {}; // a power of two; none: one block
+	bool disabled = false;
+};
+
+/*
+ * Begins to record changes under a name. Errors: usage (the name, the granularity), not_found,
+ * failed (there is one of that name, or as many as there can be).
+ */
+Result<Outcome> bitmap_add(Context &context, const std::string &name, const std::string &bitmap,
+			   const NewBitmap &options, Run run);
+
+// Of a bitmap that is there. Errors: not_found, naming what is not.
+Result<Outcome> bitmap_remove(Context &context, const std::string &name, const std::string &bitmap,
+			      Run run);
+Result<Outcome> bitmap_clear(Context &context, const std::string &name, const std::string &bitmap,
+			     Run run);
+Result<Outcome> bitmap_enable(Context &context, const std::string &name, const std::string &bitmap,
+			      bool enable, Run run);
+
+// What has changed in `source` has changed in `bitmap` too. Errors: not_found, busy (frozen),
+// needs_attention (either is inconsistent).
+Result<Outcome> bitmap_merge(Context &context, const std::string &name, const std::string &bitmap,
+			     const std::string &source, Run run);
+
+/*
+ * The changed blocks, in order. Errors: not_found, needs_attention (it may have missed writes, so
+ * nobody knows what has changed).
+ */
+Result<std::vector<BlockRun>> read_bitmap(Context &context, const Volume &volume,
+					  const std::string &bitmap);
+
+} // namespace blkctl::volume
+
+#endif
