@@ -9,6 +9,7 @@
 
 /* backup.c */
 bool bkc_backup_is_preserved(struct bkc_table *t, struct bio *bio);
+void bkc_backup_begin(struct bkc_table *t, struct bio *bio);
 enum bkc_verdict __bkc_backup_admit(struct bkc_state *s, struct bkc_bucket *b,
 				    const struct bkc_range *range);
 struct bkc_copy *__bkc_backup_copy_over(struct bkc_bucket *b, sector_t sector);

@@ -32,6 +32,9 @@ view_holds() {
 		fail "$1 does not read as at the instant (in pieces of $bytes): $(cat "$WORK/cmp"), $(dmsetup status --noflush "$1")"
 }
 
+# all_st NAME VALUES FIELD...: for until_true.
+all_st() { [[ $(st "$1" "${@:3}") == "$2" ]]; }
+
 view_status() { dmsetup status --noflush "$1" | cut -d' ' -f"4${2:+-$2}"; }
 
 # Every read of it fails: at the start, in the middle, at the end.
