@@ -130,7 +130,8 @@ void bkc_backup_begin(struct bkc_table *t, struct bio *bio)
 	if (!copy)
 		return;
 	copy->demand = true;
-	if (copy->own_busy || nr << s->map.block_shift > OWN_SECTORS ||
+	/* No bio but its own: another would have to be allocated. */
+	if (nr << s->map.block_shift > OWN_SECTORS ||
 	    !bkc_range_begin_copy(s, copy, first, nr, false))
 		bkc_copy_put(copy);
 	else
@@ -251,8 +252,8 @@ void bkc_backup_save_work(struct work_struct *work)
 }
 
 /*
- * Step 3, any context. The writes go first, and then to top what was read: many
- * in one work, as each would cost a wakeup.
+ * Step 3, any context. The writes go first: retry_work sends them on, and has
+ * top_work do step 4, for many copies in one.
  */
 void bkc_backup_read(struct bkc_copy *copy)
 {
@@ -262,14 +263,23 @@ void bkc_backup_read(struct bkc_copy *copy)
 
 	spin_lock_irqsave(&b->lock, flags);
 	copy->safe = true;
-	if (!s->params.persistent)
+	spin_lock(&s->copies_lock);
+	list_add_tail(&copy->list, &s->to_top);
+	spin_unlock(&s->copies_lock);
+	/* With the lock held: the copy does not end, nor we, before it is dropped. */
+	if (s->params.persistent || bio_list_empty(&b->parked))
+		queue_work(s->copy_wq, &s->top_work);
+	else
 		__bkc_range_kick(s, b);
 	spin_unlock_irqrestore(&b->lock, flags);
-	spin_lock_irqsave(&s->copies_lock, flags);
-	list_add_tail(&copy->list, &s->to_top);
-	/* With the lock held: drained, and freed, is not before it is taken. */
-	queue_work(s->copy_wq, &s->top_work);
-	spin_unlock_irqrestore(&s->copies_lock, flags);
+}
+
+/* Of retry_work: what was parked has gone. */
+void bkc_backup_retried(struct bkc_state *s)
+{
+	/* Pairs with the bucket lock, which both have taken in between. */
+	if (!list_empty(&s->to_top))
+		queue_work(s->copy_wq, &s->top_work);
 }
 
 /* Step 4. Of copy_wq: may wait for top's queue. */

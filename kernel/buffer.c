@@ -225,7 +225,9 @@ struct bio *bkc_copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
 	struct bkc_state *s = copy->s;
 	struct bio *bio = &copy->own;
 
-	if (copy->demand && !copy->own_busy && vecs <= BKC_COPY_OWN_VECS) {
+	/* Pairs with the release in bkc_copy_bio_put(). */
+	if (copy->demand && vecs <= BKC_COPY_OWN_VECS &&
+	    !smp_load_acquire(&copy->own_busy)) {
 		copy->own_busy = true;
 		bio_init(bio, s->bdev[leg], copy->own_vecs, BKC_COPY_OWN_VECS,
 			 opf);
@@ -253,7 +255,8 @@ void bkc_copy_bio_put(struct bkc_copy *copy, struct bio *bio)
 		return;
 	}
 	bio_uninit(bio);
-	copy->own_busy = false;
+	/* Pairs with the acquire in bkc_copy_bio(): it is as new. */
+	smp_store_release(&copy->own_busy, false);
 }
 
 bool bkc_copy_is_zero(const struct bkc_copy *copy, unsigned int from,

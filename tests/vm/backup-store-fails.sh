@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=120
+# vm: quick=6.12 timeout=150
 # The store of a backup fails, is full, or base cannot be read for it, while a
 # verifying writer runs. The writer never sees an error. The view breaks, with an
 # event; with on_top_error stop, or enospc on a full store, what top did not take
@@ -82,6 +82,9 @@ undo umount "$WORK/store"
 truncate -s 8M "$WORK/store/file"
 TOP=$(losetup -f --show --direct-io=off "$WORK/store/file")
 undo losetup -d "$TOP"
+# A page a request: what was written in part the loop device calls written.
+echo 4 >"$(sysfs_of "$TOP")/queue/max_sectors_kb"
+echo 2 >"$(sysfs_of "$TOP")/queue/nomerges"
 ready enospc
 until_true 20 "a full store refuses" kept
 is "$(st vol phase)" preserving "the phase while the store is full"

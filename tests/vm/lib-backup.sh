@@ -47,3 +47,22 @@ view_fails() {
 	done
 }
 disarm() { reload "$1" "$(track_line "$2" 0 "${BLOCK:-128}")"; }
+
+# slow_backup: base in A, top in B and slow to write; slow_base and fast_base
+# change how base is read. With backup_load, windows for every race are wide.
+slow_backup() { # MIB
+	mk_loops "$1"
+	modprobe dm-delay
+	mk_linear base "$A"
+	mk_delay top "$B" 0 25
+}
+slow_base() { swap_dm base "0 $(sectors "$A") delay $A 0 10 $A 0 0"; }
+fast_base() { swap_dm base "$(linear_line "$A")"; }
+backup_load() { hammer_start /dev/mapper/vol --threads 6 --min 4k --max 48k --discard 4 --zero 6 --flush 3 --fua 5 --think-us 15000; }
+backup_load_stop() {
+	hammer_alive
+	fast_base
+	hammer_stop
+	leg_holds /dev/mapper/base
+	is "$(st vol base_errors top_errors)" "0 0" "errors counted"
+}
