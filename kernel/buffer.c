@@ -226,8 +226,8 @@ struct bio *bkc_copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
 	struct bio *bio = &copy->own;
 
 	/* Pairs with the release in bkc_copy_bio_put(). */
-	if (copy->demand && vecs <= BKC_COPY_OWN_VECS &&
-	    !smp_load_acquire(&copy->own_busy)) {
+	if (!smp_load_acquire(&copy->own_busy) &&
+	    copy->demand && vecs <= BKC_COPY_OWN_VECS) {
 		copy->own_busy = true;
 		bio_init(bio, s->bdev[leg], copy->own_vecs, BKC_COPY_OWN_VECS,
 			 opf);
