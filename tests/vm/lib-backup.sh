@@ -54,7 +54,7 @@ slow_backup() { # MIB
 	mk_loops "$1"
 	modprobe dm-delay
 	mk_linear base "$A"
-	mk_delay top "$B" 0 25
+	mk_delay top "$B" 0 150
 }
 slow_base() { swap_dm base "0 $(sectors "$A") delay $A 0 10 $A 0 0"; }
 fast_base() { swap_dm base "$(linear_line "$A")"; }
