@@ -6,15 +6,16 @@
  * top, the rest from base. The steps of a write to a block that is not
  * preserved yet:
  *
- *  1. __bkc_backup_admit parks it, as a write that has to wait.
- *  2. save_work begins a copy (copy.c) of all it touches, in one read.
+ *  1. bkc_backup_begin begins a copy (copy.c) of all it touches, in one read.
+ *     In map that takes a buffer at hand; else save_work does.
+ *  2. __bkc_backup_admit parks it, as a write that has to wait.
  *  3. The old data is in the buffer: the copy is safe, the write goes to base,
  *     and so do others over it. With backup_persistent not before step 5.
  *  4. The buffer is written to top.
  *  5. The blocks are published as preserved, the copy goes away.
  *
- * What the copier does in the background are the same copies from step 2 on, so
- * a write may be overtaken by one. Under the bucket's lock these hold:
+ * What the copier does in the background are the same copies from their read on,
+ * so a write may be overtaken by one. Under the bucket's lock these hold:
  *  - A write to a block goes to base only when the block is preserved, or a safe
  *    copy of it is in flight, or the view is broken.
  *  - A copy begins only for blocks that are not preserved and that no other copy
@@ -31,6 +32,7 @@
 
 #include "backup.h"
 
+#define OWN_SECTORS	(BKC_COPY_OWN_VECS << (PAGE_SHIFT - SECTOR_SHIFT))
 #define STUCK_MAX	(BLKCOPY_BACKUP_STOP_SECONDS * HZ)
 
 /*
@@ -97,6 +99,45 @@ static u64 __next_unsaved(struct bkc_state *s, struct bkc_bucket *b, u64 block,
 	return min(block, end);
 }
 
+/* Is there room for another copy? For one alone there always is. */
+static bool has_room(struct bkc_state *s)
+{
+	u64 limit = (u64)READ_ONCE(s->params.value[BKC_PARAM_INFLIGHT]) << 10;
+
+	return atomic64_read(&s->saving) < limit;
+}
+
+/**
+ * bkc_backup_begin - a write to what is not preserved is about to ask
+ * @t: table
+ * @bio: the write, not cut yet
+ *
+ * In map. Begins the copy it will wait for, if there is a buffer at hand; what
+ * does not begin here is save_work's.
+ */
+void bkc_backup_begin(struct bkc_table *t, struct bio *bio)
+{
+	struct bkc_state *s = t->s;
+	sector_t start = dm_target_offset(t->ti, bio->bi_iter.bi_sector);
+	sector_t end = min(start + bio_sectors(bio),
+			   (start | (BKC_REGION_SECTORS - 1)) + 1);
+	struct bkc_copy *copy;
+	u64 first, nr;
+
+	nr = bkc_map_span(&s->map, start, end, &first);
+	copy = has_room(s) ?
+	       bkc_copy_get_now(s, nr << s->map.block_shift) : NULL;
+	if (!copy)
+		return;
+	copy->demand = true;
+	/* No bio but its own: another would have to be allocated. */
+	if (nr << s->map.block_shift > OWN_SECTORS ||
+	    !bkc_range_begin_copy(s, copy, first, nr, false))
+		bkc_copy_put(copy);
+	else
+		bkc_copy_start(copy);
+}
+
 /*
  * Bucket lock held; the route is the map's. May a write over @range go? If not,
  * what it waits for is under way.
@@ -146,14 +187,6 @@ static bool next_wanted(struct bkc_state *s, struct bkc_bucket *b, u64 *block,
 	return found;
 }
 
-/* Is there room for another one? One alone there always is. */
-static bool has_room(struct bkc_state *s)
-{
-	u64 limit = (u64)READ_ONCE(s->params.value[BKC_PARAM_INFLIGHT]) << 10;
-
-	return atomic64_read(&s->saving) < limit;
-}
-
 /* False when there is no buffer for what is still wanted. */
 static bool save_bucket(struct bkc_state *s, struct bkc_bucket *b)
 {
@@ -185,7 +218,7 @@ static unsigned int next_bucket(struct bkc_state *s)
 }
 
 /*
- * Step 2. Of io_wq: allocates, waits for no I/O, save where base's queue is full.
+ * Step 1. Of io_wq: allocates, waits for no I/O, save where base's queue is full.
  */
 void bkc_backup_save_work(struct work_struct *work)
 {
@@ -219,8 +252,8 @@ void bkc_backup_save_work(struct work_struct *work)
 }
 
 /*
- * Step 3, any context. The writes go first, and then to top what was read: many
- * in one work, as each would cost a wakeup.
+ * Step 3, any context. The writes go first: retry_work sends them on, and has
+ * top_work do step 4, for many copies in one.
  */
 void bkc_backup_read(struct bkc_copy *copy)
 {
@@ -230,14 +263,23 @@ void bkc_backup_read(struct bkc_copy *copy)
 
 	spin_lock_irqsave(&b->lock, flags);
 	copy->safe = true;
-	if (!s->params.persistent)
+	spin_lock(&s->copies_lock);
+	list_add_tail(&copy->list, &s->to_top);
+	spin_unlock(&s->copies_lock);
+	/* With the lock held: the copy does not end, nor we, before it is dropped. */
+	if (s->params.persistent || bio_list_empty(&b->parked))
+		queue_work(s->copy_wq, &s->top_work);
+	else
 		__bkc_range_kick(s, b);
 	spin_unlock_irqrestore(&b->lock, flags);
-	spin_lock_irqsave(&s->copies_lock, flags);
-	list_add_tail(&copy->list, &s->to_top);
-	/* With the lock held: drained, and freed, is not before it is taken. */
-	queue_work(s->copy_wq, &s->top_work);
-	spin_unlock_irqrestore(&s->copies_lock, flags);
+}
+
+/* Of retry_work: what was parked has gone. */
+void bkc_backup_retried(struct bkc_state *s)
+{
+	/* Pairs with the bucket lock, which both have taken in between. */
+	if (!list_empty(&s->to_top))
+		queue_work(s->copy_wq, &s->top_work);
 }
 
 /* Step 4. Of copy_wq: may wait for top's queue. */

@@ -9,6 +9,7 @@
 
 /* backup.c */
 bool bkc_backup_is_preserved(struct bkc_table *t, struct bio *bio);
+void bkc_backup_begin(struct bkc_table *t, struct bio *bio);
 enum bkc_verdict __bkc_backup_admit(struct bkc_state *s, struct bkc_bucket *b,
 				    const struct bkc_range *range);
 struct bkc_copy *__bkc_backup_copy_over(struct bkc_bucket *b, sector_t sector);
@@ -16,6 +17,7 @@ void bkc_backup_save_work(struct work_struct *work);
 void bkc_backup_top_work(struct work_struct *work);
 void bkc_backup_stuck_work(struct work_struct *work);
 void bkc_backup_read(struct bkc_copy *copy);
+void bkc_backup_retried(struct bkc_state *s);
 bool bkc_backup_keep(struct bkc_copy *copy);
 void bkc_backup_ended(struct bkc_state *s);
 void bkc_backup_break(struct bkc_state *s, enum bkc_stopper by,

@@ -30,6 +30,7 @@
  * Locks, in the order they may nest:
  *	registry_lock, life_lock, tables_lock	process context, outermost
  *	bkc_bucket.lock				any context, irqs off
+ *	bkc_state.copies_lock			any context, irqs off
  *	bkc_state.lock				any context, irqs off, innermost
  */
 #ifndef BKC_H

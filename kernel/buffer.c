@@ -111,6 +111,22 @@ struct bkc_copy *bkc_copy_get(struct bkc_state *s, unsigned int *sectors)
 	return copy;
 }
 
+/* The same, but of those that were used before, and in map. */
+struct bkc_copy *bkc_copy_get_now(struct bkc_state *s, unsigned int sectors)
+{
+	struct bkc_copy *copy;
+	unsigned long flags;
+
+	spin_lock_irqsave(&s->copies_lock, flags);
+	copy = list_first_entry_or_null(&s->free_copies, struct bkc_copy, list);
+	if (copy && copy_sectors(copy) >= sectors)
+		list_del(&copy->list);
+	else
+		copy = NULL;
+	spin_unlock_irqrestore(&s->copies_lock, flags);
+	return copy;
+}
+
 /* Any context. */
 void bkc_copy_shrink(struct bkc_copy *copy, unsigned int sectors)
 {
@@ -196,7 +212,8 @@ static void add_buffer(struct bkc_copy *copy, struct bio *bio,
  * @opf: what to do; WRITE_ZEROES takes no pages
  * @end_io: finds @copy in bi_private
  *
- * Process context; may wait for a bio of those in flight. To be submitted.
+ * Process context; may wait for a bio of those in flight, but not for the first
+ * one of a small demand copy. To be submitted, and given back when it has ended.
  */
 struct bio *bkc_copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
 			 unsigned int from, unsigned int to, blk_opf_t opf,
@@ -206,9 +223,18 @@ struct bio *bkc_copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
 	unsigned int vecs = DIV_ROUND_UP(to, SECTORS_PER_PAGE) -
 			    from / SECTORS_PER_PAGE;
 	struct bkc_state *s = copy->s;
-	struct bio *bio = bio_alloc_bioset(s->bdev[leg], data ? vecs : 0, opf,
-					   GFP_NOIO, &s->copy_bios);
+	struct bio *bio = &copy->own;
 
+	/* Pairs with the release in bkc_copy_bio_put(). */
+	if (!smp_load_acquire(&copy->own_busy) &&
+	    copy->demand && vecs <= BKC_COPY_OWN_VECS) {
+		copy->own_busy = true;
+		bio_init(bio, s->bdev[leg], copy->own_vecs, BKC_COPY_OWN_VECS,
+			 opf);
+	} else {
+		bio = bio_alloc_bioset(s->bdev[leg], data ? vecs : 0, opf,
+				       GFP_NOIO, &s->copy_bios);
+	}
 	bio->bi_iter.bi_sector = s->start[leg] + copy->range.start + from;
 	if (!copy->demand)
 		bio->bi_ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 7);
@@ -219,6 +245,18 @@ struct bio *bkc_copy_bio(struct bkc_copy *copy, enum bkc_leg leg,
 	else
 		bio->bi_iter.bi_size = (to - from) << SECTOR_SHIFT;
 	return bio;
+}
+
+/* The bio has ended. Any context. */
+void bkc_copy_bio_put(struct bkc_copy *copy, struct bio *bio)
+{
+	if (bio != &copy->own) {
+		bio_put(bio);
+		return;
+	}
+	bio_uninit(bio);
+	/* Pairs with the acquire in bkc_copy_bio(): it is as new. */
+	smp_store_release(&copy->own_busy, false);
 }
 
 bool bkc_copy_is_zero(const struct bkc_copy *copy, unsigned int from,

@@ -172,7 +172,7 @@ static void write_endio(struct bio *bio)
 
 	if (bio->bi_status)
 		copy->status[target_of(copy)] = bio->bi_status;
-	bio_put(bio);
+	bkc_copy_bio_put(copy, bio);
 	write_put(copy);
 }
 
@@ -210,7 +210,7 @@ static void peek_endio(struct bio *bio)
 
 	if (bio->bi_status)
 		copy->status[target_of(copy)] = bio->bi_status;
-	bio_put(bio);
+	bkc_copy_bio_put(copy, bio);
 	peek_put(copy);
 }
 
@@ -273,7 +273,7 @@ static void read_endio(struct bio *bio)
 	struct bkc_copy *copy = bio->bi_private;
 
 	copy->status[source_of(copy)] = bio->bi_status;
-	bio_put(bio);
+	bkc_copy_bio_put(copy, bio);
 	if (!copy->status[source_of(copy)]) {
 		if (copy->s->mode->preserves)
 			bkc_backup_read(copy);

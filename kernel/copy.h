@@ -7,6 +7,8 @@
 
 #include "bkc.h"
 
+#define BKC_COPY_OWN_VECS	16
+
 enum bkc_copy_step {
 	BKC_STEP_WAIT,		/* exclusive: for the writes in flight */
 	BKC_STEP_BUSY,		/* an I/O is in flight */
@@ -28,6 +30,9 @@ struct bkc_copy {
 	bool demand;		/* backup: a write waits for it */
 	bool safe;		/* bucket lock; backup: the old data is here */
 	atomic_t refs;		/* its own, and views that read the buffer */
+	bool own_busy;		/* own is in flight */
+	struct bio own;		/* of a demand copy: nothing to allocate */
+	struct bio_vec own_vecs[BKC_COPY_OWN_VECS];
 	struct bio *bio;	/* merge, copy_on_read: the user's */
 	u32 epoch;		/* bkc_state.top_epoch when it began */
 	bool zeroing;		/* zero blocks go out as WRITE_ZEROES */
@@ -50,7 +55,9 @@ void bkc_copy_give_up(struct bkc_copy *copy);
 
 /* buffer.c */
 struct bkc_copy *bkc_copy_get(struct bkc_state *s, unsigned int *sectors);
+struct bkc_copy *bkc_copy_get_now(struct bkc_state *s, unsigned int sectors);
 void bkc_copy_put(struct bkc_copy *copy);
+void bkc_copy_bio_put(struct bkc_copy *copy, struct bio *bio);
 int bkc_copies_init(struct bkc_state *s);
 void bkc_copies_exit(struct bkc_state *s);
 void bkc_copies_trim(struct bkc_state *s);

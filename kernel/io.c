@@ -132,8 +132,11 @@ static int map_write(struct bkc_table *t, struct bio *bio)
 	io->table = t;
 	if (bio->bi_opf & REQ_PREFLUSH)
 		return map_flush(t, bio, io);
-	if (t->mode->preserves && bkc_backup_is_preserved(t, bio))
-		return map_uniform(t, bio, BKC_ROUTE_BASE);
+	if (t->mode->preserves) {
+		if (bkc_backup_is_preserved(t, bio))
+			return map_uniform(t, bio, BKC_ROUTE_BASE);
+		bkc_backup_begin(t, bio);
+	}
 
 	switch (bkc_range_admit(t->s, bio, io,
 				dm_target_offset(t->ti, bio->bi_iter.bi_sector),

@@ -414,6 +414,8 @@ void bkc_range_retry_work(struct work_struct *work)
 		if (test_and_clear_bit(i, s->retry))
 			retry_bucket(s, &s->buckets[i]);
 	blk_finish_plug(&plug);
+	if (s->mode->preserves)
+		bkc_backup_retried(s);
 }
 
 /*

@@ -95,9 +95,9 @@ static void state_free(struct bkc_state *s)
 	bkc_verify_exit(s);
 	cancel_delayed_work_sync(&s->stuck_work);
 	cancel_work_sync(&s->save_work);
-	cancel_work_sync(&s->top_work);
 	cancel_work_sync(&s->redo_work);
 	cancel_work_sync(&s->retry_work);
+	cancel_work_sync(&s->top_work);
 	cancel_work_sync(&s->reader_work);
 	bkc_meta_destroy(s->meta);
 	cancel_work_sync(&s->event_work);

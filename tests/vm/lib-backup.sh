@@ -32,6 +32,9 @@ view_holds() {
 		fail "$1 does not read as at the instant (in pieces of $bytes): $(cat "$WORK/cmp"), $(dmsetup status --noflush "$1")"
 }
 
+# all_st NAME VALUES FIELD...: for until_true.
+all_st() { [[ $(st "$1" "${@:3}") == "$2" ]]; }
+
 view_status() { dmsetup status --noflush "$1" | cut -d' ' -f"4${2:+-$2}"; }
 
 # Every read of it fails: at the start, in the middle, at the end.
@@ -44,3 +47,22 @@ view_fails() {
 	done
 }
 disarm() { reload "$1" "$(track_line "$2" 0 "${BLOCK:-128}")"; }
+
+# slow_backup: base in A, top in B and slow to write; slow_base and fast_base
+# change how base is read. With backup_load, windows for every race are wide.
+slow_backup() { # MIB
+	mk_loops "$1"
+	modprobe dm-delay
+	mk_linear base "$A"
+	mk_delay top "$B" 0 150
+}
+slow_base() { swap_dm base "0 $(sectors "$A") delay $A 0 10 $A 0 0"; }
+fast_base() { swap_dm base "$(linear_line "$A")"; }
+backup_load() { hammer_start /dev/mapper/vol --threads 6 --min 4k --max 48k --discard 4 --zero 6 --flush 3 --fua 5 --think-us 15000; }
+backup_load_stop() {
+	hammer_alive
+	fast_base
+	hammer_stop
+	leg_holds /dev/mapper/base
+	is "$(st vol base_errors top_errors)" "0 0" "errors counted"
+}

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=60
+# vm: quick=6.12 timeout=120
 # What is no view and no backup is refused with a reason; a view cannot be
 # written to; messages and lines of a backup.
 # guards: the parser; the search for the live device's state; read-only.
@@ -62,7 +62,7 @@ for m in "phase pivot" "phase finish" "copy x" "set segment_mib 64" "set on_top_
 	# shellcheck disable=SC2086
 	msg_refused vol "$EINVAL" $m
 done
-until_true 20 "it is all preserved" test "$(sleep 1; st vol base_only)" = 0
+until_true 20 "it is all preserved" all_st vol 0 base_only
 is "$(msg vol map list both 0)" "0+128 end" "the map"
 for tail in "" "1 paused" "2 paused backup_persistent 2 on_top_error stop" "1 no_discard_passdown 4 rate_kib 7 inflight_kib 64"; do
 	reload vol "$line${tail:+ $tail}"
