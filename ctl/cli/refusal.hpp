@@ -38,7 +38,7 @@ template <class T> T take(Result<T> result)
 	return std::move(*result);
 }
 
-inline void take(Result<void> result)
+inline void take(const Result<void> &result)
 {
 	if (!result)
 		refuse(result.error());

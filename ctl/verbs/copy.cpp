@@ -168,6 +168,11 @@ const Register entry{Verb{
 		 "device is refused. What is on TARGET is lost; one that carries a filesystem, a "
 		 "RAID member, an encrypted or LVM volume or a partition table is refused unless "
 		 "--force is given.",
+		 "With --metadata the copy survives the system: what was copied is not copied "
+		 "again, "
+		 "and after a crash only what was being written to is. The volume is written down "
+		 "in "
+		 "/etc/blkctltab and comes back with it. "
 		 "The copy runs in the kernel. Ctrl-C, or the end of the terminal, leaves it "
 		 "running; "
 		 "blkctl-wait(8) comes back to it. --pivot is done by this command, so what was "
@@ -175,11 +180,6 @@ const Register entry{Verb{
 		 "that way is finished by \"blkctl wait NAME --pivot\" or blkctl-pivot(8). The "
 		 "same "
 		 "command run again goes on where it was, with the options that are given now.",
-		 "With --metadata the copy survives the system: what was copied is not copied "
-		 "again, "
-		 "and after a crash only what was being written to is. The volume is written down "
-		 "in "
-		 "/etc/blkctltab and comes back with it.",
 		 "An error on TARGET never reaches the users of the volume. If the copy fails, the "
 		 "volume stays on its source, and the status is 5; if a policy stopped it, 8."},
 	.positionals = {volume_positional(),

@@ -68,20 +68,22 @@ const Register entry{Verb{
 		 "frozen for that instant, so that it is found whole there.",
 		 "STORE is a device at least as large as the volume, or the full path of a file: "
 		 "one "
-		 "that is not there is made, sparse.",
+		 "that is not there is made, sparse. What is where is remembered in a file in "
+		 "/var/lib/blkctl, or on the device given with --metadata, and the volume is "
+		 "written "
+		 "down in /etc/blkctltab, so that it comes back at boot. A file must not be on the "
+		 "volume itself, and for a volume that the system boots from it has to be a "
+		 "device.",
 		 "Several volumes are frozen at one instant, all of them or none; the filesystems "
 		 "on "
 		 "them are frozen before, so that one that spans them is whole too. For how long "
 		 "is said at the end. A blkctl that is killed in there leaves nothing frozen.",
 		 "A volume that has a snapshot can have another: its store is frozen too, and the "
 		 "new "
-		 "one is a layer on top of it, up to 8. blkctl-show(8) prints them.",
-		 "What is where is remembered in a file in /var/lib/blkctl, or on the device given "
-		 "with --metadata, and the volume is written down in /etc/blkctltab, so that it "
-		 "comes back at boot. A file must not be on the volume itself, and for a volume "
-		 "that the system boots from it has to be a device.",
-		 "blkctl-commit(8) ends it and keeps what was written; blkctl-stream(8) leaves the "
-		 "old device for the store."},
+		 "one is a layer on top of it, up to 8; blkctl-show(8) prints them. "
+		 "blkctl-commit(8) ends a snapshot and keeps what was written; blkctl-stream(8) "
+		 "leaves "
+		 "the old device for the store."},
 	.positionals = {{.name = "NAME=STORE",
 			 .help = "the volume, and where its writes go",
 			 .repeated = true}},
