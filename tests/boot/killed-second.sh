@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The second life: the disks and the tab are all there is.
+# usage: killed-second.sh MODE
+# shellcheck source=tests/boot/lib.sh
+source "$(dirname "$0")/lib.sh"
+setup
+cp "$RESULTS/blkctltab" /etc/
+
+for meta in 3 4; do ctl check "$(id $meta)" || [[ $? -eq 3 ]]; done
+ctl activate --all --timeout 20s
+mode=$(dmsetup status data | awk '{ print $4, $5 }')
+case $1 in
+overlay | layers) [[ $mode == "overlay idle" ]] ;;
+commit) [[ $mode == commit\ * ]] ;;
+stream) [[ $mode == stream\ * ]] ;;
+esac
+e2fsck -fp /dev/mapper/data || (($? <= 1))
+mount /dev/mapper/data $MNT
+(cd $MNT && sha256sum --quiet -c "$RESULTS/sums")
+# And the job goes to its end.
+case $1 in
+commit)
+	ctl commit data --wait
+	dd if=/dev/zero of="$(id 2)" bs=1M count=64 oflag=direct status=none
+	;;
+stream)
+	ctl resume data || true
+	ctl stream data --wait
+	dd if=/dev/zero of="$(id 0)" bs=1M count=64 oflag=direct status=none
+	;;
+overlay) ctl commit data --wait ;;
+layers)
+	ctl show data
+	ctl commit data --layer 1 --wait
+	ctl commit data --wait
+	;;
+esac
+echo 3 >/proc/sys/vm/drop_caches
+(cd $MNT && sha256sum --quiet -c "$RESULTS/sums")
+umount $MNT
+e2fsck -fn /dev/mapper/data
+[[ $(dmsetup status data | awk '{ print $4 }') == track ]]
+ctl deactivate data
+ctl activate --all
+mount /dev/mapper/data $MNT
+(cd $MNT && sha256sum --quiet -c "$RESULTS/sums")
+umount $MNT
+ctl remove data
+[[ ! -s /etc/blkctltab ]] || ! grep '^data' /etc/blkctltab
+echo "all is there"

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Both lives of tests/boot/killed. Disks: vda and vdb hold data, vdc is a store, vdd and vde are for metadata.
+set -Eeuo pipefail
+trap 'echo "FAIL line $LINENO: $BASH_COMMAND"; dmsetup table; dmesg | tail -n 20' ERR
+
+[[ -n ${BLKCTL_IN_GUEST:-} ]] || { echo "this runs in a guest only: tests/boot/run" >&2 && exit 2; }
+id() { echo "/dev/disk/by-id/virtio-disk$1"; }
+ctl() { "$BLKCTL_BIN" "$@"; }
+MNT=/run/mnt
+
+setup() {
+	modprobe -a dm-mod loop libcrc32c
+	insmod "$BLKCTL_MODULE_DIR/dm-blkcopy.ko"
+	mkdir -p /run/udev/rules.d $MNT
+	cp "${BLKCTL_BIN%/ctl/blkctl}"/udev/*-dm-blkctl.rules /run/udev/rules.d/
+	udevadm control --reload
+	udevadm settle
+}

@@ -1,0 +1,143 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: kernels=6.1,6.12 quick=6.12 timeout=200
+# One instant for two volumes: a writer that writes a number to the one and then
+# to the other is found, in the frozen bases, with the first at most one ahead
+# of the second. Killed at any point of it, the command leaves nothing suspended
+# or frozen, and run again it is done; a filesystem that spans both is whole.
+# guards: the window, its guard, all or none.
+UDEV=1
+source "$(dirname "$0")/lib.sh"
+source "$VM_DIR/lib-cli.sh"
+cli_setup
+modprobe loop
+mk_brd 4 32
+mkdir -p /var/lib/blkctl "$WORK/mnt"
+
+# Numbers into sector 0 of each, in this order.
+write_numbers() {
+	python3 - "$1" "$2" <<'PY'
+import mmap, os, sys
+fds = [os.open(path, os.O_WRONLY | os.O_DIRECT) for path in sys.argv[1:3]]
+buffer = mmap.mmap(-1, 4096)
+n = 0
+while True:
+    n += 1
+    buffer[:8] = n.to_bytes(8, "little")
+    for fd in fds:
+        os.pwrite(fd, buffer, 0)
+PY
+}
+number_on() { direct_read "$1" | head -c 8 | od -An -tu8 | tr -d ' '; }
+frozen_together() { # WHEN
+	local a b
+	a=$(number_on /dev/ram0)
+	b=$(number_on /dev/ram1)
+	ge "$a" "$b" "$1: the first number against the second"
+	le "$((a - b))" 1 "$1: how far the first is ahead"
+}
+fresh() {
+	local n
+	for n in a b; do remove_dm $n; done
+	for n in $(dmsetup ls 2>/dev/null | awk '!/^No/ && /-blk/ { print $1 }'); do remove_dm "$n"; done
+	losetup -D
+	rm -rf /run/blkctl /var/lib/blkctl/* /etc/blkctltab
+	wipefs -qa /dev/ram2 /dev/ram3
+}
+both_overlays() { [[ $(dmsetup table a) == *' overlay 1:0 '* && $(dmsetup table b) == *' overlay 1:1 '* ]]; }
+volumes() { ctl create a /dev/ram0 >/dev/null && ctl create b /dev/ram1 >/dev/null; }
+
+note "one instant"
+volumes
+for ((i = 0; i < 5; i++)); do
+	write_numbers /dev/mapper/a /dev/mapper/b &
+	JOBS+=($!)
+	sleep 1
+	exits 0 ctl snapshot a=/dev/ram2 b=/dev/ram3 --json
+	stop_jobs
+	[[ $(jq -r 'select(.type == "outcome") | .stall_ms' <<<"$OUT") =~ ^[0-9.]+$ ]] || fail "no stall_ms: $OUT"
+	note "the window: $(jq -r 'select(.type == "outcome") | .stall_ms' <<<"$OUT") ms"
+	both_overlays || fail "not both are overlays: $(dmsetup table)"
+	frozen_together "snapshot $i"
+	is "$(dmsetup ls | grep -c -- -blk || true)" 0 "hidden devices left"
+	ctl commit a --wait >/dev/null
+	ctl commit b --wait >/dev/null
+done
+
+note "refusals: nothing of either is changed"
+before=$(dmsetup table)
+exits 2 ctl snapshot a=/dev/ram2 b=/dev/ram2
+exits 2 ctl snapshot a=/dev/ram2 a=/dev/ram3
+exits 3 ctl snapshot a=/dev/ram2 b=/dev/nothing
+exits 3 ctl snapshot a=/dev/ram2 c=/dev/ram3
+exits 2 ctl snapshot a=/dev/ram2 b=/dev/ram3 --metadata /dev/ram3
+mk_linear held /dev/ram3
+exits 4 ctl snapshot a=/dev/ram2 b=/dev/ram3
+remove_dm held
+is "$(dmsetup table)" "$before" "tables after refusals"
+is "$(losetup -l --noheadings | wc -l)" 0 "loop devices after refusals"
+
+note "killed at every point, under a mounted filesystem that spans both"
+fresh
+for d in /dev/ram0 /dev/ram1; do dd if=/dev/zero of=$d bs=1M count=32 oflag=direct status=none; done
+still_right() { :; }
+prepare() {
+	volumes
+	dmsetup create span <<-TABLE
+		0 65536 linear /dev/mapper/a 0
+		65536 65536 linear /dev/mapper/b 0
+	TABLE
+	mkfs.ext4 -q -F /dev/mapper/span
+	mount /dev/mapper/span "$WORK/mnt"
+	cp -r /usr/share/common-licenses "$WORK/mnt/"
+	sync -f "$WORK/mnt"
+}
+undo bash -c "umount $WORK/mnt 2>/dev/null; dmsetup remove span 2>/dev/null; true"
+span_down() {
+	umount "$WORK/mnt"
+	remove_dm span
+}
+points=0
+for ((n = 1; n < 60; n++)); do
+	fresh
+	prepare
+	status=0
+	BLKCTL_KILL_AT_STEP=$n timeout 60 "$BLKCTL" snapshot a=/dev/ram2 b=/dev/ram3 --force >"$WORK/out" 2>&1 || status=$?
+	((status == 0)) && break
+	is "$status" 137 "killed at $n: $(cat "$WORK/out")"
+	((++points))
+	# The guard takes a moment.
+	until_true 10 "suspended, killed at $n" [ -z "$(suspended_devices)" ]
+	timeout 20 touch "$WORK/mnt/alive" || fail "the filesystem is frozen, killed at $n"
+	one=$(dmsetup table a) two=$(dmsetup table b)
+	[[ $one == *overlay* ]] && [[ $two != *overlay* ]] && fail "only one is an overlay, killed at $n"
+	[[ $one != *overlay* && $two == *overlay* ]] && fail "only the other is an overlay, killed at $n"
+	exits 0 ctl snapshot a=/dev/ram2 b=/dev/ram3 --force
+	both_overlays || fail "run again after it was killed at $n: $(dmsetup table)"
+	touch "$WORK/mnt/again"
+	nothing_stuck "again after $n"
+	is "$(inactive_tables)" "" "again after $n: inactive tables"
+	span_down
+	((n % 5)) || {
+		mk_linear look-a /dev/ram0
+		dmsetup create look <<-TABLE
+			0 65536 linear /dev/ram0 0
+			65536 65536 linear /dev/ram1 0
+		TABLE
+		e2fsck -fn /dev/mapper/look >"$WORK/fsck" 2>&1 || grep -q 'recovering journal' "$WORK/fsck" ||
+			fail "the frozen filesystem: $(cat "$WORK/fsck")"
+		remove_dm look
+		remove_dm look-a
+	}
+done
+((points > 10)) || fail "killed at $points points only"
+note "killed at $points points"
+both_overlays || fail "not killed, and not done"
+has "$(cat "$WORK/out")" 'filesystems were frozen for [0-9.]+ ms' "what it says"
+span_down
+ctl deactivate a
+ctl deactivate b
+ctl activate --all
+both_overlays || fail "after activate: $(dmsetup table)"
+fresh
+pass
