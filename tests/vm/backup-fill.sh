@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=120
+# vm: slow=1 timeout=120
 # With backup_persistent, under load; then the copier preserves the rest, top is
 # the image and the view the same. What ends a view, in any order: its volume is
 # removed, it is itself, an abort; while the volume is suspended it waits.

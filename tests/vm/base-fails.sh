@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=120
+# vm: quick=6.12 timeout=120
 # Base cannot be read in one place, under each policy: a user's read of it
 # fails and nothing else does; the copy does what its policy says and never
 # calls the unread block copied. A write that fails on base is an error for

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.1,6.12 quick=6.12 timeout=300 mem=1200
+# vm: slow=1 kernels=6.1,6.12 timeout=300 mem=1200
 # Eight snapshots, each of the one before, under a writer that verifies: every
 # frozen layer stays as it was; a middle one and the lowest are merged down with
 # the top in use; a commit and a stream of the top; deactivated and brought back.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=120
+# vm: quick=6.12 timeout=120
 # Discards during a copy: mixed with writes on the raw device over slow legs
 # that know holes; then fstrim of a mounted ext4 and blkdiscard of a range
 # while it is copied. The legs end up equal and nothing that was not discarded

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=90
+# vm: slow=1 timeout=90
 # Thousands of single blocks to copy, far more in flight than memory could hold
 # if each had the buffer of a whole run.
 # guards: a copy's buffer is no larger than its run.

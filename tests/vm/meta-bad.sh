@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=150
+# vm: slow=1 timeout=150
 # Metadata that is blank, foreign, damaged or of another volume is refused when
 # the table is resumed, the reason in the kernel log, and nothing is written; one
 # good copy of the superblock is enough; a bad sector of the map is an I/O error

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=90
+# vm: quick=6.12 timeout=90
 # Top fails in the instant of the pivot: its flush is slow and ends in an
 # error, or writes in flight to it fail while the pivot drains. The pivot is
 # undone, writes held meanwhile go on to base without an error, nothing is

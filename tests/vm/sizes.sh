@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=120
+# vm: quick=6.12 timeout=120
 # Writes of 512 bytes to 4 MiB at any 512-byte offset, over the smallest and
 # the largest block, while it copies, in sync and after the pivot.
 # guards: splitting at regions, blocks and copies; edges of blocks.

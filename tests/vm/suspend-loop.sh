@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=120
+# vm: slow=1 timeout=120
 # Suspend and resume in a loop while it copies, with and without flushing,
 # against background copies, writes that wait for copies, and a pivot. While
 # it is suspended no leg sees a single I/O.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=90
+# vm: quick=6.12 timeout=90
 # Write-zeroes of all sizes during a copy and after it, over legs that do it
 # themselves (loop) and legs that cannot (RAM disk): always zeros, on both.
 # guards: write-zeroes going to both legs and through the range lock; a top
