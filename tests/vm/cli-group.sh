@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.1,6.12 quick=6.12 timeout=200
+# vm: slow=1 kernels=6.1,6.12 timeout=300
 # One instant for two volumes: a writer that writes a number to the one and then
 # to the other is found, in the frozen bases, with the first at most one ahead
 # of the second. Killed at any point of it, the command leaves nothing suspended
@@ -14,9 +14,9 @@ modprobe loop
 mk_brd 4 32
 mkdir -p /var/lib/blkctl "$WORK/mnt"
 
-# Numbers into sector 0 of each, in this order.
+# Numbers into sector 0 of each, in this order. In the place of its shell, which is what is killed.
 write_numbers() {
-	python3 - "$1" "$2" <<'PY'
+	exec python3 - "$1" "$2" <<'PY'
 import mmap, os, sys
 fds = [os.open(path, os.O_WRONLY | os.O_DIRECT) for path in sys.argv[1:3]]
 buffer = mmap.mmap(-1, 4096)
