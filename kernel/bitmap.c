@@ -183,7 +183,8 @@ static bool is_name(const char *name)
  * @recording: from now on, or when it is enabled
  *
  * Returns 0, -EINVAL, -EEXIST, -ENOSPC: there are as many as there can be,
- * -ENOMEM, or what writing the metadata returned.
+ * -ENOMEM, -ETIMEDOUT: a write that is in flight does not end, or what writing
+ * the metadata returned.
  */
 int bkc_bitmap_add(struct bkc_tracker *tr, const char *name, u64 granule,
 		   bool recording)
@@ -210,13 +211,16 @@ int bkc_bitmap_add(struct bkc_tracker *tr, const char *name, u64 granule,
 		bkc_bitmap_free(b);
 		return r;
 	}
-	/* What was in flight is noted at its end, as a change. */
-	bkc_tracker_switch(tr);
-	if (!tr->meta)
-		return 0;
-	/* It is there when the caller is told so, and so after a crash. */
-	bkc_bitmap_dirty_slot(b);
-	r = bkc_bitmap_store(tr);
+	/*
+	 * Writes in flight are changes, and are noted when they end; but their
+	 * segments are not marked, so a crash must not find them out.
+	 */
+	r = bkc_tracker_switch(tr);
+	if (!r && tr->meta) {
+		/* It is there when the caller is told so, and after a crash. */
+		bkc_bitmap_dirty_slot(b);
+		r = bkc_bitmap_store(tr);
+	}
 	if (r && !bkc_bitmaps_publish(tr, NULL, b))
 		bkc_bitmap_free(b);
 	return r;

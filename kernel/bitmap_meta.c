@@ -13,7 +13,7 @@
 #include "bitmap.h"
 #include "meta.h"
 
-static_assert(BLKCOPY_META_SEGMENTS == BLKCOPY_META_WORDS * 64);
+static_assert(BLKCOPY_META_WORDS * 64 == BLKCOPY_META_SEGMENTS);
 
 /* Of a slot: for a granule as small as it may be. */
 u64 bkc_bitmap_sectors(sector_t len, unsigned int block_shift)

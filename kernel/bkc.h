@@ -53,6 +53,8 @@
 #include <linux/workqueue.h>
 
 #include "compat.h"
+#include "epoch.h"
+#include "map.h"
 #include "uapi/blkcopy.h"
 
 #define DM_MSG_PREFIX "blkcopy"
@@ -72,15 +74,6 @@ enum bkc_leg {
 	BKC_BASE,
 	BKC_TOP,
 	BKC_LEGS,
-};
-
-/* Where a block's data is valid. A fresh map is all zero: base only. */
-enum bkc_valid {
-	BKC_IN_BASE,
-	BKC_IN_BOTH,
-	BKC_IN_TOP,
-	BKC_IN_NONE,	/* reads as zeros */
-	BKC_VALID_NR,
 };
 
 /* Indexes bkc_modes[]. */
@@ -199,50 +192,6 @@ struct bkc_params {
 enum { BKC_COPY_DUAL, BKC_COPY_BACKGROUND };
 
 /*
- * ---- The block map
- */
-
-struct bkc_map {
-	u64 *words;		/* 32 blocks a word, two bits each */
-	u64 flip;		/* xored in: lets a zeroed map mean any one state */
-	sector_t len;
-	u64 nr_blocks;
-	unsigned int block_shift;	/* sectors */
-	/* The states other than base-only, which is what is left. */
-	atomic64_t count[BKC_VALID_NR];
-};
-
-int bkc_map_init(struct bkc_map *map, sector_t len, unsigned int block_sectors,
-		 bool stateful);
-void bkc_map_exit(struct bkc_map *map);
-u64 bkc_map_run(const struct bkc_map *map, u64 first, u64 max,
-		enum bkc_valid *valid);
-u64 bkc_map_find(const struct bkc_map *map, u64 first, u64 end,
-		 unsigned int states);
-u64 bkc_map_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid);
-
-u64 bkc_map_count(const struct bkc_map *map, enum bkc_valid valid);
-u64 bkc_map_base_only(const struct bkc_map *map);
-void bkc_map_reset(struct bkc_map *map);
-void bkc_map_start_in(struct bkc_map *map, enum bkc_valid valid);
-u64 bkc_map_word(const struct bkc_map *map, u64 i);
-bool bkc_map_load(struct bkc_map *map, u64 i, u64 word);
-void bkc_map_recount(struct bkc_map *map);
-
-static inline u64 bkc_block_of(const struct bkc_map *map, sector_t sector)
-{
-	return sector >> map->block_shift;
-}
-
-/* The blocks that sectors start..end-1 are in. */
-static inline u64 bkc_map_span(const struct bkc_map *map, sector_t start,
-			       sector_t end, u64 *first)
-{
-	*first = bkc_block_of(map, start);
-	return bkc_block_of(map, end - 1) - *first + 1;
-}
-
-/*
  * ---- Ranges in flight
  */
 
@@ -293,48 +242,6 @@ struct bkc_io {
 	blk_status_t status[BKC_LEGS];
 	struct bio clone;	/* to top: embedded, so nothing to allocate */
 };
-
-/*
- * ---- Epochs of writes, see epoch.c
- */
-
-struct bkc_epoch_cpu {
-	unsigned long in[2];
-	unsigned long out[2];
-};
-
-struct bkc_epoch {
-	struct bkc_epoch_cpu __percpu *cpu;
-	unsigned int gen;	/* 0 or 1; a drain turns it */
-	bool waiting;		/* somebody drains */
-	struct mutex lock;	/* of drains */
-	wait_queue_head_t wait;
-};
-
-int bkc_epoch_init(struct bkc_epoch *e);
-void bkc_epoch_exit(struct bkc_epoch *e);
-int bkc_epoch_drain(struct bkc_epoch *e, unsigned long timeout);
-
-/* Any context. What it returns is never 0, and for bkc_epoch_leave(). */
-static inline u8 bkc_epoch_enter(struct bkc_epoch *e)
-{
-	unsigned int gen = READ_ONCE(e->gen);
-
-	this_cpu_inc(e->cpu->in[gen]);
-	/* Pairs with bkc_epoch_drain(): counted, or it sees what has changed. */
-	smp_mb();
-	return gen + 1;
-}
-
-/* Any context. */
-static inline void bkc_epoch_leave(struct bkc_epoch *e, u8 epoch)
-{
-	this_cpu_inc(e->cpu->out[epoch - 1]);
-	/* Pairs with drain(), and with has_drained(). */
-	smp_mb();
-	if (unlikely(READ_ONCE(e->waiting)))
-		wake_up(&e->wait);
-}
 
 /*
  * ---- The state of a volume, shared by the tables that name it

@@ -29,6 +29,7 @@
 #ifndef BKC_INTENT_CLEAR_DELAY
 #define BKC_INTENT_CLEAR_DELAY	(5 * HZ)
 #endif
+#define CLEAR_MAX	4096	/* at a time: a lock is held, irqs off */
 #define DRAIN_MAX	(10 * HZ)
 #define LONGS_A_SECTOR	(BLKCOPY_META_SEGMENTS / BITS_PER_LONG)
 
@@ -222,7 +223,8 @@ static u64 choose(struct bkc_intent *in)
 			continue;
 		clear_bit(i, in->durable);
 		__set_bit(i, in->clearing);
-		nr++;
+		if (++nr == CLEAR_MAX)
+			break;
 	}
 	spin_unlock_irq(&in->lock);
 	return nr;
@@ -323,7 +325,7 @@ static void load_sector(struct bkc_meta *meta, u64 index)
 	      memcmp(image->header.uuid, meta->super->header.uuid,
 		     sizeof(image->header.uuid));
 	if (bad) {
-		DMWARN("metadata on %pg: intent sector %llu is unreadable: all its segments count as different",
+		DMWARN("metadata on %pg: marks in sector %llu are unreadable: all count as set",
 		       meta->bdev, index);
 		/* It is not there as it should be. */
 		set_bit(index, in->dirty);
@@ -379,6 +381,50 @@ bool bkc_intent_next(struct bkc_meta *meta, u64 *segment, sector_t *start,
 	*start = first * in->sectors;
 	*end = min_t(sector_t, last * in->sectors, meta->s->map.len);
 	return true;
+}
+
+/* Blocks of a map that was loaded turn out to be in base alone. */
+static void only_in_base(struct bkc_meta *meta, u64 first, u64 nr)
+{
+	u64 i = bkc_meta_index(first), last = bkc_meta_index(first + nr - 1);
+
+	bkc_map_set(&meta->s->map, first, nr, BKC_IN_BASE);
+	for (; i <= last; i++) {
+		set_bit(i, meta->unsettled);
+		set_bit(i, meta->dirty);
+	}
+}
+
+/*
+ * Of a mirror. Base has everything, unless it has pivoted, when no map is looked
+ * at. So what is not known is copied again: a segment that was being written to
+ * at an end that was not clean, a sector that cannot be read, and all when writes
+ * may have gone past us.
+ */
+int bkc_mirror_load(struct bkc_meta *meta)
+{
+	struct bkc_map *map = &meta->s->map;
+	u64 segment = 0, i, first;
+	sector_t start, end;
+	int r = bkc_intent_load(meta);
+
+	if (r)
+		return r;
+	while (bkc_intent_next(meta, &segment, &start, &end)) {
+		first = bkc_block_of(map, start);
+		only_in_base(meta, first, bkc_block_of(map, end - 1) - first + 1);
+		cond_resched();
+	}
+	for_each_set_bit(i, meta->bad, meta->nr_exact) {
+		first = i * BLKCOPY_META_BLOCKS;
+		only_in_base(meta, first, min_t(u64, BLKCOPY_META_BLOCKS,
+						map->nr_blocks - first));
+	}
+	bitmap_zero(meta->bad, meta->nr_exact);
+	meta->any_bad = false;
+	if (le32_to_cpu(meta->super->flags) & BLKCOPY_META_TOP_STALE)
+		only_in_base(meta, 0, map->nr_blocks);
+	return 0;
 }
 
 /* Process context: a table is live again. */

@@ -181,8 +181,7 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
-	if (rcu_access_pointer(t->tracker->bitmaps) && bio_sectors(bio) &&
-	    bkc_tracker_begin(t, bio, io))
+	if (bio_sectors(bio) && bkc_tracker_begin(t, bio, io))
 		return DM_MAPIO_SUBMITTED;
 	if (t->mode->durable)
 		r = bkc_redirect_map(t, bio);

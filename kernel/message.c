@@ -205,6 +205,8 @@ static const char *bitmap_reason(int r)
 		return "the device is suspended";
 	case -ENOMEM:
 		return "there is no memory";
+	case -ETIMEDOUT:
+		return "a write that is in flight does not end";
 	case -EIO:
 		return "the metadata cannot be written";
 	default:

@@ -458,50 +458,6 @@ void bkc_meta_destroy(struct bkc_meta *meta)
 	kfree(meta);
 }
 
-/* Blocks of a map that was loaded turn out to be in base alone. */
-static void only_in_base(struct bkc_meta *meta, u64 first, u64 nr)
-{
-	u64 i = bkc_meta_index(first), last = bkc_meta_index(first + nr - 1);
-
-	bkc_map_set(&meta->s->map, first, nr, BKC_IN_BASE);
-	for (; i <= last; i++) {
-		set_bit(i, meta->unsettled);
-		set_bit(i, meta->dirty);
-	}
-}
-
-/*
- * Of a mirror. Base has everything, unless it has pivoted, when no map is looked
- * at. So what is not known is copied again: a segment that was being written to
- * at an end that was not clean, a sector that cannot be read, and all when writes
- * may have gone past us.
- */
-static int load_mirror(struct bkc_meta *meta)
-{
-	struct bkc_map *map = &meta->s->map;
-	u64 segment = 0, i, first;
-	sector_t start, end;
-	int r = bkc_intent_load(meta);
-
-	if (r)
-		return r;
-	while (bkc_intent_next(meta, &segment, &start, &end)) {
-		first = bkc_block_of(map, start);
-		only_in_base(meta, first, bkc_block_of(map, end - 1) - first + 1);
-		cond_resched();
-	}
-	for_each_set_bit(i, meta->bad, meta->nr_exact) {
-		first = i * BLKCOPY_META_BLOCKS;
-		only_in_base(meta, first, min_t(u64, BLKCOPY_META_BLOCKS,
-						map->nr_blocks - first));
-	}
-	bitmap_zero(meta->bad, meta->nr_exact);
-	meta->any_bad = false;
-	if (le32_to_cpu(meta->super->flags) & BLKCOPY_META_TOP_STALE)
-		only_in_base(meta, 0, map->nr_blocks);
-	return 0;
-}
-
 /*
  * Bitmaps, and what is known of them. A record that cannot be read is one bitmap
  * less; bits that cannot be read are all set.
@@ -531,7 +487,8 @@ static int load(struct bkc_meta *meta, struct bkc_table *t)
 	if (bkc_meta_has_bitmaps(meta))
 		r = load_bitmaps(meta);
 	else
-		r = load_exact(meta) ?: t->mode->durable ? 0 : load_mirror(meta);
+		r = load_exact(meta) ?: t->mode->durable ? 0 :
+		    bkc_mirror_load(meta);
 	if (r)
 		return r;
 	meta->loaded = true;

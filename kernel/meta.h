@@ -148,6 +148,7 @@ bool bkc_intent_ready(struct bkc_meta *meta, sector_t start, sector_t end);
 int bkc_intent_load(struct bkc_meta *meta);
 bool bkc_intent_next(struct bkc_meta *meta, u64 *segment, sector_t *start,
 		     sector_t *end);
+int bkc_mirror_load(struct bkc_meta *meta);
 void bkc_intent_start(struct bkc_meta *meta);
 void bkc_intent_stop(struct bkc_meta *meta);
 int bkc_intent_clear_all(struct bkc_meta *meta);

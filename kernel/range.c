@@ -102,13 +102,6 @@ static void __kick_copies(struct bkc_bucket *b, const struct bkc_range *gone)
 		}
 }
 
-static void block_span(const struct bkc_map *map, sector_t start, sector_t end,
-		       u64 *first, u64 *nr)
-{
-	*first = bkc_block_of(map, start);
-	*nr = bkc_block_of(map, end - 1) - *first + 1;
-}
-
 /* Bucket lock held. Not a change that a flush would have to wait for. */
 static u64 publish(struct bkc_state *s, u64 first, u64 nr, enum bkc_valid valid)
 {
@@ -124,8 +117,7 @@ static void __cancel_copied(struct bkc_state *s, struct bkc_range *r,
 	struct bkc_copy *copy = container_of(r, struct bkc_copy, range);
 	u64 first, nr;
 
-	block_span(&s->map, max(start, r->start), min(end, r->end),
-		   &first, &nr);
+	nr = bkc_map_span(&s->map, max(start, r->start), min(end, r->end), &first);
 	bitmap_set(copy->cancelled, first - copy->block, nr);
 }
 
@@ -154,7 +146,7 @@ static enum bkc_range_kind __choose_kind(struct bkc_state *s, sector_t start,
 	u64 first, nr;
 
 	*in_both = true;
-	block_span(&s->map, start, end, &first, &nr);
+	nr = bkc_map_span(&s->map, start, end, &first);
 	if (bkc_map_run(&s->map, first, nr, &valid) == nr) {
 		*in_both = valid == BKC_IN_BOTH;
 		switch (s->mode->write[valid]) {
@@ -245,7 +237,7 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 	/* It goes: from here on its blocks are what it leaves them as. */
 	__bkc_range_cancel_copies(s, b, start, end);
 	if (kind == BKC_RANGE_WRITE_BASE) {
-		block_span(&s->map, start, end, &first, &nr);
+		nr = bkc_map_span(&s->map, start, end, &first);
 		if (publish(s, first, nr, BKC_IN_BASE))
 			bkc_copier_kick_soon(s);
 	}
@@ -266,7 +258,7 @@ static sector_t __trim(struct bkc_state *s, struct bkc_bucket *b,
 	struct bkc_range *r;
 	u64 first, nr, run;
 
-	block_span(&s->map, start, end, &first, &nr);
+	nr = bkc_map_span(&s->map, start, end, &first);
 	run = bkc_map_run(&s->map, first, nr, &valid);
 	if (run < nr)
 		end = (first + run) << s->map.block_shift;
@@ -345,8 +337,7 @@ void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
 		__bkc_redirect_done(s, io);
 	if (io->range.kind == BKC_RANGE_WRITE_DUAL &&
 	    unlikely(io->status[BKC_BASE] || io->status[BKC_TOP])) {
-		block_span(&s->map, io->range.start, io->range.end,
-			   &first, &nr);
+		nr = bkc_map_span(&s->map, io->range.start, io->range.end, &first);
 		if (publish(s, first, nr, BKC_IN_BASE))
 			bkc_copier_kick_soon(s);
 	}

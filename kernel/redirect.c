@@ -40,13 +40,6 @@ static sector_t size_of_block(const struct bkc_map *map)
 	return (sector_t)1 << map->block_shift;
 }
 
-static void span_of(const struct bkc_map *map, sector_t start, sector_t end,
-		    u64 *first, u64 *nr)
-{
-	*first = bkc_block_of(map, start);
-	*nr = bkc_block_of(map, end - 1) - *first + 1;
-}
-
 /* The last block may be a short one. */
 static bool whole_blocks(const struct bkc_map *map, sector_t start, sector_t end)
 {
@@ -66,7 +59,7 @@ sector_t bkc_redirect_cut(struct bkc_state *s, sector_t start, sector_t end)
 	enum bkc_valid valid;
 	u64 first, nr, run;
 
-	span_of(map, start, end, &first, &nr);
+	nr = bkc_map_span(map, start, end, &first);
 	run = bkc_map_run(map, first, nr, &valid);
 	if (run < nr)
 		end = (first + run) << map->block_shift;
@@ -84,7 +77,7 @@ static enum bkc_write choose(struct bkc_state *s, struct bio *bio,
 	u64 first, nr;
 	bool uniform;
 
-	span_of(&s->map, start, end, &first, &nr);
+	nr = bkc_map_span(&s->map, start, end, &first);
 	uniform = bkc_map_run(&s->map, first, nr, valid) == nr;
 	if (!whole_blocks(&s->map, start, end)) {
 		action = mode->part[*valid];
@@ -130,7 +123,7 @@ static void __publish(struct bkc_state *s, sector_t start, sector_t end,
 {
 	u64 first, nr;
 
-	span_of(&s->map, start, end, &first, &nr);
+	nr = bkc_map_span(&s->map, start, end, &first);
 	bkc_meta_publish(s->meta, first, nr, valid, true);
 	/* It may have become the copier's business: zeroes, in a stream. */
 	if (s->mode->copy_states & BIT(valid))
@@ -197,7 +190,7 @@ enum bkc_verdict __bkc_redirect_admit(struct bkc_state *s, struct bkc_bucket *b,
 	enum bkc_write action;
 	u64 first, nr;
 
-	span_of(&s->map, start, end, &first, &nr);
+	nr = bkc_map_span(&s->map, start, end, &first);
 	if (bkc_meta_has_bad(s->meta, first, nr))
 		return BKC_REFUSE;
 	action = choose(s, bio, start, end, &valid);
@@ -312,7 +305,7 @@ static int map_read(struct bkc_table *t, struct bio *bio)
 	u64 first, nr, run;
 	bool keep;
 
-	span_of(&s->map, start, end, &first, &nr);
+	nr = bkc_map_span(&s->map, start, end, &first);
 	run = bkc_map_run(&s->map, first, nr, &valid);
 	if (run < nr)
 		end = (first + run) << s->map.block_shift;
@@ -369,7 +362,7 @@ static bool goes_free(struct bkc_table *t, struct bio *bio, sector_t start)
 	enum bkc_valid valid;
 	u64 first, nr, run;
 
-	span_of(&s->map, start, end, &first, &nr);
+	nr = bkc_map_span(&s->map, start, end, &first);
 	run = bkc_map_run(&s->map, first, nr, &valid);
 	if (valid == BKC_IN_BOTH || is_zero_op(bio) ||
 	    !is_free(s->mode->write[valid]) || !is_free(s->mode->part[valid]) ||
@@ -416,7 +409,7 @@ static bool waits(struct bkc_table *t, struct bio *bio, enum bkc_range_kind kind
 	u64 first, nr;
 
 	if (s->mode->mixes_base) {
-		span_of(&s->map, io->range.start, io->range.end, &first, &nr);
+		nr = bkc_map_span(&s->map, io->range.start, io->range.end, &first);
 		bkc_meta_written(s->meta, first, nr);
 	}
 	if (!io->fua || !bkc_meta_must_commit(s->meta))

@@ -67,7 +67,7 @@ static bool park(struct bkc_tracker *tr, struct bio *bio)
 }
 
 /**
- * bkc_tracker_begin - a write of a volume that has bitmaps
+ * bkc_tracker_begin - a write, whether there are bitmaps or not
  * @t: the table
  * @bio: being mapped, not aimed at a leg yet
  * @io: its per-bio data; tracked and epoch are not set
@@ -83,11 +83,17 @@ bool bkc_tracker_begin(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 	io->leg = BKC_BASE;
 	io->range.start = dm_target_offset(t->ti, bio->bi_iter.bi_sector);
 	io->range.end = io->range.start + bio_sectors(bio);
-	if (!tr->meta)
-		io->epoch = bkc_epoch_enter(&tr->epoch);
-	else if (!bkc_intent_begin(tr->meta, io->range.start, io->range.end,
-				   &io->epoch))
-		return park(tr, bio);
+	/*
+	 * Counted first, then looked whether there are bitmaps: the first that
+	 * is added waits for the writes that have not seen it.
+	 */
+	io->epoch = bkc_epoch_enter(&tr->epoch);
+	if (tr->meta && rcu_access_pointer(tr->bitmaps)) {
+		bkc_epoch_leave(&tr->epoch, io->epoch);
+		if (!bkc_intent_begin(tr->meta, io->range.start, io->range.end,
+				      &io->epoch))
+			return park(tr, bio);
+	}
 	begin(tr, io);
 	return false;
 }

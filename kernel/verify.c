@@ -97,6 +97,7 @@ static void read_endio(struct bio *bio)
 	bio_put(bio);
 	if (!atomic_dec_and_test(&v->pending))
 		return;
+	/* Pairs with the xchg in verify_work(): what was read is there. */
 	smp_store_release(&copy->step, BKC_STEP_SCAN);
 	queue_work(v->s->copy_wq, &copy->work);
 }
@@ -141,7 +142,7 @@ static bool equal(struct bkc_verify *v, unsigned int from, unsigned int to)
 	return true;
 }
 
-static void differs(struct bkc_verify *v, u64 block)
+static void count_difference(struct bkc_verify *v, u64 block)
 {
 	enum bkc_valid valid;
 
@@ -163,7 +164,7 @@ static void compare(struct bkc_verify *v)
 
 	for (i = 0; !v->bad && i < copy->nr_blocks; i++)
 		if (!equal(v, i << shift, min((i + 1) << shift, sectors)))
-			differs(v, copy->block + i);
+			count_difference(v, copy->block + i);
 	if (v->bad)
 		v->failed += copy->nr_blocks;
 	v->compared += copy->nr_blocks;

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The block map, see map.c.
+ */
+#ifndef BKC_MAP_H
+#define BKC_MAP_H
+
+#include <linux/atomic.h>
+#include <linux/types.h>
+
+/* Where a block's data is valid. A fresh map is all zero: base only. */
+enum bkc_valid {
+	BKC_IN_BASE,
+	BKC_IN_BOTH,
+	BKC_IN_TOP,
+	BKC_IN_NONE,	/* reads as zeros */
+	BKC_VALID_NR,
+};
+
+struct bkc_map {
+	u64 *words;		/* 32 blocks a word, two bits each */
+	u64 flip;		/* xored in: lets a zeroed map mean any one state */
+	sector_t len;
+	u64 nr_blocks;
+	unsigned int block_shift;	/* sectors */
+	/* The states other than base-only, which is what is left. */
+	atomic64_t count[BKC_VALID_NR];
+};
+
+int bkc_map_init(struct bkc_map *map, sector_t len, unsigned int block_sectors,
+		 bool stateful);
+void bkc_map_exit(struct bkc_map *map);
+u64 bkc_map_run(const struct bkc_map *map, u64 first, u64 max,
+		enum bkc_valid *valid);
+u64 bkc_map_find(const struct bkc_map *map, u64 first, u64 end,
+		 unsigned int states);
+u64 bkc_map_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid);
+
+u64 bkc_map_count(const struct bkc_map *map, enum bkc_valid valid);
+u64 bkc_map_base_only(const struct bkc_map *map);
+void bkc_map_reset(struct bkc_map *map);
+void bkc_map_start_in(struct bkc_map *map, enum bkc_valid valid);
+u64 bkc_map_word(const struct bkc_map *map, u64 i);
+bool bkc_map_load(struct bkc_map *map, u64 i, u64 word);
+void bkc_map_recount(struct bkc_map *map);
+
+static inline u64 bkc_block_of(const struct bkc_map *map, sector_t sector)
+{
+	return sector >> map->block_shift;
+}
+
+/* The blocks that sectors start..end-1 are in. */
+static inline u64 bkc_map_span(const struct bkc_map *map, sector_t start,
+			       sector_t end, u64 *first)
+{
+	*first = bkc_block_of(map, start);
+	return bkc_block_of(map, end - 1) - *first + 1;
+}
+
+#endif /* BKC_MAP_H */
