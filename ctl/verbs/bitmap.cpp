@@ -54,10 +54,9 @@ Status add(const Arguments &args, volume::Context &context)
 
 Status remove(const Arguments &args, volume::Context &context)
 {
-	return report(
-		args,
-		take(volume::bitmap_remove(context, args.at(1), args.at(2), run_of(args))),
-		"bitmap " + args.at(2) + " is gone");
+	return report(args,
+		      take(volume::bitmap_remove(context, args.at(1), args.at(2), run_of(args))),
+		      "bitmap " + args.at(2) + " is gone");
 }
 
 Status clear(const Arguments &args, volume::Context &context)
@@ -70,11 +69,11 @@ Status clear(const Arguments &args, volume::Context &context)
 Status enable(const Arguments &args, volume::Context &context)
 {
 	const bool enabled = args.at(0) == "enable";
-	return report(args,
-		      take(volume::bitmap_enable(context, args.at(1), args.at(2), enabled,
-						 run_of(args))),
-		      "bitmap " + args.at(2) + (enabled ? " records" : " does not record") +
-			      " what changes from now on");
+	return report(
+		args,
+		take(volume::bitmap_enable(context, args.at(1), args.at(2), enabled, run_of(args))),
+		"bitmap " + args.at(2) + (enabled ? " records" : " does not record") +
+			" what changes from now on");
 }
 
 Status merge(const Arguments &args, volume::Context &context)
@@ -185,12 +184,15 @@ const Register entry{Verb{
 	.description =
 		{"add NAME BITMAP: records, from now on, which blocks are written to, discarded or "
 		 "zeroed. Up to 64 of them, each for whoever has to know.",
-		 "clear NAME BITMAP: nothing has changed, as of now. remove NAME BITMAP: forgets it.",
+		 "clear NAME BITMAP: nothing has changed, as of now. remove NAME BITMAP: forgets "
+		 "it.",
 		 "disable NAME BITMAP, enable NAME BITMAP: stops recording, and goes on.",
 		 "merge NAME BITMAP SOURCE: what has changed in SOURCE has changed in BITMAP too.",
-		 "list NAME: what there is. A bitmap that is inconsistent may have missed writes, as "
+		 "list NAME: what there is. A bitmap that is inconsistent may have missed writes, "
+		 "as "
 		 "another tool had the device meanwhile: clear it, and begin with a full backup.",
-		 "dump NAME BITMAP: the ranges that have changed, as offset and length in bytes, one "
+		 "dump NAME BITMAP: the ranges that have changed, as offset and length in bytes, "
+		 "one "
 		 "a line; --format json, or raw: a bit a block, the lowest first.",
 		 "Bitmaps belong to the volume and go on recording through copy, pivot, snapshot, "
 		 "commit and stream. They are in memory: they end with the device."},
@@ -203,19 +205,21 @@ const Register entry{Verb{
 			 .help = "the bitmap, and for merge the other one",
 			 .optional = true,
 			 .repeated = true}},
-	.options = {{.name = "granularity",
-		     .value = "SIZE",
-		     .help = "add: what one bit stands for, a power of two, a block or more; a block "
-			     "if not given"},
-		    {.name = "disabled", .value = "", .help = "add: it records when it is enabled"},
-		    {.name = "format",
-		     .value = "FORMAT",
-		     .help = "dump: ranges, json or raw; ranges if not given",
-		     .words = {"ranges", "json", "raw"}},
-		    dry_run_option(),
-		    json_option()},
+	.options =
+		{{.name = "granularity",
+		  .value = "SIZE",
+		  .help = "add: what one bit stands for, a power of two, a block or more; a block "
+			  "if not given"},
+		 {.name = "disabled", .value = "", .help = "add: it records when it is enabled"},
+		 {.name = "format",
+		  .value = "FORMAT",
+		  .help = "dump: ranges, json or raw; ranges if not given",
+		  .words = {"ranges", "json", "raw"}},
+		 dry_run_option(),
+		 json_option()},
 	.examples = {{"blkctl bitmap add data nightly", "Begins to record, before a full backup."},
-		     {"blkctl bitmap dump data nightly --format json", "What an incremental has to copy."},
+		     {"blkctl bitmap dump data nightly --format json",
+		      "What an incremental has to copy."},
 		     {"blkctl bitmap list data", "How much has changed."}},
 	.run = run,
 }};

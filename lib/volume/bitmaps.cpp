@@ -40,8 +40,8 @@ Error inconsistent(const std::string &verb, const Volume &volume, const std::str
 bool is_name(const std::string &bitmap)
 {
 	const auto good = [](unsigned char c) {
-		return std::isalnum(c) || std::string_view("-_.+:").find(char(c)) !=
-						  std::string_view::npos;
+		return std::isalnum(c) ||
+		       std::string_view("-_.+:").find(char(c)) != std::string_view::npos;
 	};
 	return !bitmap.empty() && bitmap.size() <= BLKCOPY_BITMAP_NAME_MAX &&
 	       std::all_of(bitmap.begin(), bitmap.end(), good);

@@ -48,9 +48,8 @@ Result<std::vector<BlockRun>> read_runs(Context &context, const Volume &volume,
 	std::vector<BlockRun> all;
 	uint64_t from = 0;
 	for (;;) {
-		BLKCTL_TRY(auto text,
-			   context.dm.message(volume.devno(), 0,
-					      fmt::format("{} {}", message, from)));
+		BLKCTL_TRY(auto text, context.dm.message(volume.devno(), 0,
+							 fmt::format("{} {}", message, from)));
 		BLKCTL_TRY(auto page, parse_map_page(text));
 		all.insert(all.end(), page.runs.begin(), page.runs.end());
 		if (!page.next)

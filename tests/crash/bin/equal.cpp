@@ -26,7 +26,8 @@ int main(int argc, char **argv)
 	if (argc != 4)
 		return 2;
 	const meta::Reader file(argv[1]);
-	const int legs[] = {open(argv[2], O_RDONLY | O_CLOEXEC), open(argv[3], O_RDONLY | O_CLOEXEC)};
+	const int legs[] = {open(argv[2], O_RDONLY | O_CLOEXEC),
+			    open(argv[3], O_RDONLY | O_CLOEXEC)};
 	blkcopy_meta_super super = {};
 	if (legs[0] < 0 || legs[1] < 0 || !file.newest_super(super)) {
 		printf("cannot read them\n");
@@ -38,7 +39,8 @@ int main(int argc, char **argv)
 	std::vector<char> data[2];
 	for (uint64_t block = 0; block < blocks; block++) {
 		static blkcopy_meta_exact exact;
-		const uint64_t at = block % BLKCOPY_META_BLOCKS, sector = block * super.block_sectors;
+		const uint64_t at = block % BLKCOPY_META_BLOCKS,
+			       sector = block * super.block_sectors;
 		if (!at && !file.newest_exact(super, block / BLKCOPY_META_BLOCKS, exact)) {
 			block += BLKCOPY_META_BLOCKS - 1;
 			continue;

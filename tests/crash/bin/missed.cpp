@@ -52,9 +52,11 @@ int main(int argc, char **argv)
 	std::vector<char> data[2];
 	bool readable = false;
 	for (uint64_t block = 0; block < blocks; block++) {
-		const uint64_t at = block % BLKCOPY_META_SEGMENTS, sector = block * super.block_sectors;
+		const uint64_t at = block % BLKCOPY_META_SEGMENTS,
+			       sector = block * super.block_sectors;
 		if (!at)
-			readable = file.newest_exact(super, 1 + block / BLKCOPY_META_SEGMENTS, exact);
+			readable =
+				file.newest_exact(super, 1 + block / BLKCOPY_META_SEGMENTS, exact);
 		const bool said = !readable || (exact.words[at / 64] >> at % 64 & 1) ||
 				  file.is_marked(super, sector / segment);
 		dirty += said;

@@ -15,9 +15,7 @@ namespace meta
 class Reader
 {
       public:
-	explicit Reader(const char *path) : file_(open(path, O_RDONLY | O_CLOEXEC))
-	{
-	}
+	explicit Reader(const char *path) : file_(open(path, O_RDONLY | O_CLOEXEC)) {}
 	~Reader()
 	{
 		if (file_ >= 0)
