@@ -25,6 +25,15 @@ constexpr Flag flags[] = {
 	{BLKCOPY_META_BASE_MIXED, &Superblock::base_mixed},
 };
 
+// Those of a map of blocks; the rest is about bitmaps.
+constexpr uint32_t known_flags = [] {
+	uint32_t bits = 0;
+	for (const auto &flag : flags)
+		bits |= flag.bit;
+	return bits;
+}();
+static_assert((known_flags & ~uint32_t(BLKCOPY_META_FLAGS)) == 0);
+
 template <size_t N> void put_text(char (&to)[N], const std::string &text)
 {
 	std::copy_n(text.data(), std::min(text.size(), N - 1), to);
@@ -96,8 +105,8 @@ bool decode_fields(const blkcopy_meta_super &raw, Superblock &super)
 	super.geometry = {.sectors = little_to_native(raw.sectors),
 			  .block_sectors = little_to_native(raw.block_sectors),
 			  .segment_mib = little_to_native(raw.segment_mib)};
-	if ((bits & ~uint32_t(BLKCOPY_META_FLAGS)) != 0 || !is_mode(mode) || !is_phase(phase) ||
-	    raw.zero1 != 0 || !has_layout(raw, super.geometry))
+	if ((bits & ~known_flags) != 0 || !is_mode(mode) || !is_phase(phase) || raw.zero1 != 0 ||
+	    !has_layout(raw, super.geometry))
 		return false;
 	for (const auto &flag : flags)
 		super.*flag.value = (bits & flag.bit) != 0;
