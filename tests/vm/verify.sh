@@ -27,9 +27,9 @@ is "$(verdict)" "verified 256 3" "three blocks of top that changed behind our ba
 dd if="$A" of="$B" bs=1M oflag=direct conv=notrunc status=none
 
 # Under load, suspended now and then.
-run_bg "$WORK/out" "$HAMMER" --seed 5 --seconds 8 --threads 6 --max 300k --discard 4 --zero 6 --flush 3 --load-model "$WORK/model" --dump-model "$WORK/model" /dev/mapper/vol
+run_bg "$WORK/out" "$HAMMER" --seed 5 --seconds 12 --threads 6 --max 300k --discard 4 --zero 6 --flush 3 --load-model "$WORK/model" --dump-model "$WORK/model" /dev/mapper/vol
 rounds=0
-while ! has_ended 1 "$BG"; do
+while kill -0 "$BG" 2>/dev/null; do
 	msg vol verify start
 	sleep 0.2
 	dmsetup suspend vol
@@ -39,7 +39,7 @@ while ! has_ended 1 "$BG"; do
 	((++rounds))
 done
 wait "$BG" || fail "hammer: $(cat "$WORK/out")"
-((rounds > 2)) || fail "only $rounds rounds"
+((rounds > 0)) || fail "only $rounds rounds"
 leg_holds /dev/mapper/vol
 same "$A" "$B"
 msg vol phase pivot
