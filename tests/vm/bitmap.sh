@@ -73,7 +73,7 @@ fill /dev/mapper/vol
 bitmap clear one
 direct_read "$A" >"$WORK/old"
 run_bg "$WORK/out" "$HAMMER" --seed 3 --seconds 6 --threads 6 --max 300k --discard 4 --zero 6 --flush 3 --load-model "$WORK/model" --dump-model "$WORK/model" /dev/mapper/vol
-for i in {1..40}; do
+for i in {1..12}; do
 	bitmap freeze cut
 	bitmap merge all cut
 	bitmap clear cut
