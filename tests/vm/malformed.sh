@@ -54,7 +54,7 @@ done
 for n in 3 5; do
 	for v in "${numbers[@]}" 16384 1 18446744073709551615 36028797018963968; do bad_line "$(with_word $n "$v")"; done
 done
-for v in mem mem: MEM:x /dev/ram2 x "mem:$(printf 'a%.0s' {1..65})" mem:a/b mem:a:b '--'; do bad_line "$(with_word 6 "$v")"; done
+for v in mem mem: MEM:x x "mem:$(printf 'a%.0s' {1..65})" mem:a/b mem:a:b '--'; do bad_line "$(with_word 6 "$v")"; done
 for v in "${numbers[@]}" 0 1 7 9 12 4 127 129 4096 2049 4294967296 4294967424; do bad_line "$(with_word 7 "$v")"; done
 
 # Too few words, one by one.
