@@ -39,10 +39,10 @@ TEST(Registry, HasEveryVerbOnce)
 	for (const Verb &verb : verbs())
 		names.insert(verb.name);
 	std::multiset<std::string> wanted{
-		"create",   "attach", "detach", "copy",     "pivot",     "abort",   "pause",
-		"resume",   "set",    "wait",   "list",     "show",      "watch",   "events",
-		"remove",   "help",   "format", "check",    "dump",      "restore", "repair",
-		"snapshot", "commit", "stream", "activate", "deactivate"};
+		"create",   "attach", "detach", "copy",     "pivot",      "abort",   "pause",
+		"resume",   "set",    "wait",   "list",     "show",       "watch",   "events",
+		"remove",   "help",   "format", "check",    "dump",       "restore", "repair",
+		"snapshot", "commit", "stream", "activate", "deactivate", "bitmap"};
 	EXPECT_EQ(names, wanted);
 }
 
