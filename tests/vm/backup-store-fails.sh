@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=180
+# vm: slow=1 timeout=180
 # The store of a backup fails, is full, or base cannot be read for it, while a
 # verifying writer runs. The writer never sees an error. The view breaks, with an
 # event; with on_top_error stop, or enospc on a full store, what top did not take

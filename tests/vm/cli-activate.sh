@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.1,6.12 quick=6.12 timeout=200
+# vm: slow=1 kernels=6.1,6.12 timeout=200
 # Volumes go in good order and come back from what is written down of them, in
 # every stage of a job, with their data; what is not as recorded is refused by
 # name, with nothing changed.
