@@ -182,12 +182,11 @@ const Register entry{Verb{
 	.rank = 8,
 	.summary = "know which blocks of a volume have changed",
 	.description =
-		{"add NAME BITMAP: records, from now on, which blocks are written to, discarded or "
-		 "zeroed. Up to 64 of them, each for whoever has to know.",
-		 "clear NAME BITMAP: nothing has changed, as of now. remove NAME BITMAP: forgets "
-		 "it.",
-		 "disable NAME BITMAP, enable NAME BITMAP: stops recording, and goes on.",
-		 "merge NAME BITMAP SOURCE: what has changed in SOURCE has changed in BITMAP too.",
+		{"add NAME BITMAP records, from now on, which blocks are written to, discarded or "
+		 "zeroed; up to 64 of them, each for whoever has to know. clear: nothing has "
+		 "changed, as of now. disable and enable: stops recording, and goes on. merge NAME "
+		 "BITMAP SOURCE: what has changed in SOURCE has changed in BITMAP too. remove: "
+		 "forgets it.",
 		 "list NAME: what there is. A bitmap that is inconsistent may have missed writes, "
 		 "as "
 		 "another tool had the device meanwhile: clear it, and begin with a full backup.",
