@@ -6,20 +6,8 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
-#include <vector>
 
 #include "reading.hpp"
-
-namespace
-{
-
-bool read_at(int file, std::vector<char> &to, uint64_t at, size_t n)
-{
-	to.resize(n);
-	return pread(file, to.data(), n, static_cast<off_t>(at)) == static_cast<ssize_t>(n);
-}
-
-} // namespace
 
 int main(int argc, char **argv)
 {
@@ -50,8 +38,8 @@ int main(int argc, char **argv)
 			continue;
 		const size_t bytes =
 			512 * std::min<uint64_t>(super.block_sectors, super.sectors - sector);
-		if (!read_at(legs[0], data[0], sector * 512, bytes) ||
-		    !read_at(legs[1], data[1], sector * 512, bytes))
+		if (!meta::read_at(legs[0], data[0], sector * 512, bytes) ||
+		    !meta::read_at(legs[1], data[1], sector * 512, bytes))
 			return 2;
 		if (data[0] != data[1]) {
 			printf("block %" PRIu64 " is called equal and differs\n", block);

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <vector>
+
 #include "meta.hpp"
 
 namespace meta
@@ -68,6 +70,13 @@ class Reader
 
 	int file_;
 };
+
+// Of an image.
+inline bool read_at(int file, std::vector<char> &to, uint64_t at, size_t n)
+{
+	to.resize(n);
+	return pread(file, to.data(), n, static_cast<off_t>(at)) == static_cast<ssize_t>(n);
+}
 
 } // namespace meta
 
