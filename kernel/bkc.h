@@ -23,6 +23,7 @@
  *	bitmap_meta.c	bitmaps on a metadata device
  *	intent.c	segments that are marked before they are written to
  *	epoch.c		which writes have ended
+ *	flush.c		flushes of top, and what they tell
  *	phase.c		pivot, abort, leg errors and their policy, events
  *	status.c	the status and table lines
  *	message.c	dmsetup message
@@ -45,6 +46,7 @@
 #include <linux/bitmap.h>
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
@@ -543,6 +545,21 @@ void bkc_copier_stop(struct bkc_state *s);
 void bkc_copier_account(struct bkc_state *s, u64 bytes);
 u64 bkc_copier_rate_kib(struct bkc_state *s);
 
+/* flush.c */
+bool bkc_top_suspect(struct bkc_state *s);
+bool bkc_top_is_suspect(struct bkc_state *s);
+unsigned int bkc_flush_begin(struct bkc_state *s);
+void bkc_flush_end(struct bkc_state *s, unsigned int gen);
+int bkc_drain_flushes(struct bkc_state *s, unsigned long until);
+int bkc_flush_begun(struct bkc_state *s, unsigned int gen);
+int bkc_flush_top(struct bkc_state *s, u32 epoch);
+
+/* Jiffies until then, one at least. */
+static inline unsigned long bkc_time_left(unsigned long until)
+{
+	return time_before(jiffies, until) ? until - jiffies : 1;
+}
+
 /* phase.c */
 enum bkc_error_flag {
 	BKC_ERR_BASE_COPY,	/* a copy could not read base */
@@ -552,11 +569,6 @@ enum bkc_error_flag {
 
 void bkc_leg_error(struct bkc_state *s, enum bkc_leg leg, blk_status_t status,
 		   bool by_copy);
-bool bkc_top_suspect(struct bkc_state *s);
-bool bkc_top_is_suspect(struct bkc_state *s);
-unsigned int bkc_flush_begin(struct bkc_state *s);
-void bkc_flush_end(struct bkc_state *s, unsigned int gen);
-int bkc_flush_top(struct bkc_state *s, u32 epoch);
 bool bkc_error_counts(blk_status_t status, struct bio *bio);
 int bkc_pivot(struct bkc_state *s);
 int bkc_abort(struct bkc_state *s, enum bkc_stopper by);

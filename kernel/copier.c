@@ -150,7 +150,6 @@ static void synced(struct bkc_state *s)
 	bool changed, pivoting;
 	unsigned int gen;
 	u32 epoch;
-	int r;
 
 	if (READ_ONCE(s->phase) == BKC_PHASE_SYNCED)
 		return;
@@ -165,14 +164,8 @@ static void synced(struct bkc_state *s)
 	spin_unlock_irq(&s->lock);
 	if (pivoting)
 		return;
-	r = blkdev_issue_flush(s->bdev[BKC_TOP]);
-	if (r)
-		bkc_top_suspect(s);
-	bkc_flush_end(s, gen);
-	if (r) {
-		bkc_leg_error(s, BKC_TOP, errno_to_blk_status(r), true);
+	if (bkc_flush_begun(s, gen))
 		return;
-	}
 
 	spin_lock_irq(&s->lock);
 	changed = s->phase == BKC_PHASE_COPYING && epoch == s->top_epoch &&

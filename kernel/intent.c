@@ -77,7 +77,7 @@ static void want(struct bkc_intent *in, u64 first, u64 last)
  * @meta: metadata
  * @start: of the target, sectors
  * @end: sectors
- * @epoch: set when it may go; for bkc_epoch_leave() when it has ended
+ * @epoch: of the state's tracker, that it has entered; left, and 0, if it may not go
  *
  * Any context. False: its segments are not marked durably. Then they are wanted,
  * and the caller has to be there to be woken before it asks bkc_intent_ready()
@@ -89,7 +89,6 @@ bool bkc_intent_begin(struct bkc_meta *meta, sector_t start, sector_t end,
 	struct bkc_intent *in = &meta->intent;
 	u64 first = segment_of(in, start), last = segment_of(in, end - 1);
 
-	*epoch = bkc_epoch_enter(&meta->s->tracker->epoch);
 	if (likely(all_durable(in, first, last)))
 		return true;
 	bkc_epoch_leave(&meta->s->tracker->epoch, *epoch);

@@ -152,6 +152,33 @@ static u64 next_run(struct bkc_state *s, enum bkc_valid valid, u64 *first,
 	return bkc_map_run(&s->map, *first, end - *first, &all);
 }
 
+/* "first+count ", if there is room for it and for the block to go on from. */
+static bool list_run(char *result, unsigned int *len, unsigned int maxlen,
+		     u64 first, u64 count)
+{
+	unsigned int sz = *len;
+	char entry[48];
+	int n;
+
+	n = scnprintf(entry, sizeof(entry), "%llu+%llu ", first, count);
+	/* 24: the longest number, and the end */
+	if (sz + n + 24 > maxlen)
+		return false;
+	DMEMIT("%s", entry);
+	*len = sz;
+	return true;
+}
+
+/* The last word of a list. */
+static void list_end(char *result, unsigned int sz, unsigned int maxlen,
+		     u64 next, u64 blocks)
+{
+	if (next >= blocks)
+		DMEMIT(BLKCOPY_MSG_MAP_END);
+	else
+		DMEMIT("%llu", next);
+}
+
 /*
  * map list base|top|both|zero <first block>: runs "first+count", as many as
  * the caller's buffer holds, then the block to go on from, or "end".
@@ -163,8 +190,6 @@ static int message_map_list(struct bkc_table *t, const char *which,
 	enum bkc_valid valid;
 	u64 first, end, run;
 	unsigned int sz = 0;
-	char entry[48];
-	int n;
 
 	if (parse_valid(which, &valid) || from[0] < '0' || from[0] > '9' ||
 	    kstrtou64(from, 10, &first) || first > s->map.nr_blocks)
@@ -174,17 +199,11 @@ static int message_map_list(struct bkc_table *t, const char *which,
 		run = next_run(s, valid, &first, end);
 		if (!run)
 			break;
-		n = scnprintf(entry, sizeof(entry), "%llu+%llu ", first, run);
-		/* 24: room for the number of the block to go on from */
-		if (sz + n + 24 > maxlen)
+		if (!list_run(result, &sz, maxlen, first, run))
 			break;
-		DMEMIT("%s", entry);
 		first += run;
 	}
-	if (first >= s->map.nr_blocks)
-		DMEMIT(BLKCOPY_MSG_MAP_END);
-	else
-		DMEMIT("%llu", first);
+	list_end(result, sz, maxlen, first, s->map.nr_blocks);
 	return 1;
 }
 
@@ -247,8 +266,6 @@ static int message_bitmap_list(struct bkc_table *t, const char *name,
 	struct bkc_bitmap *b = bkc_bitmap_find(t->tracker, name);
 	u64 blocks = t->s->map.nr_blocks, block, first, end, run;
 	unsigned int sz = 0, shift;
-	char entry[48];
-	int n;
 
 	if (!b)
 		return -ENOENT;
@@ -264,18 +281,12 @@ static int message_bitmap_list(struct bkc_table *t, const char *name,
 		run = bkc_bitmap_run(b, &first, end);
 		if (!run)
 			break;
-		n = scnprintf(entry, sizeof(entry), "%llu+%llu ", first << shift,
-			      min(run << shift, blocks - (first << shift)));
-		/* 24: room for the number of the block to go on from */
-		if (sz + n + 24 > maxlen)
+		if (!list_run(result, &sz, maxlen, first << shift,
+			      min(run << shift, blocks - (first << shift))))
 			break;
-		DMEMIT("%s", entry);
 		first += run;
 	}
-	if (first >= b->nr)
-		DMEMIT(BLKCOPY_MSG_MAP_END);
-	else
-		DMEMIT("%llu", first << shift);
+	list_end(result, sz, maxlen, first << shift, blocks);
 	return 1;
 }
 

@@ -268,10 +268,12 @@ void bkc_meta_capture(struct bkc_meta *meta, u64 index, struct page *image)
 	const struct bkc_map *map = &meta->s->map;
 	u64 at = index * BLKCOPY_META_WORDS, i;
 
-	if (bkc_meta_has_bitmaps(meta))
+	if (bkc_meta_has_bitmaps(meta)) {
 		bkc_bitmap_capture(meta, index, exact);
-	for (i = 0; !bkc_meta_has_bitmaps(meta) && i < BLKCOPY_META_WORDS; i++)
-		exact->words[i] = cpu_to_le64(bkc_map_word(map, at + i));
+	} else {
+		for (i = 0; i < BLKCOPY_META_WORDS; i++)
+			exact->words[i] = cpu_to_le64(bkc_map_word(map, at + i));
+	}
 	bkc_meta_seal(meta, &exact->header, BLKCOPY_META_MAGIC_EXACT, index,
 		      meta->generation[index] + 1);
 }

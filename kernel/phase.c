@@ -11,7 +11,6 @@
 
 #define PIVOT_FLUSH_MAX	(5 * HZ)	/* of top, while writes go on */
 #define PIVOT_HOLD_MAX	(5 * HZ)	/* that writes are held, in all */
-#define FLUSH_DRAIN_MAX	HZ	/* for flushes of others, in a commit */
 #define SETTLE_MAX	(10 * HZ)	/* for a leg that is left, in presuspend */
 #define AGAIN_DELAY	(HZ / 10)
 
@@ -91,61 +90,8 @@ void bkc_leg_error(struct bkc_state *s, enum bkc_leg leg, blk_status_t status,
 }
 
 /*
- * A flush of top failed: what it had cached may be gone, so no block is known
- * to be in both. Any context; to be followed by bkc_leg_error(). From here
- * until bkc_drop_top() there is no pivot and no copy. False when it is too
- * late: top is all there is, and its failure is the user's.
- */
-bool bkc_top_suspect(struct bkc_state *s)
-{
-	unsigned long flags;
-	bool in_time;
-
-	spin_lock_irqsave(&s->lock, flags);
-	in_time = s->phase != BKC_PHASE_PIVOTED && !s->deciding;
-	if (in_time)
-		s->suspected++;
-	spin_unlock_irqrestore(&s->lock, flags);
-	return in_time;
-}
-
-bool bkc_top_is_suspect(struct bkc_state *s)
-{
-	return READ_ONCE(s->suspected) != READ_ONCE(s->suspected_done);
-}
-
-/**
- * bkc_flush_begin - a flush is about to go to top
- * @s: state
- *
- * Any context. A pivot waits for all that began before its own flush ended: a
- * device may tell of a loss but once, and to whoever asks first. Returns what
- * bkc_flush_end() wants, after bkc_top_suspect() if it failed.
- */
-unsigned int bkc_flush_begin(struct bkc_state *s)
-{
-	/*
-	 * One that reads the old value late, when the pivot has counted, goes
-	 * to top after the pivot's flush and cannot have taken its answer.
-	 */
-	unsigned int gen = READ_ONCE(s->flush_gen);
-
-	atomic_inc(&s->top_flushes[gen]);
-	return gen;
-}
-
-/* Any context. */
-void bkc_flush_end(struct bkc_state *s, unsigned int gen)
-{
-	if (atomic_dec_and_test(&s->top_flushes[gen]) &&
-	    wq_has_sleeper(&s->drain_wait))
-		wake_up(&s->drain_wait);
-}
-
-/*
- * Every block is base-only again; of a backup nothing is left. Process
- * context. False when another flush of
- * top has failed meanwhile: to be done again.
+ * Every block is base-only again; of a backup nothing is left. Process context.
+ * False when another flush of top has failed meanwhile: to be done again.
  */
 bool bkc_drop_top(struct bkc_state *s)
 {
@@ -366,12 +312,6 @@ int bkc_pivot(struct bkc_state *s)
 	return r;
 }
 
-/* Jiffies until then, one at least. */
-static unsigned long time_left(unsigned long until)
-{
-	return time_before(jiffies, until) ? until - jiffies : 1;
-}
-
 /*
  * Writes are held from here to the end of the pivot. Waits for those in
  * flight, for a time: a leg that hangs must not hang every other write.
@@ -384,64 +324,8 @@ static int hold_writes(struct bkc_state *s, unsigned long until)
 	 */
 	WRITE_ONCE(s->hold, true);
 	if (!wait_event_timeout(s->drain_wait, bkc_range_quiet(s),
-				time_left(until)))
+				bkc_time_left(until)))
 		return -ETIMEDOUT;
-	return 0;
-}
-
-static int drain_generation(struct bkc_state *s, unsigned int gen,
-			    unsigned long until)
-{
-	if (!wait_event_timeout(s->drain_wait,
-				!atomic_read(&s->top_flushes[gen]),
-				time_left(until)))
-		return -ETIMEDOUT;
-	return 0;
-}
-
-/*
- * Waits for the flushes that began before the pivot's own had ended. They are
- * not held, as nothing they could be for is acknowledged meanwhile.
- */
-static int drain_flushes(struct bkc_state *s, unsigned long until)
-{
-	unsigned int gen = s->flush_gen;
-	int r;
-
-	/* Those a pivot that gave up has left behind; no new ones join them. */
-	r = drain_generation(s, !gen, until);
-	if (r)
-		return r;
-	WRITE_ONCE(s->flush_gen, !gen);
-	return drain_generation(s, gen, until);
-}
-
-/**
- * bkc_flush_top - what a copy has written is durable in top
- * @s: state
- * @epoch: bkc_state.top_epoch, read before the question was what is in both
- *
- * Process context. Other flushes may have taken the answer that was meant for
- * ours: waits for those, for a time. Returns 0, or the errno of a flush that
- * failed, or -EAGAIN: what was in both is in doubt, or may be.
- */
-int bkc_flush_top(struct bkc_state *s, u32 epoch)
-{
-	unsigned int gen = bkc_flush_begin(s);
-	int r = blkdev_issue_flush(s->bdev[BKC_TOP]);
-
-	if (r)
-		bkc_top_suspect(s);
-	bkc_flush_end(s, gen);
-	if (r) {
-		bkc_leg_error(s, BKC_TOP, errno_to_blk_status(r), true);
-		return r;
-	}
-	mutex_lock(&s->flush_lock);
-	r = drain_flushes(s, jiffies + FLUSH_DRAIN_MAX);
-	mutex_unlock(&s->flush_lock);
-	if (r || epoch != READ_ONCE(s->top_epoch) || bkc_top_is_suspect(s))
-		return -EAGAIN;
 	return 0;
 }
 
@@ -549,7 +433,7 @@ static int flush_top(struct bkc_state *s, struct flush *flush,
 	flush->bio.bi_private = &flush->done;
 	flush->out = true;
 	submit_bio(&flush->bio);
-	if (!wait_for_completion_io_timeout(&flush->done, time_left(until)))
+	if (!wait_for_completion_io_timeout(&flush->done, bkc_time_left(until)))
 		return -ETIMEDOUT;
 	return 0;
 }
@@ -595,10 +479,7 @@ static int pivot_steps(struct bkc_state *s, struct flush *flush)
 	r = flush_top(s, flush, until) ?: flush_reap(s, flush);
 	if (r)
 		return r;
-	mutex_lock(&s->flush_lock);
-	r = drain_flushes(s, until);
-	mutex_unlock(&s->flush_lock);
-	return r;
+	return bkc_drain_flushes(s, until);
 }
 
 void bkc_pivot_work(struct work_struct *work)

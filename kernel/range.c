@@ -173,6 +173,7 @@ static enum bkc_range_kind __choose_kind(struct bkc_state *s, sector_t start,
 static enum bkc_verdict __mark(struct bkc_state *s, struct bkc_bucket *b,
 			       struct bkc_io *io)
 {
+	io->mark = bkc_epoch_enter(&s->tracker->epoch);
 	if (bkc_intent_begin(s->meta, io->range.start, io->range.end, &io->mark))
 		return BKC_GO;
 	if (READ_ONCE(s->meta->health) != BKC_HEALTH_RW)

@@ -88,12 +88,10 @@ bool bkc_tracker_begin(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 	 * is added waits for the writes that have not seen it.
 	 */
 	io->epoch = bkc_epoch_enter(&tr->epoch);
-	if (tr->meta && rcu_access_pointer(tr->bitmaps)) {
-		bkc_epoch_leave(&tr->epoch, io->epoch);
-		if (!bkc_intent_begin(tr->meta, io->range.start, io->range.end,
-				      &io->epoch))
-			return park(tr, bio);
-	}
+	if (tr->meta && rcu_access_pointer(tr->bitmaps) &&
+	    !bkc_intent_begin(tr->meta, io->range.start, io->range.end,
+			      &io->epoch))
+		return park(tr, bio);
 	begin(tr, io);
 	return false;
 }
@@ -122,6 +120,7 @@ static void retry_one(struct bkc_tracker *tr, struct bio *bio)
 {
 	struct bkc_io *io = bkc_io_of(bio);
 
+	io->epoch = bkc_epoch_enter(&tr->epoch);
 	if (bkc_intent_begin(tr->meta, io->range.start, io->range.end,
 			     &io->epoch)) {
 		begin(tr, io);
