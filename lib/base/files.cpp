@@ -36,26 +36,13 @@ std::optional<std::string> read_line(const std::string &path)
 	return content;
 }
 
-Result<void> replace_file(const std::string &path, const std::string &content)
-{
-	const auto temporary = path + ".new";
-	UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-
-	if (!fd ||
-	    write(fd.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()))
-		return errno_error("write", temporary, errno);
-	if (std::rename(temporary.c_str(), path.c_str()) != 0)
-		return errno_error("write", path, errno);
-	return {};
-}
-
-Result<Replacement> Replacement::open(const std::string &path)
+Result<Replacement> Replacement::open(const std::string &path, mode_t mode)
 {
 	const auto temporary = path + ".new";
 	Replacement file;
 
 	file.path_ = path;
-	file.fd_.reset(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+	file.fd_.reset(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
 	if (!file.fd_)
 		return errno_error("write", temporary, errno);
 	return file;
@@ -80,6 +67,13 @@ Result<void> Replacement::add(std::string_view text)
 	return {};
 }
 
+Result<void> Replacement::sync()
+{
+	if (fsync(fd_.get()) != 0)
+		return errno_error("write", path_ + ".new", errno);
+	return {};
+}
+
 Result<void> Replacement::finish()
 {
 	if (std::rename((path_ + ".new").c_str(), path_.c_str()) != 0)
@@ -88,19 +82,21 @@ Result<void> Replacement::finish()
 	return {};
 }
 
+Result<void> replace_file(const std::string &path, const std::string &content)
+{
+	BLKCTL_TRY(auto file, Replacement::open(path));
+	BLKCTL_CHECK(file.add(content));
+	return file.finish();
+}
+
 Result<void> replace_file_durably(const std::string &path, const std::string &content)
 {
-	const auto temporary = path + ".new";
 	const auto folder = path.substr(0, path.find_last_of('/') + 1);
-	const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
 
-	if (!fd ||
-	    write(fd.get(), content.data(), content.size()) !=
-		    static_cast<ssize_t>(content.size()) ||
-	    fsync(fd.get()) != 0)
-		return errno_error("write", temporary, errno);
-	if (std::rename(temporary.c_str(), path.c_str()) != 0)
-		return errno_error("write", path, errno);
+	BLKCTL_TRY(auto file, Replacement::open(path, 0644));
+	BLKCTL_CHECK(file.add(content));
+	BLKCTL_CHECK(file.sync());
+	BLKCTL_CHECK(file.finish());
 	const UniqueFd above(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (!above || fsync(above.get()) != 0)
 		return errno_error("write", path, errno);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 
 namespace blkctl
 {
@@ -27,12 +28,14 @@ class Replacement
 {
       public:
 	// Errors: failed.
-	static Result<Replacement> open(const std::string &path);
+	static Result<Replacement> open(const std::string &path, mode_t mode = 0600);
 	Replacement(Replacement &&) = default;
 	Replacement &operator=(Replacement &&) = delete;
 	~Replacement();
 
 	Result<void> add(std::string_view text);
+	// What was added survives a power cut.
+	Result<void> sync();
 	Result<void> finish();
 
       private:
