@@ -128,6 +128,10 @@ check_house() {
 	for name in kernel ctl lib udev tests tools; do
 		[[ -e $name/README.md ]] || { echo "$name/README.md is missing" && bad=1; }
 	done
+	# A mutant that does not apply is not seen killed.
+	for file in tests/*/mutations/*.patch; do
+		patch -s -F0 -p1 --dry-run -d kernel <"$file" >/dev/null || { echo "$file: does not apply" && bad=1; }
+	done
 	return $bad
 }
 
