@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/common.hpp"
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_abort
 {
 
 namespace
@@ -35,4 +35,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_abort

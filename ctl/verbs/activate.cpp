@@ -6,7 +6,7 @@
 #include "report/report.hpp"
 #include <fmt/format.h>
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_activate
 {
 
 namespace
@@ -130,4 +130,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_activate

@@ -2,7 +2,7 @@
 #include "cli/common.hpp"
 #include "cli/refusal.hpp"
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_attach
 {
 
 namespace
@@ -54,4 +54,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_attach

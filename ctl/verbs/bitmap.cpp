@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <functional>
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_bitmap
 {
 
 namespace
@@ -225,4 +225,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_bitmap

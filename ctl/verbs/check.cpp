@@ -6,7 +6,7 @@
 #include "report/json_meta.hpp"
 #include <fmt/format.h>
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_check
 {
 
 namespace
@@ -105,4 +105,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_check

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <fmt/format.h>
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_commit
 {
 
 namespace
@@ -69,4 +69,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_commit

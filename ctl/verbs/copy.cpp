@@ -10,7 +10,7 @@
 #include "uapi/blkcopy.h"
 #include <fmt/format.h>
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_copy
 {
 
 namespace
@@ -239,4 +239,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_copy

@@ -2,7 +2,7 @@
 #include "cli/common.hpp"
 #include <fmt/format.h>
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_deactivate
 {
 
 namespace
@@ -36,4 +36,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_deactivate

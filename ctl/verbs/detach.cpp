@@ -2,7 +2,7 @@
 #include "cli/common.hpp"
 #include "cli/refusal.hpp"
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_detach
 {
 
 namespace
@@ -45,4 +45,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_detach

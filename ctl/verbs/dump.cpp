@@ -5,7 +5,7 @@
 #include "cli/refusal.hpp"
 #include "cli/terminal.hpp"
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_dump
 {
 
 namespace
@@ -53,4 +53,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_dump

@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 #include <set>
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_events
 {
 
 namespace
@@ -82,4 +82,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_events

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <limits>
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_format
 {
 
 namespace
@@ -105,4 +105,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_format

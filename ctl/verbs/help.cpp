@@ -7,7 +7,7 @@
 #include "cli/terminal.hpp"
 #include "cli/verb.hpp"
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_help
 {
 
 namespace
@@ -44,4 +44,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_help

@@ -4,7 +4,7 @@
 #include "cli/reporting.hpp"
 #include "cli/terminal.hpp"
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_list
 {
 
 namespace
@@ -61,4 +61,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_list

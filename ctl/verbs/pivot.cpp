@@ -4,7 +4,7 @@
 #include "cli/refusal.hpp"
 #include "cli/waiting.hpp"
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_pivot
 {
 
 namespace
@@ -66,4 +66,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_pivot

@@ -6,7 +6,7 @@
 #include "report/json_meta.hpp"
 #include <fmt/format.h>
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_repair
 {
 
 namespace
@@ -72,4 +72,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_repair

@@ -4,7 +4,7 @@
 #include "cli/metadata.hpp"
 #include "cli/refusal.hpp"
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_restore
 {
 
 namespace
@@ -48,4 +48,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_restore

@@ -6,7 +6,7 @@
 #include "cli/show_text.hpp"
 #include "cli/terminal.hpp"
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_show
 {
 
 namespace
@@ -64,4 +64,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_show

@@ -3,7 +3,7 @@
 #include "cli/refusal.hpp"
 #include <fmt/format.h>
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_snapshot
 {
 
 namespace
@@ -106,4 +106,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_snapshot

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/merging.hpp"
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_stream
 {
 
 namespace
@@ -35,4 +35,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_stream

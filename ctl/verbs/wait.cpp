@@ -7,7 +7,7 @@
 #include "cli/waiting.hpp"
 #include <fmt/format.h>
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_wait
 {
 
 namespace
@@ -90,4 +90,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_wait

@@ -14,7 +14,7 @@
 #include <map>
 #include <set>
 
-namespace blkctl::cli
+namespace blkctl::cli::verb_watch
 {
 
 namespace
@@ -130,4 +130,4 @@ const Register entry{Verb{
 
 } // namespace
 
-} // namespace blkctl::cli
+} // namespace blkctl::cli::verb_watch

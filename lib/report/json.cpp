@@ -15,7 +15,7 @@ namespace
 {
 
 constexpr int schema = 1;
-constexpr uint64_t sector_bytes = 512;
+constexpr uint64_t bytes_in_sector = 512;
 
 json::value text_or_null(const std::string &text)
 {
@@ -33,7 +33,7 @@ json::object device_object(DevNo device, const std::string &path, uint64_t offse
 
 	object["device"] = device.str();
 	object["path"] = text_or_null(path);
-	object["offset_bytes"] = offset * sector_bytes;
+	object["offset_bytes"] = offset * bytes_in_sector;
 	return object;
 }
 
@@ -131,8 +131,8 @@ json::object row_object(const Row &row)
 	object["device"] = volume.devno().str();
 	object["kind"] = word(volume.kind);
 	object["lvm"] = volume.lvm;
-	object["size_bytes"] = volume.sectors * sector_bytes;
-	object["block_bytes"] = volume.table.block_sectors * sector_bytes;
+	object["size_bytes"] = volume.sectors * bytes_in_sector;
+	object["block_bytes"] = volume.table.block_sectors * bytes_in_sector;
 	object["read_only"] = volume.info.read_only;
 	object["suspended"] = volume.info.suspended;
 	object["loaded_table"] = volume.info.inactive_table;

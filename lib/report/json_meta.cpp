@@ -10,7 +10,7 @@ namespace blkctl::report
 namespace
 {
 
-constexpr int schema = 1;
+constexpr int meta_schema = 1;
 
 json::array ranges_array(const std::vector<meta::Range> &ranges)
 {
@@ -65,7 +65,7 @@ std::string json_check(const volume::Checked &checked)
 	json::object object;
 	json::array findings, legs;
 
-	object["schema"] = schema;
+	object["schema"] = meta_schema;
 	object["type"] = "check";
 	object["path"] = checked.path;
 	object["in_use"] = checked.in_use;
@@ -94,7 +94,7 @@ std::string json_repair(const volume::Repaired &repaired, bool dry_run)
 	json::object object;
 	json::array steps;
 
-	object["schema"] = schema;
+	object["schema"] = meta_schema;
 	object["type"] = "repair";
 	object["path"] = repaired.outcome.name;
 	object["dry_run"] = dry_run;

@@ -10,7 +10,7 @@ namespace blkctl::table
 namespace
 {
 
-constexpr std::string_view line = "blkcopy status";
+constexpr std::string_view status_line = "blkcopy status";
 
 template <class E, size_t N>
 Result<E> parse_word(Words &words, const Names<E, N> &names, std::string_view field)
@@ -35,13 +35,15 @@ Result<void> parse_blocks(Words &words, BlkcopyStatus &status)
 	uint64_t left = status.total;
 	for (const auto count : {status.base_only, status.both, status.top_only, status.zero}) {
 		if (count > left)
-			return line_error(line, "the block counts are more than there are blocks");
+			return line_error(status_line,
+					  "the block counts are more than there are blocks");
 		left -= count;
 	}
 	if (left != 0)
-		return line_error(line, "the block counts do not add up to the number of blocks");
+		return line_error(status_line,
+				  "the block counts do not add up to the number of blocks");
 	if (status.block_sectors == 0)
-		return line_error(line, "the block size is 0");
+		return line_error(status_line, "the block size is 0");
 	return {};
 }
 
@@ -63,7 +65,7 @@ Result<void> parse_bitmaps(Words &words, BlkcopyStatus &status)
 
 Result<BlkcopyStatus> parse_status(std::string_view params)
 {
-	Words words(line, params);
+	Words words(status_line, params);
 	BlkcopyStatus status;
 
 	BLKCTL_TRY(status.mode, parse_word(words, modes, "the mode"));

@@ -14,7 +14,7 @@ namespace blkctl::volume
 namespace
 {
 
-constexpr const char *verb = "activate";
+constexpr const char *activate_verb = "activate";
 constexpr auto look_again = std::chrono::milliseconds(200);
 
 using OwnDevice = std::optional<dm::Info>;
@@ -26,8 +26,8 @@ Result<OwnDevice> find_own(Context &context, const std::string &name, const std:
 
 	if (!found || found->uuid == uuid)
 		return found;
-	return refusal(Status::busy, verb, name, "there is another device of this name already",
-		       "dmsetup info " + name);
+	return refusal(Status::busy, activate_verb, name,
+		       "there is another device of this name already", "dmsetup info " + name);
 }
 
 std::optional<DevNo> number_of(const OwnDevice &device)
@@ -43,7 +43,7 @@ Result<void> check_unheld(Context &context, const std::string &name, const Place
 	BLKCTL_TRY(const auto use, foreign_use(context, place.block->devno, own));
 	if (!use)
 		return {};
-	return refusal(Status::busy, verb, name,
+	return refusal(Status::busy, activate_verb, name,
 		       udev::describe(*use, device_path(context, use->device)),
 		       next_about(context, *use));
 }
@@ -169,7 +169,7 @@ void Builder::add_layer(const Recorded &recorded, const RecordedLayer &layer,
 Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry)
 {
 	auto &context = change.context();
-	BLKCTL_TRY(const auto recorded, read_recorded(context, verb, entry));
+	BLKCTL_TRY(const auto recorded, read_recorded(context, activate_verb, entry));
 	BLKCTL_TRY(const auto existing,
 		   find_own(context, recorded.name, volume_uuid(recorded.hex)));
 	std::vector<OwnDevice> devices;
@@ -202,7 +202,7 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 	auto &context = change.context();
 	auto place = find_place(context, entry.device);
 	if (!place)
-		return refusal(Status::not_found, verb, entry.name,
+		return refusal(Status::not_found, activate_verb, entry.name,
 			       "its device " + entry.device + " is not there");
 	BLKCTL_TRY(const auto random, random_hex());
 	const auto uuid = volume_uuid(entry.uuid.empty() ? random : entry.uuid);
@@ -211,7 +211,7 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 	const bool ours =
 		named && (entry.uuid.empty() ? is_volume_uuid(named->uuid) : named->uuid == uuid);
 	if (named && !ours)
-		return refusal(Status::busy, verb, entry.name,
+		return refusal(Status::busy, activate_verb, entry.name,
 			       "there is another device of this name already",
 			       "dmsetup info " + entry.name);
 	if (named && named->live_table)
@@ -220,7 +220,7 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 	BLKCTL_CHECK(check_unheld(context, entry.name, *place, own));
 	const auto least = entry.offset + entry.sectors.value_or(1);
 	if (place->block && place->block->sectors < least)
-		return refusal(Status::needs_attention, verb, entry.name,
+		return refusal(Status::needs_attention, activate_verb, entry.name,
 			       place->block->path +
 				       " is too small: " + std::to_string(place->block->sectors) +
 				       " sectors, " + std::to_string(least) + " are needed");
@@ -253,8 +253,8 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 
 Result<Outcome> activate_now(Context &context, const std::string &what, Run run)
 {
-	Change change(context, verb, run);
-	BLKCTL_TRY(const auto entry, entry_for(context, verb, what));
+	Change change(context, activate_verb, run);
+	BLKCTL_TRY(const auto entry, entry_for(context, activate_verb, what));
 
 	BLKCTL_CHECK(change.lock_name(entry.name));
 	return entry.layers.empty() ? activate_plain(change, entry)

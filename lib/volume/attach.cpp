@@ -16,7 +16,7 @@ namespace blkctl::volume
 namespace
 {
 
-constexpr const char *verb = "attach";
+constexpr const char *attach_verb = "attach";
 
 struct Refused {
 	std::string_view type;
@@ -62,10 +62,10 @@ bool has_key_in_keyring(const dm::Target &target)
 Result<void> check_targets(const dm::Info &device, const dm::Table &table)
 {
 	if (table.empty())
-		return refusal(Status::failed, verb, device.name, "it has no table");
+		return refusal(Status::failed, attach_verb, device.name, "it has no table");
 	for (const auto &target : table) {
 		if (has_key_in_keyring(target))
-			return refusal(Status::failed, verb, device.name,
+			return refusal(Status::failed, attach_verb, device.name,
 				       "its key is in a kernel keyring that is gone, and its table "
 				       "cannot be loaded a second time without",
 				       "cryptsetup refresh --disable-keyring " + device.name);
@@ -73,12 +73,12 @@ Result<void> check_targets(const dm::Info &device, const dm::Table &table)
 			continue;
 		for (const auto &known : refused)
 			if (known.type == target.type)
-				return refusal(Status::failed, verb, device.name,
+				return refusal(Status::failed, attach_verb, device.name,
 					       "a " + target.type +
 						       " target cannot be taken over: " + known.why,
 					       known.next);
 		return refusal(
-			Status::failed, verb, device.name,
+			Status::failed, attach_verb, device.name,
 			"a " + target.type +
 				" target cannot be taken over: nobody has made sure that two live "
 				"tables of it are safe",
@@ -91,22 +91,22 @@ Result<void> check_targets(const dm::Info &device, const dm::Table &table)
 Result<void> check_device(Context &context, const dm::Info &device)
 {
 	if (is_hidden_uuid(device.uuid))
-		return refusal(Status::busy, verb, device.name,
+		return refusal(Status::busy, attach_verb, device.name,
 			       "it is the hidden layer of a volume", "blkctl list");
 	if (is_lvm_layer_uuid(device.uuid))
-		return refusal(Status::failed, verb, device.name,
+		return refusal(Status::failed, attach_verb, device.name,
 			       "it is a layer of LVM's own below an LV", "attach the LV instead");
 	if (device.suspended)
-		return refusal(Status::busy, verb, device.name, "the device is suspended",
+		return refusal(Status::busy, attach_verb, device.name, "the device is suspended",
 			       "dmsetup resume " + device.name);
 	if (const auto suspended = suspended_below(context, {device.devno}))
-		return refusal(Status::busy, verb, device.name,
+		return refusal(Status::busy, attach_verb, device.name,
 			       suspended->name + " below it is suspended",
 			       "dmsetup resume " + suspended->name);
 
 	BLKCTL_TRY(const auto signature, context.probe.signature(device.devno));
 	if (signature && signature->type == "LVM2_member")
-		return refusal(Status::busy, verb, device.name,
+		return refusal(Status::busy, attach_verb, device.name,
 			       "it holds an LVM physical volume, which LVM would see twice",
 			       "attach the LVs on it instead");
 	return {};
@@ -122,11 +122,11 @@ Error not_dm(Context &context, const std::string &text)
 	const auto path = device_path(context, *devno);
 	if (uses && !uses->empty())
 		return refusal(
-			Status::busy, verb, path,
+			Status::busy, attach_verb, path,
 			udev::describe(uses->front(), device_path(context, uses->front().device)) +
 				", and a disk or partition cannot be wrapped while it is in use",
 			"blkctl create NAME " + path + ", before it is mounted");
-	return refusal(Status::usage, verb, path, "not a device-mapper device",
+	return refusal(Status::usage, attach_verb, path, "not a device-mapper device",
 		       "blkctl create NAME " + path);
 }
 
@@ -166,7 +166,7 @@ void add_hidden(Change &change, const dm::Info &device, const dm::Table &table,
 
 Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 {
-	Change change(context, verb, run);
+	Change change(context, attach_verb, run);
 
 	BLKCTL_CHECK(check_block_sectors(request.block_sectors));
 	const auto found = change.open(request.device);
@@ -178,7 +178,7 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 	const auto &device = *found;
 	BLKCTL_TRY(const auto live, change.read_live(device.devno));
 	if (!live.empty() && live[0].type == BLKCOPY_TARGET)
-		return refusal(Status::busy, verb, device.name, "it is a volume already",
+		return refusal(Status::busy, attach_verb, device.name, "it is a volume already",
 			       "blkctl show " + device.name);
 	BLKCTL_CHECK(check_targets(device, live));
 	BLKCTL_CHECK(check_device(context, device));

@@ -13,7 +13,7 @@ namespace blkctl::volume
 namespace
 {
 
-constexpr auto lock_timeout = std::chrono::seconds(10);
+constexpr auto tab_lock_timeout = std::chrono::seconds(10);
 constexpr std::string_view file_kind = "file:";
 
 constexpr const char *head = "# Volumes of blkctl that come back at boot; see blkctltab(5).\n"
@@ -21,7 +21,7 @@ constexpr const char *head = "# Volumes of blkctl that come back at boot; see bl
 
 Result<void> change_tab(Context &context, const std::function<void(tab::Tab &)> &how)
 {
-	BLKCTL_TRY(const auto lock, Lock::tab(context.run_dir, lock_timeout));
+	BLKCTL_TRY(const auto lock, Lock::tab(context.run_dir, tab_lock_timeout));
 	BLKCTL_TRY(auto tab, read_tab(context));
 	const auto before = tab.print();
 

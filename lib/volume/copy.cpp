@@ -14,7 +14,7 @@ namespace blkctl::volume
 namespace
 {
 
-constexpr const char *verb = "copy";
+constexpr const char *copy_verb = "copy";
 
 // The very copy that was asked for, under way or done.
 bool is_same_copy(Context &context, const Volume &volume, DevNo target, const CopyRequest &request)
@@ -65,7 +65,7 @@ Result<Place> add_durable(Change &change, const Volume &volume, DevNo target,
 	meta::Superblock super;
 
 	if (request.sync_none)
-		return refusal(Status::usage, verb, volume.name(),
+		return refusal(Status::usage, copy_verb, volume.name(),
 			       "metadata cannot say of a target that it is equal already",
 			       "blkctl copy without --metadata or without --sync none");
 	BLKCTL_TRY(super.uuid, meta::parse_uuid(volume_hex(volume.info.uuid, volume.name())));
@@ -83,7 +83,7 @@ Result<Place> add_durable(Change &change, const Volume &volume, DevNo target,
 		   add_metadata(change, request.metadata, super, volume.devno(),
 				{base.device, target},
 				[](const meta::Superblock &whole) { return whole; }));
-	BLKCTL_CHECK(check_not_on(context, verb, volume, place));
+	BLKCTL_CHECK(check_not_on(context, copy_verb, volume, place));
 	if (request.boot && volume.kind == Kind::created)
 		add_entry(change, volume.name(),
 			  "write in " + context.tab_file + " that " + volume.name() +
@@ -101,12 +101,12 @@ Result<Place> add_durable(Change &change, const Volume &volume, DevNo target,
 
 Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 {
-	Change change(context, verb, run);
+	Change change(context, copy_verb, run);
 
 	BLKCTL_TRY(const auto found, change.open(request.name));
 	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
 	BLKCTL_TRY(const auto devno, context.probe.resolve(request.target));
-	BLKCTL_CHECK(check_no_overlay(verb, volume));
+	BLKCTL_CHECK(check_no_overlay(copy_verb, volume));
 
 	if (is_same_copy(context, volume, devno, request)) {
 		// A pivot that was killed at its very end leaves the hidden device.
@@ -120,13 +120,13 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 	const auto state = volume.state();
 	const bool ended = state == JobState::aborted || state == JobState::failed;
 	if (state != JobState::none && !ended)
-		return refusal(Status::busy, verb, volume.name(),
+		return refusal(Status::busy, copy_verb, volume.name(),
 			       "it is being copied to " +
 				       device_path(context, volume.table.top->device) + " already",
 			       "blkctl show " + volume.name());
 
 	BLKCTL_TRY(const auto target, context.probe.describe(devno));
-	const TargetRules rules{.verb = verb,
+	const TargetRules rules{.verb = copy_verb,
 				.role = "target",
 				.any_content = request.force,
 				.equal = request.sync_none};

@@ -13,7 +13,7 @@ namespace blkctl::volume
 namespace
 {
 
-constexpr const char *verb = "create";
+constexpr const char *create_verb = "create";
 
 // The same volume, made before.
 bool is_same(Context &context, const dm::Info &info, DevNo device, uint32_t block_sectors)
@@ -28,7 +28,7 @@ bool is_same(Context &context, const dm::Info &info, DevNo device, uint32_t bloc
 
 Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 {
-	Change change(context, verb, run);
+	Change change(context, create_verb, run);
 
 	BLKCTL_CHECK(check_request(request.name, request.block_sectors));
 	BLKCTL_CHECK(change.lock_name(request.name));
@@ -36,13 +36,13 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 	BLKCTL_TRY(const auto devno, context.probe.resolve(request.device));
 	BLKCTL_TRY(const auto block, context.probe.describe(devno));
 	if (block.sectors == 0)
-		return refusal(Status::failed, verb, block.path, "the device has no size");
+		return refusal(Status::failed, create_verb, block.path, "the device has no size");
 
 	BLKCTL_TRY(const auto existing, find_by_name(context, request.name));
 	if (existing && !is_half_made(*existing)) {
 		if (is_same(context, *existing, devno, request.block_sectors))
 			return change.nothing_to_do(*existing);
-		return refusal(Status::busy, verb, request.name,
+		return refusal(Status::busy, create_verb, request.name,
 			       "there is a device of this name already",
 			       "blkctl show " + request.name);
 	}

@@ -13,7 +13,7 @@ namespace blkctl::volume
 namespace
 {
 
-constexpr const char *verb = "create";
+constexpr const char *create_from_verb = "create";
 
 // The same stream, made before.
 std::optional<CopyId> find_same(Context &context, const dm::Info &info, DevNo base, DevNo top)
@@ -30,15 +30,18 @@ Result<void> check_pair(const CreateFromRequest &request, const udev::BlockDevic
 			const udev::BlockDevice &top)
 {
 	if (base.devno == top.devno)
-		return refusal(Status::usage, verb, request.name, "the two devices are the same");
+		return refusal(Status::usage, create_from_verb, request.name,
+			       "the two devices are the same");
 	if (base.sectors == 0)
-		return refusal(Status::failed, verb, base.path, "the device has no size");
+		return refusal(Status::failed, create_from_verb, base.path,
+			       "the device has no size");
 	if (top.sectors < base.sectors)
-		return refusal(Status::usage, verb, request.name,
+		return refusal(Status::usage, create_from_verb, request.name,
 			       top.path + " is smaller: " + std::to_string(top.sectors) +
 				       " sectors, " + std::to_string(base.sectors) + " are needed");
 	if (top.read_only)
-		return refusal(Status::failed, verb, request.name, top.path + " is read-only");
+		return refusal(Status::failed, create_from_verb, request.name,
+			       top.path + " is read-only");
 	return {};
 }
 
@@ -50,7 +53,7 @@ Result<void> check_empty(Context &context, const CreateFromRequest &request,
 	BLKCTL_TRY(const auto signature, context.probe.signature(top.devno));
 	if (!signature)
 		return {};
-	return refusal(Status::busy, verb, request.name,
+	return refusal(Status::busy, create_from_verb, request.name,
 		       top.path + " carries a signature: " + signature->type,
 		       "wipefs " + top.path + " to look, or give --force to overwrite it");
 }
@@ -82,7 +85,7 @@ Result<std::string> digits(const std::optional<dm::Info> &existing)
 
 Result<Outcome> create_from(Context &context, const CreateFromRequest &request, Run run)
 {
-	Change change(context, verb, run);
+	Change change(context, create_from_verb, run);
 
 	BLKCTL_CHECK(check_request(request.name, request.block_sectors));
 	BLKCTL_CHECK(change.lock_name(request.name));
@@ -95,7 +98,7 @@ Result<Outcome> create_from(Context &context, const CreateFromRequest &request, 
 		change.outcome().copy = find_same(context, *existing, base_number, top_number);
 		if (change.outcome().copy)
 			return change.nothing_to_do(*existing);
-		return refusal(Status::busy, verb, request.name,
+		return refusal(Status::busy, create_from_verb, request.name,
 			       "there is a device of this name already",
 			       "blkctl show " + request.name);
 	}

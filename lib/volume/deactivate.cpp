@@ -14,7 +14,7 @@ namespace blkctl::volume
 namespace
 {
 
-constexpr const char *verb = "deactivate";
+constexpr const char *deactivate_verb = "deactivate";
 
 // The devices that a table of a volume names.
 void add_devices(const table::Blkcopy &table, std::vector<DevNo> &devices)
@@ -52,8 +52,9 @@ Result<Outcome> finish_killed(Change &change, const std::string &name, const Err
 {
 	auto &context = change.context();
 	const auto entry = find_entry(context, name);
-	const auto recorded = entry && !entry->layers.empty() ? read_records(context, verb, *entry)
-							      : Result<Recorded>(not_there);
+	const auto recorded = entry && !entry->layers.empty()
+				      ? read_records(context, deactivate_verb, *entry)
+				      : Result<Recorded>(not_there);
 	std::vector<DevNo> devices;
 
 	if (!recorded)
@@ -82,7 +83,7 @@ Result<Outcome> finish_killed(Change &change, const std::string &name, const Err
 
 Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 {
-	Change change(context, verb, run);
+	Change change(context, deactivate_verb, run);
 
 	const auto found = change.open(name);
 	if (!found)
@@ -92,14 +93,14 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 	BLKCTL_TRY(const auto volume, find_for_change(change, found->devno));
 	const auto &info = volume.info;
 	if (volume.kind != Kind::created || is_layer_uuid(info.uuid))
-		return refusal(Status::usage, verb, info.name,
+		return refusal(Status::usage, deactivate_verb, info.name,
 			       "it was attached: the device is somebody else's",
 			       "blkctl detach " + info.name);
 	if (volume.table.mode != table::Mode::track && !volume.table.meta_device())
-		return refusal(Status::busy, verb, info.name,
+		return refusal(Status::busy, deactivate_verb, info.name,
 			       "a copy of it runs, whose state is in memory alone",
 			       "blkctl abort " + info.name);
-	BLKCTL_CHECK(check_closed(context, verb, info));
+	BLKCTL_CHECK(check_closed(context, deactivate_verb, info));
 	BLKCTL_TRY(const auto layers, layers_below(context, volume));
 	std::vector<DevNo> devices;
 

@@ -10,7 +10,7 @@ namespace blkctl::volume
 namespace
 {
 
-constexpr const char *verb = "detach";
+constexpr const char *detach_verb = "detach";
 
 // A detach that was killed after its switch: all that is left is the hidden device.
 Result<Outcome> finish_killed(Change &change, const dm::Info &device, const Error &not_a_volume)
@@ -41,7 +41,7 @@ Result<void> check_origin(Context &context, const Volume &volume)
 	why += ": the table it had may lead to stale data";
 	if (volume.lvm)
 		why += "; it is an LV, and LVM's metadata names the old place all the same";
-	return refusal(Status::usage, verb, volume.name(), std::move(why),
+	return refusal(Status::usage, detach_verb, volume.name(), std::move(why),
 		       "blkctl detach " + volume.name() + " --to-copy, to leave it on " + where +
 			       " by a linear table");
 }
@@ -50,7 +50,7 @@ Result<void> check_origin(Context &context, const Volume &volume)
 
 Result<Outcome> detach(Context &context, const DetachRequest &request, Run run)
 {
-	Change change(context, verb, run);
+	Change change(context, detach_verb, run);
 
 	BLKCTL_TRY(const auto found, change.open(request.name));
 	const auto examined = find_for_change(change, found.devno);
@@ -63,10 +63,10 @@ Result<Outcome> detach(Context &context, const DetachRequest &request, Run run)
 	const auto &device = volume.info;
 
 	if (volume.kind == Kind::created)
-		return refusal(Status::usage, verb, device.name, "it was created, not attached",
-			       "blkctl remove " + device.name);
+		return refusal(Status::usage, detach_verb, device.name,
+			       "it was created, not attached", "blkctl remove " + device.name);
 	if (volume.state() != JobState::none)
-		return refusal(Status::busy, verb, device.name, "it has a copy",
+		return refusal(Status::busy, detach_verb, device.name, "it has a copy",
 			       "blkctl abort " + device.name);
 
 	if (volume.kind != Kind::stacked && !request.to_copy)
@@ -78,7 +78,7 @@ Result<Outcome> detach(Context &context, const DetachRequest &request, Run run)
 		BLKCTL_TRY(const auto hidden, context.dm.info(volume.table.base.device));
 		BLKCTL_TRY(auto original, context.dm.table(hidden.devno, dm::Slot::live, true));
 		if (original.empty())
-			return refusal(Status::failed, verb, device.name,
+			return refusal(Status::failed, detach_verb, device.name,
 				       "its hidden device " + hidden.name + " has no table");
 		change.load(device, std::move(original), true);
 		change.switch_table(device, before);

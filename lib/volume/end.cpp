@@ -17,7 +17,7 @@ namespace
 using Clock = std::chrono::steady_clock;
 
 // The kernel's event tells; this is for the case that somebody else's wake-up hid it.
-constexpr auto look_again = std::chrono::milliseconds(1000);
+constexpr auto look_again_after = std::chrono::milliseconds(1000);
 
 Error no_job(const std::string &verb, const Volume &volume)
 {
@@ -112,7 +112,7 @@ Result<void> pivot_phase(Context &context, DevNo device, Clock::time_point deadl
 				       : refusal(Status::timed_out, "pivot", volume.name(),
 						 "the kernel did not finish it in time",
 						 "blkctl pivot " + volume.name());
-		BLKCTL_CHECK(events->wait(std::min(left, look_again)));
+		BLKCTL_CHECK(events->wait(std::min(left, look_again_after)));
 	}
 }
 

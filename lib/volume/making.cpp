@@ -10,7 +10,7 @@ namespace blkctl::volume
 namespace
 {
 
-constexpr const char *verb = "create";
+constexpr const char *making_verb = "create";
 
 } // namespace
 
@@ -24,7 +24,7 @@ Result<void> check_request(const std::string &name, uint32_t block_sectors)
 {
 	if (!is_good_name(name))
 		return refusal(
-			Status::usage, verb, "'" + name + "'",
+			Status::usage, making_verb, "'" + name + "'",
 			"a name has 1 to 119 of A-Z a-z 0-9 #+-.:=@_ and does not start with '-'");
 	return check_block_sectors(block_sectors);
 }
@@ -35,7 +35,7 @@ Result<void> check_free_for(Context &context, const std::string &name, DevNo dev
 	BLKCTL_TRY(const auto use, foreign_use(context, device, own));
 
 	if (use)
-		return refusal(Status::busy, verb, name,
+		return refusal(Status::busy, making_verb, name,
 			       udev::describe(*use, device_path(context, use->device)),
 			       next_about(context, *use));
 	return {};

@@ -15,7 +15,7 @@ namespace blkctl::volume
 namespace
 {
 
-constexpr const char *verb = "snapshot";
+constexpr const char *overlay_verb = "snapshot";
 
 Result<void> check_can(const Volume &volume, const std::vector<Volume> &layers)
 {
@@ -25,13 +25,13 @@ Result<void> check_can(const Volume &volume, const std::vector<Volume> &layers)
 	if (mode == table::Mode::overlay) {
 		if (layers.size() + 1 < most_layers)
 			return {};
-		return refusal(Status::busy, verb, name,
+		return refusal(Status::busy, overlay_verb, name,
 			       "it has " + std::to_string(most_layers) + " layers already",
 			       "blkctl commit " + name + ", or blkctl stream " + name);
 	}
-	BLKCTL_CHECK(check_no_overlay(verb, volume));
+	BLKCTL_CHECK(check_no_overlay(overlay_verb, volume));
 	if (mode != table::Mode::track)
-		return refusal(Status::busy, verb, name, "a copy of it runs",
+		return refusal(Status::busy, overlay_verb, name, "a copy of it runs",
 			       "blkctl show " + name);
 	return {};
 }
@@ -77,7 +77,7 @@ Result<void> add_layer(Change &change, const Volume &volume, const Under &below)
 	const auto table = blkcopy_table(volume.sectors, volume.table);
 
 	if (existing)
-		return refusal(Status::busy, verb, volume.name(),
+		return refusal(Status::busy, overlay_verb, volume.name(),
 			       "there is a device " + name + " already", "dmsetup info " + name);
 	below.layer->name = name;
 	below.layer->read_only = volume.info.read_only;
@@ -132,14 +132,15 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 				 const Volume &volume)
 {
 	auto &context = change.context();
-	const TargetRules rules{.verb = verb, .role = "store", .any_content = request.force};
+	const TargetRules rules{
+		.verb = overlay_verb, .role = "store", .any_content = request.force};
 	BLKCTL_TRY(const auto layers, layers_below(context, volume));
 
 	BLKCTL_CHECK(check_can(volume, layers));
 	BLKCTL_CHECK(clear_stale(change, volume.info));
 	BLKCTL_TRY(const auto store, add_place(change, request.store,
 					       volume.sectors * uint64_t{512}, volume.devno()));
-	BLKCTL_CHECK(check_not_on(context, verb, volume, store));
+	BLKCTL_CHECK(check_not_on(context, overlay_verb, volume, store));
 	if (store.block)
 		BLKCTL_CHECK(check_target(context, rules, volume, *store.block));
 	BLKCTL_TRY(const auto super, super_of(volume));
@@ -167,7 +168,7 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 	BLKCTL_TRY(const auto place,
 		   add_metadata(change, metadata_for(context, request, volume, layers), super,
 				volume.devno(), legs, complete));
-	BLKCTL_CHECK(check_not_on(context, verb, volume, place));
+	BLKCTL_CHECK(check_not_on(context, overlay_verb, volume, place));
 	if (request.boot && volume.kind == Kind::created)
 		add_entry(change, volume.name(),
 			  "write in " + context.tab_file + " that " + volume.name() +

@@ -34,7 +34,7 @@ bool is_file(const std::string &path)
 	return stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
 }
 
-Result<meta::Superblock> read_super(Context &context, const Place &place)
+Result<meta::Superblock> superblock_of(Context &context, const Place &place)
 {
 	const auto path = place.block ? place.block->path : place.file;
 	BLKCTL_TRY(const auto device, context.open_meta(path, meta::Access::read));
@@ -52,7 +52,7 @@ Result<RecordedLayer> read_layer(Context &context, const std::string &verb, cons
 		return refusal(Status::not_found, verb, name.empty() ? layer.meta : name,
 			       "its metadata " + layer.meta + " is not there");
 	found.meta = std::move(*place);
-	BLKCTL_TRY(found.super, read_super(context, found.meta));
+	BLKCTL_TRY(found.super, superblock_of(context, found.meta));
 	return found;
 }
 
@@ -154,7 +154,7 @@ Result<tab::Entry> entry_for(Context &context, const std::string &verb, const st
 			       "blkctl " + verb + " META, with the device its metadata is on");
 	}
 	BLKCTL_TRY(const auto place, find_place(context, text));
-	BLKCTL_TRY(const auto super, read_super(context, place));
+	BLKCTL_TRY(const auto super, superblock_of(context, place));
 	// The tab knows more of it, if it is in there.
 	const auto entry = find_entry(context, super.name);
 	for (const auto &layer : entry ? entry->layers : std::vector<tab::Layer>()) {

@@ -10,7 +10,7 @@ namespace
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto poll_interval = std::chrono::milliseconds(20);
+constexpr auto settle_interval = std::chrono::milliseconds(20);
 
 Result<void> settle(Context &context, const std::string &verb, const Volume &volume, DevNo target)
 {
@@ -23,7 +23,7 @@ Result<void> settle(Context &context, const std::string &verb, const Volume &vol
 			return {};
 		if (Clock::now() >= deadline)
 			break;
-		std::this_thread::sleep_for(poll_interval);
+		std::this_thread::sleep_for(settle_interval);
 	}
 	return refusal(Status::timed_out, verb, volume.name(),
 		       "the copy is aborted already, and writes go to the source alone, but the "

@@ -14,7 +14,7 @@ namespace blkctl::volume
 namespace
 {
 
-constexpr const char *verb = "snapshot";
+constexpr const char *snapshot_verb = "snapshot";
 
 void say_attached(Change &change, const std::string &name)
 {
@@ -64,7 +64,7 @@ Result<std::vector<Volume>> open_all(Change &change, const std::vector<SnapshotR
 		const auto store = context.probe.resolve(requests[i].store);
 		order.emplace_back(found.devno, i);
 		if (!stores.insert(store ? store->str() : requests[i].store).second)
-			return refusal(Status::usage, verb, requests[i].store,
+			return refusal(Status::usage, snapshot_verb, requests[i].store,
 				       "it cannot be the store of two volumes");
 	}
 	// Two commands that want the same volumes take their locks in one order.
@@ -72,7 +72,8 @@ Result<std::vector<Volume>> open_all(Change &change, const std::vector<SnapshotR
 	for (size_t i = 0; i < order.size(); i++) {
 		const auto &request = requests[order[i].second];
 		if (i > 0 && order[i].first == order[i - 1].first)
-			return refusal(Status::usage, verb, request.name, "it is named twice");
+			return refusal(Status::usage, snapshot_verb, request.name,
+				       "it is named twice");
 		BLKCTL_TRY(const auto info, change.open(request.name));
 		BLKCTL_TRY(volumes[order[i].second], find_for_change(change, info.devno));
 	}
@@ -95,7 +96,7 @@ Result<void> check_apart(Context &context, const std::vector<Volume> &volumes)
 		const auto under = below(context, {volume.table.base.device});
 		for (const auto &other : volumes)
 			if (std::find(under.begin(), under.end(), other.devno()) != under.end())
-				return refusal(Status::usage, verb, volume.name(),
+				return refusal(Status::usage, snapshot_verb, volume.name(),
 					       "it is on " + other.name() +
 						       ", and both cannot change at one instant",
 					       "blkctl snapshot of one of them");
@@ -107,8 +108,8 @@ Result<void> check_apart(Context &context, const std::vector<Volume> &volumes)
 
 Result<Outcome> snapshot(Context &context, const SnapshotRequest &request, Run run)
 {
-	BLKCTL_CHECK(clear_loose_layers(context, verb, request.name, run));
-	Change change(context, verb, run);
+	BLKCTL_CHECK(clear_loose_layers(context, snapshot_verb, request.name, run));
+	Change change(context, snapshot_verb, run);
 
 	BLKCTL_TRY(const auto found, change.open(request.name));
 	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
@@ -135,8 +136,8 @@ Result<Outcome> snapshot_all(Context &context, const std::vector<SnapshotRequest
 		return snapshot(context, requests.front(), run);
 
 	for (const auto &request : requests)
-		BLKCTL_CHECK(clear_loose_layers(context, verb, request.name, run));
-	Change change(context, verb, run);
+		BLKCTL_CHECK(clear_loose_layers(context, snapshot_verb, request.name, run));
+	Change change(context, snapshot_verb, run);
 	BLKCTL_TRY(const auto volumes, open_all(change, requests));
 	dm::Info all;
 	std::vector<dm::Info> devices;
@@ -151,7 +152,7 @@ Result<Outcome> snapshot_all(Context &context, const std::vector<SnapshotRequest
 	if (same == volumes.size())
 		return change.nothing_to_do(all);
 	if (same > 0)
-		return refusal(Status::busy, verb, all.name,
+		return refusal(Status::busy, snapshot_verb, all.name,
 			       "some of them write to these stores already, since another instant",
 			       "blkctl list");
 	BLKCTL_CHECK(check_apart(context, volumes));

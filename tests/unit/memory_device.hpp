@@ -119,6 +119,7 @@ inline void close(MemoryDevice &device, bool clean, const std::vector<uint64_t> 
 	auto super = *meta::read_superblock(device);
 	std::vector<meta::ExactState> exact;
 
+	exact.reserve(generations.size());
 	for (const auto generation : generations)
 		exact.push_back({.generation = generation});
 	super.clean = clean;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=60 group=basic
+# vm: quick=6.12 timeout=60
 # dm events: a waiter is woken for every change of phase and for an error of a
 # leg, also when the error comes from an interrupt (scsi_debug).
 # guards: events raised, and raised from a work item, not from where the I/O

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=60 group=basic
+# vm: quick=6.12 timeout=60
 # "map list" says block by block what the counts sum up, in as many answers as
 # the buffer makes necessary.
 # guards: runs that are found whole; the block to go on from.

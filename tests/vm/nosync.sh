@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=60 group=basic
+# vm: quick=6.12 timeout=60
 # nosync: the user says that top is equal; nothing is copied, writes go to
 # both, and the word is never printed back.
 # guards: the one-shot feature; dual writes from the first one on.

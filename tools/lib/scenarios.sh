@@ -2,8 +2,8 @@
 # Which scenarios there are, what they ask for, and running them in guests.
 # Sourced by tools/test.
 #
-# A unit is what one guest runs: "KERNEL SCENARIO...": several only when they
-# are of one group. It writes its result lines to a file, since units run side
+# A unit is what one guest runs: "KERNEL SCENARIO...", scenarios that want the
+# same of it. It writes its result lines to a file, since units run side
 # by side.
 
 SCENARIO_DIR=$BLKCTL_TREE/tests/vm
@@ -51,32 +51,47 @@ scenario_wants_kernel() {
 	[[ ,$kernels, == *,$2,* ]]
 }
 
+# What a guest must be like for a scenario. Without udev (tests/vm/lib.sh stops
+# it) is another guest than with; disks of its own are nobody else's.
+scenario_guest() {
+	local udev own
+	udev=$(grep -c '^UDEV=1' "$SCENARIO_DIR/$1.sh")
+	own=$(scenario_header "$1" disk)$(scenario_header "$1" append)
+	[[ -z $own ]] || own=$1
+	echo "$(scenario_header "$1" smp 2) $(scenario_header "$1" mem 1024) $udev $own"
+}
+
+# A boot takes as long as a short scenario; and what one leaves behind shows.
+SCENARIOS_A_GUEST=8
+
 # plan_units KERNEL SCENARIO...: fills UNITS (side by side) and ALONE. Says what
 # was NAMED and does not run.
 plan_units() {
-	local kernel=$1 name group
-	local -A groups=()
+	local kernel=$1 name guest
+	local -A open=() count=()
 	shift
 	for name in "$@"; do
 		if ! scenario_wants_kernel "$name" "$kernel"; then
 			[[ -z $NAMED ]] || echo "skip $name ($kernel): not a kernel of it"
 			continue
 		fi
-		group=$(scenario_header "$name" group)
 		if [[ -n $(scenario_header "$name" alone) ]]; then
 			ALONE+=("$kernel $name")
-		elif [[ -n $group ]]; then
-			groups[$group]+=" $name"
-		else
-			UNITS+=("$kernel $name")
+			continue
 		fi
-	done
-	for group in "${!groups[@]}"; do
-		UNITS+=("$kernel${groups[$group]}")
+		guest=$(scenario_guest "$name")
+		if [[ -z ${open[$guest]:-} ]] || ((count[$guest] == SCENARIOS_A_GUEST)); then
+			UNITS+=("$kernel")
+			open[$guest]=$((${#UNITS[@]} - 1))
+			count[$guest]=0
+		fi
+		UNITS[${open[$guest]}]+=" $name"
+		count[$guest]=$((count[$guest] + 1))
 	done
 }
 
-# Twice what a scenario asks for: two guests share the processors.
+# Twice what a scenario asks for: other machines are slower, and guests may be
+# side by side.
 scenario_timeout() {
 	local seconds
 	seconds=$(scenario_header "$2" timeout 120)
@@ -84,8 +99,8 @@ scenario_timeout() {
 	echo $((seconds * ${TIMEOUT_FACTOR:-2}))
 }
 
-# Options of tools/vm for all scenarios of a unit: the first one's devices (a
-# group shares them), the largest of the sizes, the sum of the times.
+# Options of tools/vm for all scenarios of a unit: the first one's devices (one
+# with devices is alone in its unit), the largest of the sizes, the sum of the times.
 unit_options() {
 	local kernel=$1 name value smp=2 mem=0 timeout=60 first=$2
 	shift
