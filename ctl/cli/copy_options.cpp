@@ -48,10 +48,17 @@ std::string limits_text(uint32_t least, uint32_t most, uint32_t standard)
 			   kib_text(standard));
 }
 
-const std::vector<std::string> policies{BLKCOPY_POLICY_REPORT, BLKCOPY_POLICY_IGNORE,
-					BLKCOPY_POLICY_STOP, BLKCOPY_POLICY_ENOSPC};
+// Functions: verbs ask for them while statics of other files are being made.
+std::vector<std::string> policies()
+{
+	return {BLKCOPY_POLICY_REPORT, BLKCOPY_POLICY_IGNORE, BLKCOPY_POLICY_STOP,
+		BLKCOPY_POLICY_ENOSPC};
+}
 
-const std::vector<std::string> modes{BLKCOPY_COPY_MODE_DUAL, BLKCOPY_COPY_MODE_BACKGROUND};
+std::vector<std::string> modes()
+{
+	return {BLKCOPY_COPY_MODE_DUAL, BLKCOPY_COPY_MODE_BACKGROUND};
+}
 
 std::string one_of(const std::vector<std::string> &words, const std::string &name,
 		   const std::string &word)
@@ -63,7 +70,7 @@ std::string one_of(const std::vector<std::string> &words, const std::string &nam
 
 Option policy_option(const std::string &name, const std::string &help)
 {
-	return {.name = name, .value = "POLICY", .help = help, .words = policies};
+	return {.name = name, .value = "POLICY", .help = help, .words = policies()};
 }
 
 } // namespace
@@ -75,7 +82,7 @@ std::vector<Option> copy_options()
 		 .value = "MODE",
 		 .help = "where writes go meanwhile: dual (if not given): to both devices; "
 			 "background: to the source, and what they touch is copied again",
-		 .words = modes},
+		 .words = modes()},
 		{.name = "rate",
 		 .value = "RATE",
 		 .help = "copy no more than this a second: 50M, 800k, 1.5G; a bare number is KiB; "
@@ -137,11 +144,11 @@ std::pair<std::string, std::string> read_setting(const std::string &word)
 	if (key == "run")
 		return {BLKCOPY_PARAM_RUN_KIB, std::to_string(run_value(key, value))};
 	if (key == "mode")
-		return {BLKCOPY_PARAM_COPY_MODE, one_of(modes, key, value)};
+		return {BLKCOPY_PARAM_COPY_MODE, one_of(modes(), key, value)};
 	if (key == "on-base-error")
-		return {BLKCOPY_PARAM_ON_BASE_ERROR, one_of(policies, key, value)};
+		return {BLKCOPY_PARAM_ON_BASE_ERROR, one_of(policies(), key, value)};
 	if (key == "on-top-error")
-		return {BLKCOPY_PARAM_ON_TOP_ERROR, one_of(policies, key, value)};
+		return {BLKCOPY_PARAM_ON_TOP_ERROR, one_of(policies(), key, value)};
 	bad_usage(fmt::format("\"{}\" cannot be set; rate, mode, inflight, run, on-base-error and "
 			      "on-top-error can",
 			      key));

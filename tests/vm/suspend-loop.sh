@@ -12,6 +12,24 @@ mk_brd 2 8
 mk_delay base /dev/ram0 3 3
 mk_delay top /dev/ram1 0 12
 mk_volume vol /dev/mapper/base
+
+# No writer: nothing but the suspend itself waits for the copies.
+in_flight() { (($(st vol inflight) > 0)); }
+n=$(sectors /dev/ram1)
+swap_dm top "0 $n delay /dev/ram1 0 0 /dev/ram1 0 6000"
+start_copy vol /dev/mapper/base /dev/mapper/top 0 2 rate_kib 512
+for i in 1 2 3; do
+	until_true 20 "copies are in flight" in_flight
+	dmsetup suspend vol
+	left=$(st vol inflight)
+	# They must not outlive the volume, which would be the end of the guest.
+	((left == 0)) || sleep 15
+	is "$left" 0 "KiB of copies in flight when a suspend has ended"
+	dmsetup resume vol
+done
+abort_copy vol /dev/mapper/base
+swap_dm top "0 $n delay /dev/ram1 0 0 /dev/ram1 0 12"
+
 hammer_start /dev/mapper/vol --threads 4 --max 64k --think-us 2000 --hot 1m:64k --hot-pct 50
 start_copy vol /dev/mapper/base /dev/mapper/top 0 2 rate_kib 512
 for i in {1..20}; do
