@@ -124,6 +124,9 @@ void bkc_backup_begin(struct bkc_table *t, struct bio *bio)
 	struct bkc_copy *copy;
 	u64 first, nr;
 
+	/* Who has waited comes first, or may wait as long as others come. */
+	if (!bitmap_empty(s->save, BKC_BUCKETS))
+		return;
 	nr = bkc_map_span(&s->map, start, end, &first);
 	copy = has_room(s) ?
 	       bkc_copy_get_now(s, nr << s->map.block_shift) : NULL;
@@ -411,24 +414,27 @@ bool bkc_backup_keep(struct bkc_copy *copy)
 	 */
 	keep = keep && !copy->status[BKC_BASE] && READ_ONCE(s->live) &&
 	       READ_ONCE(s->phase) == BKC_PHASE_PRESERVING;
-	if (keep)
+	if (keep) {
 		list_add_tail(&copy->list, &s->stuck);
+		/* Here: once it is taken from the list the state may go. */
+		bkc_leg_error(s, BKC_TOP, top, true);
+		queue_delayed_work(s->copy_wq, &s->stuck_work, STUCK_MAX);
+	}
 	spin_unlock_irqrestore(&s->copies_lock, flags);
-	if (!keep) {
+	if (!keep)
 		bkc_backup_break(s, BKC_BY_POLICY, copy->status[BKC_BASE] ?
 				 "base cannot be read" : "top failed");
-		return false;
-	}
-	bkc_leg_error(s, BKC_TOP, top, true);
-	queue_delayed_work(s->copy_wq, &s->stuck_work, STUCK_MAX);
-	return true;
+	return keep;
 }
 
-static void take_stuck(struct bkc_state *s, struct list_head *list)
+/* @retried: their time begins anew. */
+static void take_stuck(struct bkc_state *s, struct list_head *list, bool retried)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&s->copies_lock, flags);
+	if (retried)
+		cancel_delayed_work(&s->stuck_work);
 	list_splice_init(&s->stuck, list);
 	spin_unlock_irqrestore(&s->copies_lock, flags);
 }
@@ -439,8 +445,7 @@ void bkc_backup_retry(struct bkc_state *s)
 	struct bkc_copy *copy, *next;
 	LIST_HEAD(list);
 
-	cancel_delayed_work(&s->stuck_work);
-	take_stuck(s, &list);
+	take_stuck(s, &list, true);
 	list_for_each_entry_safe(copy, next, &list, list)
 		bkc_copy_again(copy);
 }
@@ -453,7 +458,7 @@ void bkc_backup_stuck_work(struct work_struct *work)
 	struct bkc_copy *copy, *next;
 	LIST_HEAD(list);
 
-	take_stuck(s, &list);
+	take_stuck(s, &list, false);
 	if (!list_empty(&list))
 		bkc_backup_break(s, BKC_BY_POLICY, "top did not recover");
 	list_for_each_entry_safe(copy, next, &list, list)

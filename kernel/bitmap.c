@@ -44,6 +44,11 @@ void bkc_bitmap_note(struct bkc_bitmap *b, sector_t start, sector_t end)
 
 	if (!READ_ONCE(b->recording))
 		return;
+	/* A table of another length, loaded before there were bitmaps. */
+	if (unlikely(last >= b->nr)) {
+		WRITE_ONCE(b->inconsistent, true);
+		return;
+	}
 	/* Pairs with the release in bkc_bitmap_freeze(): its bits are there. */
 	side = smp_load_acquire(&b->active);
 	for (word = first / BITS_PER_LONG; word <= last / BITS_PER_LONG; word++) {
@@ -220,28 +225,45 @@ int bkc_bitmap_add(struct bkc_tracker *tr, const char *name, u64 granule,
 		/* It is there when the caller is told so, and after a crash. */
 		bkc_bitmap_dirty_slot(b);
 		r = bkc_bitmap_store(tr);
+		if (r) {
+			/* The disk may say by now that it records: so it does. */
+			b->inconsistent = true;
+			bkc_bitmap_dirty_record(b);
+			return r;
+		}
 	}
 	if (r && !bkc_bitmaps_publish(tr, NULL, b))
 		bkc_bitmap_free(b);
 	return r;
 }
 
-/* Returns 0, -ENOENT, -ENOMEM, or what writing the metadata returned. */
+/*
+ * On the disk first: while that says that it records, it does. Returns 0, -ENOENT,
+ * -ENOMEM, or what writing the metadata returned.
+ */
 int bkc_bitmap_remove(struct bkc_tracker *tr, const char *name)
 {
 	struct bkc_bitmap *b = bkc_bitmap_find(tr, name);
-	int r;
+	int r = 0;
 
 	if (!b)
 		return -ENOENT;
-	r = bkc_bitmaps_publish(tr, NULL, b);
-	if (r)
-		return r;
 	if (tr->meta) {
-		bkc_bitmap_dirty_slot(b);
+		WRITE_ONCE(b->gone, true);
+		bkc_bitmap_dirty_record(b);
 		r = bkc_bitmap_store(tr);
 	}
-	bkc_bitmap_free(b);
+	if (!r)
+		r = bkc_bitmaps_publish(tr, NULL, b);
+	if (!r) {
+		bkc_bitmap_free(b);
+		return 0;
+	}
+	if (tr->meta) {
+		/* The disk may say that it is not there: nothing is lost by that. */
+		WRITE_ONCE(b->gone, false);
+		bkc_bitmap_dirty_record(b);
+	}
 	return r;
 }
 
@@ -265,7 +287,8 @@ static void drop_side(struct bkc_bitmap *b, unsigned int side)
 {
 	unsigned long *bits = b->bits[side];
 
-	WRITE_ONCE(b->bits[side], NULL);
+	/* Pairs with the barrier in put_bits(): what was in it has been added. */
+	smp_store_release(&b->bits[side], NULL);
 	atomic64_set(&b->count[side], 0);
 	/* Whoever captures them for the metadata looks under RCU. */
 	synchronize_rcu();
@@ -274,7 +297,8 @@ static void drop_side(struct bkc_bitmap *b, unsigned int side)
 
 /*
  * Nothing has changed, as of now; of a frozen one what was kept is forgotten.
- * One that was inconsistent is not any more. Returns 0, -ENOENT or -ENOMEM.
+ * One that was inconsistent is not any more, unless something is kept. Returns 0,
+ * -ENOENT or -ENOMEM.
  */
 int bkc_bitmap_clear(struct bkc_tracker *tr, const char *name)
 {
@@ -287,10 +311,10 @@ int bkc_bitmap_clear(struct bkc_tracker *tr, const char *name)
 		r = turn(b);
 		if (r)
 			return r;
+		b->inconsistent = false;
 	}
 	drop_side(b, !b->active);
 	b->frozen = false;
-	b->inconsistent = false;
 	if (tr->meta)
 		bkc_bitmap_dirty_slot(b);
 	return 0;
@@ -393,7 +417,7 @@ static void add_scaled(struct bkc_bitmap *b, const struct bkc_bitmap *from,
  * @source: it has them
  *
  * Returns 0, -ENOENT, -EBUSY when @name is frozen, -ESTALE when either is
- * inconsistent.
+ * inconsistent, or what writing the metadata returned.
  */
 int bkc_bitmap_merge(struct bkc_tracker *tr, const char *name,
 		     const char *source)
@@ -416,7 +440,8 @@ int bkc_bitmap_merge(struct bkc_tracker *tr, const char *name,
 		else
 			add_scaled(b, from, from->bits[side]);
 	}
-	return 0;
+	/* No mark is over these bits, and the source may be cleared next. */
+	return tr->meta ? bkc_bitmap_store(tr) : 0;
 }
 
 /*

@@ -24,6 +24,7 @@ struct bkc_bitmap {
 	bool recording;
 	bool frozen;
 	bool inconsistent;	/* it may have missed writes */
+	bool gone;		/* the disk is to say so, then it is */
 	/*
 	 * Writes are noted in side active. The other is there while it is
 	 * frozen, and has what had changed by then.
@@ -72,7 +73,9 @@ struct bkc_meta;
 struct blkcopy_meta_exact;
 u64 bkc_bitmap_sectors(sector_t len, unsigned int block_shift);
 void bkc_bitmap_dirty_bits(struct bkc_bitmap *b, u64 word);
+void bkc_bitmap_dirty_record(struct bkc_bitmap *b);
 void bkc_bitmap_dirty_slot(struct bkc_bitmap *b);
+void bkc_bitmap_doubt(struct bkc_meta *meta, u64 index);
 int bkc_bitmap_take_slot(struct bkc_tracker *tr, unsigned int *slot);
 int bkc_bitmap_store(struct bkc_tracker *tr);
 void bkc_bitmap_capture(struct bkc_meta *meta, u64 index,

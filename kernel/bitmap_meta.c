@@ -49,6 +49,12 @@ void bkc_bitmap_dirty_bits(struct bkc_bitmap *b, u64 word)
 		    div_u64(word, BLKCOPY_META_WORDS));
 }
 
+/* What is known of it has changed, its bits have not. */
+void bkc_bitmap_dirty_record(struct bkc_bitmap *b)
+{
+	dirty(b->tracker->meta, b->slot * sectors_of(b->tracker->meta));
+}
+
 /* All of it is to be written. */
 void bkc_bitmap_dirty_slot(struct bkc_bitmap *b)
 {
@@ -114,17 +120,23 @@ static void put_bits(struct blkcopy_meta_exact *image,
 		     const struct bkc_bitmap *b, u64 first)
 {
 	u64 left = BITS_TO_LONGS(b->nr), i;
+	const unsigned long *bits[2];
 	int side;
 
 	if (first >= left)
 		return;
 	left = min_t(u64, left - first, BLKCOPY_META_WORDS);
-	for (side = 0; side < 2; side++) {
-		const unsigned long *bits = READ_ONCE(b->bits[side]);
-
-		for (i = 0; bits && i < left; i++)
-			image->words[i] |= cpu_to_le64(READ_ONCE(bits[first + i]));
-	}
+	for (side = 0; side < 2; side++)
+		bits[side] = READ_ONCE(b->bits[side]);
+	/*
+	 * Pairs with the release in drop_side(): of one that is not there any more
+	 * all bits are in the other by now, before a word of that is read.
+	 */
+	smp_rmb();
+	for (side = 0; side < 2; side++)
+		for (i = 0; bits[side] && i < left; i++)
+			image->words[i] |=
+				cpu_to_le64(READ_ONCE(bits[side][first + i]));
 }
 
 /* Of meta->wq: what sector @index would say now, but for its header. */
@@ -139,9 +151,9 @@ void bkc_bitmap_capture(struct bkc_meta *meta, u64 index,
 	rcu_read_lock();
 	b = in_slot(rcu_dereference(meta->s->tracker->bitmaps),
 		    div64_u64(index, per));
-	if (b && !sector)
+	if (b && !sector && !READ_ONCE(b->gone))
 		put_record(image, b);
-	else if (b)
+	else if (b && sector)
 		put_bits(image, b, (sector - 1) * BLKCOPY_META_WORDS);
 	rcu_read_unlock();
 }
@@ -195,8 +207,9 @@ static void load_bits(struct bkc_bitmap *b, u64 first,
 
 		if (tail && first + i == BITS_TO_LONGS(b->nr) - 1)
 			bits &= ~0UL >> (BITS_PER_LONG - tail);
-		b->bits[0][first + i] = bits;
-		atomic64_add(hweight_long(bits), &b->count[0]);
+		atomic64_add(hweight_long(bits & ~b->bits[0][first + i]),
+			     &b->count[0]);
+		b->bits[0][first + i] |= bits;
 	}
 }
 
@@ -226,6 +239,23 @@ int bkc_bitmap_load(struct bkc_meta *meta, u64 index,
 		load_bits(b, (sector - 1) * BLKCOPY_META_WORDS, slot);
 	mutex_unlock(&tr->mutex);
 	return r;
+}
+
+/* What has been read of a sector is not what was written last, or may not be. */
+void bkc_bitmap_doubt(struct bkc_meta *meta, u64 index)
+{
+	struct bkc_tracker *tr = meta->s->tracker;
+	u64 per = sectors_of(meta), sector;
+	struct bkc_bitmap *b;
+
+	div64_u64_rem(index, per, &sector);
+	mutex_lock(&tr->mutex);
+	b = of_slot(tr, div64_u64(index, per));
+	if (b && !sector)
+		b->inconsistent = true;
+	else if (b)
+		load_bits(b, (sector - 1) * BLKCOPY_META_WORDS, NULL);
+	mutex_unlock(&tr->mutex);
 }
 
 /* All are there: what was being written to counts as changed. */

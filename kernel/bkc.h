@@ -235,6 +235,7 @@ struct bkc_io {
 	u8 leg;			/* enum bkc_leg it went to, if to one alone */
 	u8 flush_gen;		/* BKC_RANGE_FLUSH_TOP: from bkc_flush_begin() */
 	bool fua;		/* below us the flag may get lost */
+	bool flush;		/* empty: what is below may take its flag off */
 	u8 epoch;		/* of the table's tracker, or 0 */
 	u8 mark;		/* of the state's: it relies on a mark; or 0 */
 	bool tracked;		/* bkc_tracker_end() is due */
@@ -296,6 +297,7 @@ struct bkc_state {
 	struct bkc_bucket *buckets;
 	struct bkc_map map;
 	struct block_device *bdev[BKC_LEGS];
+	dev_t number[BKC_LEGS];	/* of bdev, for who comes later */
 	sector_t start[BKC_LEGS];
 	u32 top_align;		/* sectors; a write of less goes to base alone */
 
@@ -313,6 +315,8 @@ struct bkc_state {
 	spinlock_t lock;	/* of what follows, up to error_flags */
 	enum bkc_phase phase;
 	unsigned int live;	/* tables between resume and presuspend */
+	unsigned int draining;	/* lock: between presuspend and postsuspend */
+	unsigned int away;	/* lock: from postsuspend to resume, or dtr */
 	bool pivoting;		/* or about to abort: no other change of phase */
 	bool deciding;		/* the disk is being told of a pivot */
 	bool pivot_out;		/* one gave up, its flush of top is still out */
@@ -329,6 +333,7 @@ struct bkc_state {
 	u32 suspected_done;
 	u32 top_epoch;		/* a copy begun before a change is void */
 	unsigned long error_flags;	/* bkc_error_flag, for error_work */
+	unsigned long lost;	/* BIT(leg): a flush of ours failed there */
 
 	/* Flushes of top in flight, by the value of flush_gen they began in. */
 	atomic_t top_flushes[2];
@@ -439,6 +444,8 @@ struct bkc_table {
 	struct list_head list;	/* bkc_state.tables */
 	bool resumed;		/* tables_lock: has been live */
 	bool live;		/* life_lock: is */
+	bool draining;		/* bkc_state.lock */
+	bool away;		/* bkc_state.lock */
 	struct bkc_tracker *tracker;
 	struct list_head tracked;	/* bkc_tracker.tables, or empty */
 };
@@ -547,6 +554,7 @@ u64 bkc_copier_rate_kib(struct bkc_state *s);
 
 /* flush.c */
 bool bkc_top_suspect(struct bkc_state *s);
+bool bkc_was_lost(struct bkc_state *s, enum bkc_leg leg);
 bool bkc_top_is_suspect(struct bkc_state *s);
 unsigned int bkc_flush_begin(struct bkc_state *s);
 void bkc_flush_end(struct bkc_state *s, unsigned int gen);

@@ -67,7 +67,21 @@ u64 bkc_meta_publish(struct bkc_meta *meta, u64 first, u64 nr,
 	return changed;
 }
 
-/* Process context: all of the map has changed. */
+/*
+ * All of the map is about to say base-only, and the disk may go on saying "in
+ * both": bkc_meta_is_reset() from here on, until that is durable.
+ */
+void bkc_meta_begin_reset(struct bkc_meta *meta)
+{
+	spin_lock_irq(&meta->lock);
+	WRITE_ONCE(meta->resets, meta->resets + 1);
+	spin_unlock_irq(&meta->lock);
+}
+
+/*
+ * Process context: all of the map has changed. Not at once: where top is what
+ * fails, so does the commit, and tells, and brings us here again.
+ */
 void bkc_meta_dirty_all(struct bkc_meta *meta)
 {
 	unsigned long flags;
@@ -75,8 +89,9 @@ void bkc_meta_dirty_all(struct bkc_meta *meta)
 	spin_lock_irqsave(&meta->lock, flags);
 	bitmap_fill(meta->unsettled, meta->nr_exact);
 	bitmap_fill(meta->dirty, meta->nr_exact);
+	meta->resets_done = meta->resets;
 	spin_unlock_irqrestore(&meta->lock, flags);
-	mod_delayed_work(meta->wq, &meta->lazy_work, 0);
+	queue_delayed_work(meta->wq, &meta->lazy_work, LAZY_DELAY);
 }
 
 static bool is_unsettled(struct bkc_meta *meta, u64 first, u64 nr)
@@ -204,6 +219,11 @@ static int flush_legs(struct bkc_state *s, u32 epoch)
 		}
 		r = blkdev_issue_flush(s->bdev[leg]);
 		if (r) {
+			/*
+			 * The device may not tell again, and nobody has asked us
+			 * in a user's name: his next flush of it fails.
+			 */
+			set_bit(leg, &s->lost);
 			bkc_leg_error(s, leg, errno_to_blk_status(r), false);
 			return r;
 		}
@@ -217,17 +237,15 @@ static void settle(struct bkc_meta *meta, const u64 *index, unsigned int nr,
 {
 	unsigned int i;
 
+	/* Or one is published between the two, and its bit is taken for settled. */
+	spin_lock_irq(&meta->lock);
 	for (i = 0; i < nr; i++) {
-		if (!ok) {
+		if (!ok)
 			set_bit(index[i], meta->dirty);
-			continue;
-		}
-		clear_bit(index[i], meta->unsettled);
-		/* Pairs with bkc_meta_publish(), which sets them the other way. */
-		smp_mb__after_atomic();
-		if (test_bit(index[i], meta->dirty))
-			set_bit(index[i], meta->unsettled);
+		else if (!test_bit(index[i], meta->dirty))
+			clear_bit(index[i], meta->unsettled);
 	}
+	spin_unlock_irq(&meta->lock);
 }
 
 /* Steps 2 to 5. */
@@ -236,11 +254,13 @@ static int commit(struct bkc_meta *meta, bool everything)
 	u64 index[BKC_META_BATCH], next = 0, wanted;
 	u32 epoch = READ_ONCE(meta->s->top_epoch);
 	unsigned int nr, flushed = 0;
+	u32 resets;
 	int r = 0;
 
 	/* Whoever publishes now will have said what is dirty. */
 	spin_lock_irq(&meta->lock);
 	wanted = meta->wanted;
+	resets = meta->resets_done;
 	spin_unlock_irq(&meta->lock);
 	everything |= wanted != meta->durable;
 	if (everything && READ_ONCE(meta->health) == BKC_HEALTH_META_RO)
@@ -257,6 +277,9 @@ static int commit(struct bkc_meta *meta, bool everything)
 		r = flush_legs(meta->s, epoch);
 	if (!r)
 		WRITE_ONCE(meta->durable, wanted);
+	if (!r && everything)
+		/* Pairs with bkc_meta_is_reset(): what was dirty is written. */
+		smp_store_release(&meta->resets_durable, resets);
 	return r;
 }
 
@@ -279,6 +302,12 @@ void bkc_meta_commit_work(struct work_struct *work)
 		return;
 
 	r = commit(meta, !list_empty(&syncers));
+	/* What a commit before could not flush is these flushes' to tell. */
+	if (!r && !bio_list_empty(&waiters)) {
+		r = bkc_was_lost(meta->s, BKC_BASE) ? -EIO : 0;
+		if (bkc_was_lost(meta->s, BKC_TOP))
+			r = -EIO;
+	}
 
 	/* Step 6 */
 	while ((bio = bio_list_pop(&waiters)))

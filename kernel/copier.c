@@ -191,6 +191,12 @@ static void moved(struct bkc_state *s)
 		later(s, RETRY_DELAY_MAX);
 		return;
 	}
+	/* The counts of two states do not change at once; the map is exact. */
+	if (bkc_map_find(&s->map, 0, s->map.nr_blocks, s->mode->copy_states) <
+	    s->map.nr_blocks) {
+		later(s, 0);
+		return;
+	}
 	spin_lock_irq(&s->lock);
 	s->phase = s->mode->end_phase;
 	spin_unlock_irq(&s->lock);
@@ -228,7 +234,8 @@ static void stall(struct bkc_state *s)
  */
 static bool exclusive(const struct bkc_state *s)
 {
-	return s->pass && !s->yield &&
+	/* The copies that a backup meets are those that writes wait for. */
+	return s->pass && !s->yield && !s->mode->preserves &&
 	       s->params.value[BKC_PARAM_COPY_MODE] == BKC_COPY_DUAL;
 }
 

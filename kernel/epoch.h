@@ -40,6 +40,8 @@ static inline u8 bkc_epoch_enter(struct bkc_epoch *e)
 /* Any context. */
 static inline void bkc_epoch_leave(struct bkc_epoch *e, u8 epoch)
 {
+	/* What the write has published is seen by who sees it gone. */
+	smp_mb();
 	this_cpu_inc(e->cpu->out[epoch - 1]);
 	/* Pairs with drain(), and with has_drained(). */
 	smp_mb();

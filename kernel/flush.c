@@ -29,6 +29,13 @@ bool bkc_top_suspect(struct bkc_state *s)
 	return in_time;
 }
 
+/* Has a flush of our own failed there since the last time? Any context. */
+bool bkc_was_lost(struct bkc_state *s, enum bkc_leg leg)
+{
+	return unlikely(READ_ONCE(s->lost) & BIT(leg)) &&
+	       test_and_clear_bit(leg, &s->lost);
+}
+
 bool bkc_top_is_suspect(struct bkc_state *s)
 {
 	return READ_ONCE(s->suspected) != READ_ONCE(s->suspected_done);

@@ -66,6 +66,8 @@ static void want(struct bkc_intent *in, u64 first, u64 last)
 			set_bit(first, in->durable);
 		} else if (!__test_and_set_bit(first, in->marked)) {
 			in->nr_marked++;
+			/* Pairs with write_dirty(), which takes it the other way. */
+			smp_mb__before_atomic();
 			set_bit(div_u64(first, BLKCOPY_META_SEGMENTS), in->dirty);
 		}
 	}

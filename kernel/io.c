@@ -174,6 +174,7 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 	}
 	io->tracked = false;
 	io->mark = 0;
+	io->flush = !bio_sectors(bio);
 	if (unlikely(bio_op(bio) == REQ_OP_DISCARD) &&
 	    t->params.no_discard_passdown && !t->mode->durable) {
 		if (t->mode->has_top)
@@ -293,9 +294,17 @@ int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
 	struct bkc_table *t = ti->private;
 	int r = end_io(t, bio, error);
+	struct bkc_io *io;
 
-	if (op_is_write(bio_op(bio)) && bkc_io_of(bio)->tracked &&
-	    r == DM_ENDIO_DONE)
-		bkc_tracker_end(t->tracker, bkc_io_of(bio));
+	/* Not ended, the bio may be gone. */
+	if (r != DM_ENDIO_DONE || !op_is_write(bio_op(bio)))
+		return r;
+	io = bkc_io_of(bio);
+	if (io->tracked)
+		bkc_tracker_end(t->tracker, io);
+	/* A loss that a flush of ours was told of is his to know. */
+	if (unlikely(READ_ONCE(t->s->lost)) && io->flush && !*error &&
+	    bkc_was_lost(t->s, io->leg))
+		*error = BLK_STS_IOERR;
 	return r;
 }

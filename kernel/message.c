@@ -78,6 +78,9 @@ static int message_set(struct bkc_table *t, const char *key, const char *word)
 		return -EINVAL;
 	}
 	bkc_copier_kick(s);
+	/* Writes may wait for the room there is now. */
+	if (s->mode->preserves)
+		bkc_backup_ended(s);
 	return 0;
 }
 
@@ -251,8 +254,14 @@ static int message_bitmap_add(struct bkc_table *t, unsigned int argc,
 			  !is_power_of_2(granule) || granule < t->block_sectors ||
 			  granule > BLKCOPY_GRANULE_SECTORS_MAX))
 		return -EINVAL;
-	return argc ? bkc_bitmap_add(t->tracker, argv[0], granule, recording) :
-		      -EINVAL;
+	if (!argc)
+		return -EINVAL;
+	/* The first says how long they are: tables of others may be loaded. */
+	if (!rcu_access_pointer(t->tracker->bitmaps))
+		t->tracker->len = t->ti->len;
+	else if (t->tracker->len != t->ti->len)
+		return -EBUSY;
+	return bkc_bitmap_add(t->tracker, argv[0], granule, recording);
 }
 
 /*
@@ -267,6 +276,9 @@ static int message_bitmap_list(struct bkc_table *t, const char *name,
 	u64 blocks = t->s->map.nr_blocks, block, first, end, run;
 	unsigned int sz = 0, shift;
 
+	/* A table that was loaded before there were bitmaps. */
+	if (b && b->shift < t->s->map.block_shift)
+		return -EINVAL;
 	if (!b)
 		return -ENOENT;
 	if (b->inconsistent)

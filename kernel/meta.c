@@ -175,13 +175,19 @@ static int load_range(struct bkc_meta *meta, u64 index, unsigned int nr,
 	}
 	for (i = 0; !r && i < nr; i++) {
 		/* One slot that cannot be read is as bad as a torn one. */
+		bool unread = false;
 		int slot;
 
 		for (slot = 0; slot < 2; slot++)
 			if (bkc_meta_io(meta, REQ_OP_READ, first + 2 * i + slot,
-					pages + slot, 1))
+					pages + slot, 1)) {
 				memset(page_address(pages[slot]), 0xff, PAGE_SIZE);
+				unread = true;
+			}
 		r = load_sector(meta, pages, index + i, unsure);
+		/* It may have been durable, its marks gone: all have changed. */
+		if (unread && bkc_meta_has_bitmaps(meta))
+			set_bit(index + i, meta->bad);
 	}
 	return r;
 }
@@ -466,14 +472,19 @@ void bkc_meta_destroy(struct bkc_meta *meta)
  */
 static int load_bitmaps(struct bkc_meta *meta)
 {
+	u64 i;
 	int r;
 
-	/* Of a load that failed before. */
+	/* Of a load that failed before; a status may be looking. */
+	mutex_lock(&meta->s->tracker->mutex);
 	bkc_bitmaps_free(meta->s->tracker);
+	mutex_unlock(&meta->s->tracker->mutex);
 	free_sectors(meta);
 	r = alloc_sectors(meta, GFP_NOIO) ?: load_exact(meta);
 	if (r)
 		return r;
+	for_each_set_bit(i, meta->bad, meta->nr_exact)
+		bkc_bitmap_doubt(meta, i);
 	bitmap_or(meta->dirty, meta->dirty, meta->bad, meta->nr_exact);
 	bitmap_zero(meta->bad, meta->nr_exact);
 	meta->any_bad = false;
@@ -502,6 +513,13 @@ static int load(struct bkc_meta *meta, struct bkc_table *t)
 	return 0;
 }
 
+/* A commit that is under way has taken dirty off, and may fail: not unsettled. */
+static bool nothing_to_write(const struct bkc_meta *meta)
+{
+	return bitmap_empty(meta->dirty, meta->nr_exact) &&
+	       bitmap_empty(meta->unsettled, meta->nr_exact);
+}
+
 /* Of a mirror, or of bitmaps. */
 static int open_marked(struct bkc_meta *meta)
 {
@@ -513,8 +531,7 @@ static int open_marked(struct bkc_meta *meta)
 	 * bitmap that it has missed something.
 	 */
 	if (phase != BKC_PHASE_ABORTED &&
-	    (find_first_bit(meta->dirty, meta->nr_exact) >= meta->nr_exact ||
-	     !bkc_meta_commit(meta)))
+	    (nothing_to_write(meta) || !bkc_meta_commit(meta)))
 		clear |= BLKCOPY_META_TOP_STALE | BLKCOPY_META_UNSEALED;
 	bkc_intent_start(meta);
 	return bkc_meta_write_super(meta, phase, 0, clear);

@@ -82,6 +82,9 @@ struct bkc_meta {
 	u64 wanted;		/* lock */
 	u64 durable;		/* of meta->wq */
 	bool publishing;	/* lock: the map is ahead of what is said here */
+	u32 resets;		/* lock: of the map, begun */
+	u32 resets_done;	/* lock: that are dirty here */
+	u32 resets_durable;	/* that the disk knows of */
 
 	spinlock_t lock;	/* of the two that follow, and of what says so */
 	struct bio_list waiters;	/* flushes, FUA writes whose data is there */
@@ -136,6 +139,7 @@ u64 bkc_meta_publish(struct bkc_meta *meta, u64 first, u64 nr,
 		     enum bkc_valid valid, bool by_user);
 void bkc_meta_written(struct bkc_meta *meta, u64 first, u64 nr);
 void bkc_meta_wait(struct bkc_meta *meta, struct bio *bio);
+void bkc_meta_begin_reset(struct bkc_meta *meta);
 void bkc_meta_dirty_all(struct bkc_meta *meta);
 int bkc_meta_commit(struct bkc_meta *meta);
 void bkc_meta_commit_work(struct work_struct *work);
@@ -162,6 +166,18 @@ static inline bool bkc_meta_must_commit(struct bkc_meta *meta)
 	/* Pairs with the release in bkc_meta_publish(). */
 	return smp_load_acquire(&meta->publishing) ||
 	       READ_ONCE(meta->wanted) != READ_ONCE(meta->durable);
+}
+
+/*
+ * May the disk say "in both" of blocks that are base-only? Bucket lock held: who
+ * takes it after the sync of bkc_drop_top() sees the reset.
+ */
+static inline bool bkc_meta_is_reset(const struct bkc_meta *meta)
+{
+	/* Pairs with the release in commit(). */
+	u32 durable = smp_load_acquire(&meta->resets_durable);
+
+	return READ_ONCE(meta->resets) != durable;
 }
 
 static inline u64 bkc_meta_index(u64 block)

@@ -109,6 +109,9 @@ bool bkc_drop_top(struct bkc_state *s)
 	if (told)
 		s->phase = BKC_PHASE_COPYING;
 	spin_unlock_irq(&s->lock);
+	/* Writes admitted from the sync on are marked: the disk says "in both". */
+	if (s->meta)
+		bkc_meta_begin_reset(s->meta);
 	/*
 	 * A copy that saw the old epoch publishes under its bucket's lock:
 	 * after this it has, and the reset takes it back.
@@ -142,7 +145,9 @@ static void apply_policy(struct bkc_state *s, enum bkc_leg leg, bool nospc)
 		policy = BKC_POLICY_STOP;
 	switch (policy) {
 	case BKC_POLICY_REPORT:
-		if (!bkc_abort(s, BKC_BY_POLICY))
+		if (s->mode->preserves)
+			bkc_backup_break(s, BKC_BY_POLICY, "top failed");
+		else if (!bkc_abort(s, BKC_BY_POLICY))
 			DMERR_LIMIT("%s failed: copy aborted", name);
 		break;
 	case BKC_POLICY_STOP:
@@ -186,6 +191,52 @@ void bkc_error_work(struct work_struct *work)
 	s->erroring = false;
 	spin_unlock_irq(&s->lock);
 	bkc_event(s);
+}
+
+/*
+ * ---- Where it begins
+ */
+
+/* How many blocks are where the copier would not leave them. */
+u64 bkc_state_left(const struct bkc_state *s)
+{
+	u64 left = 0;
+	int v;
+
+	for (v = 0; v < BKC_VALID_NR; v++)
+		if (s->mode->copy_states & BIT(v))
+			left += v == BKC_IN_BASE ? bkc_map_base_only(&s->map) :
+						   bkc_map_count(&s->map, v);
+	return left;
+}
+
+/*
+ * In preresume: nothing is in flight, and the map is loaded. The copier begins
+ * again from the start.
+ */
+void bkc_state_set_mode(struct bkc_state *s, const struct bkc_mode *mode)
+{
+	spin_lock_irq(&s->lock);
+	s->mode = mode;
+	s->phase = !mode->has_copier || bkc_state_left(s) ? mode->first_phase :
+							    mode->end_phase;
+	s->cursor = 0;
+	s->pass = 0;
+	s->fruitless = 0;
+	s->yield = false;
+	spin_unlock_irq(&s->lock);
+}
+
+/* In preresume: the disk knows of an end that came before. */
+void bkc_state_set_phase(struct bkc_state *s, enum bkc_phase phase)
+{
+	if (bkc_phase_copies(phase))
+		return;
+	spin_lock_irq(&s->lock);
+	s->phase = phase;
+	WRITE_ONCE(s->route, phase == BKC_PHASE_PIVOTED ? BKC_ROUTE_TOP :
+							  BKC_ROUTE_BASE);
+	spin_unlock_irq(&s->lock);
 }
 
 /*
@@ -419,6 +470,7 @@ static void flush_endio(struct bio *bio)
 struct flush {
 	struct bio bio;
 	struct completion done;
+	unsigned int gen;	/* from bkc_flush_begin() */
 	bool out;
 };
 
@@ -432,6 +484,8 @@ static int flush_top(struct bkc_state *s, struct flush *flush,
 	flush->bio.bi_end_io = flush_endio;
 	flush->bio.bi_private = &flush->done;
 	flush->out = true;
+	/* A commit meanwhile has to know: this may have had its answer. */
+	flush->gen = bkc_flush_begin(s);
 	submit_bio(&flush->bio);
 	if (!wait_for_completion_io_timeout(&flush->done, bkc_time_left(until)))
 		return -ETIMEDOUT;
@@ -446,10 +500,11 @@ static int flush_reap(struct bkc_state *s, struct flush *flush)
 	flush->out = false;
 	status = flush->bio.bi_status;
 	bio_uninit(&flush->bio);
-	if (status) {
+	if (status)
 		bkc_top_suspect(s);
+	bkc_flush_end(s, flush->gen);
+	if (status)
 		bkc_leg_error(s, BKC_TOP, status, true);
-	}
 	return blk_status_to_errno(status);
 }
 

@@ -34,14 +34,9 @@ static unsigned int bucket_index(sector_t start)
 	return hash_64(start >> BKC_REGION_SHIFT, BKC_BUCKET_BITS);
 }
 
-static struct bkc_bucket *bucket_of(struct bkc_state *s, sector_t start)
-{
-	return &s->buckets[bucket_index(start)];
-}
-
 struct bkc_bucket *bkc_range_bucket(struct bkc_state *s, sector_t start)
 {
-	return bucket_of(s, start);
+	return &s->buckets[bucket_index(start)];
 }
 
 static bool overlap(const struct bkc_range *r, sector_t start, sector_t end)
@@ -70,17 +65,12 @@ int bkc_buckets_init(struct bkc_state *s)
 }
 
 /* Bucket lock held. Something of the bucket changed: look at the parked. */
-static void __kick_parked(struct bkc_state *s, struct bkc_bucket *b)
+void __bkc_range_kick(struct bkc_state *s, struct bkc_bucket *b)
 {
 	if (bio_list_empty(&b->parked))
 		return;
 	set_bit(b - s->buckets, s->retry);
 	queue_work(s->io_wq, &s->retry_work);
-}
-
-void __bkc_range_kick(struct bkc_state *s, struct bkc_bucket *b)
-{
-	__kick_parked(s, b);
 }
 
 /*
@@ -102,11 +92,15 @@ static void __kick_copies(struct bkc_bucket *b, const struct bkc_range *gone)
 		}
 }
 
-/* Bucket lock held. Not a change that a flush would have to wait for. */
-static u64 publish(struct bkc_state *s, u64 first, u64 nr, enum bkc_valid valid)
+/*
+ * Bucket lock held. @redirects: it is said of blocks whose next write a crash
+ * would lose without it, so a flush has to wait for it.
+ */
+static u64 publish(struct bkc_state *s, u64 first, u64 nr, enum bkc_valid valid,
+		   bool redirects)
 {
 	if (s->meta)
-		return bkc_meta_publish(s->meta, first, nr, valid, false);
+		return bkc_meta_publish(s->meta, first, nr, valid, redirects);
 	return bkc_map_set(&s->map, first, nr, valid);
 }
 
@@ -148,7 +142,8 @@ static enum bkc_range_kind __choose_kind(struct bkc_state *s, sector_t start,
 	*in_both = true;
 	nr = bkc_map_span(&s->map, start, end, &first);
 	if (bkc_map_run(&s->map, first, nr, &valid) == nr) {
-		*in_both = valid == BKC_IN_BOTH;
+		*in_both = valid == BKC_IN_BOTH ||
+			   (s->meta && bkc_meta_is_reset(s->meta));
 		switch (s->mode->write[valid]) {
 		case BKC_WRITE_BASE:
 			return BKC_RANGE_WRITE_BASE;
@@ -211,9 +206,11 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 		return BKC_WAIT;
 	if (READ_ONCE(s->route) != BKC_ROUTE_MAP)
 		return BKC_ROUTE_CHANGED;
-	bio_list_for_each(before, older)
-		if (overlap(&bkc_io_of(before)->range, start, end))
-			return BKC_WAIT;
+	/* In a backup either may go first; and any number may be parked. */
+	if (!s->mode->preserves)
+		bio_list_for_each(before, older)
+			if (overlap(&bkc_io_of(before)->range, start, end))
+				return BKC_WAIT;
 	if (s->mode->durable)
 		return __bkc_redirect_admit(s, b, bio);
 	if (s->mode->preserves)
@@ -239,7 +236,7 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 	__bkc_range_cancel_copies(s, b, start, end);
 	if (kind == BKC_RANGE_WRITE_BASE) {
 		nr = bkc_map_span(&s->map, start, end, &first);
-		if (publish(s, first, nr, BKC_IN_BASE))
+		if (publish(s, first, nr, BKC_IN_BASE, false))
 			bkc_copier_kick_soon(s);
 	}
 	io->range.kind = kind;
@@ -288,7 +285,7 @@ enum bkc_verdict bkc_range_admit(struct bkc_state *s, struct bio *bio,
 				 struct bkc_io *io, sector_t start,
 				 unsigned int len)
 {
-	struct bkc_bucket *b = bucket_of(s, start);
+	struct bkc_bucket *b = bkc_range_bucket(s, start);
 	sector_t end = min(start + len,
 			   (start | (BKC_REGION_SECTORS - 1)) + 1);
 	enum bkc_verdict verdict;
@@ -329,7 +326,7 @@ enum bkc_verdict bkc_range_admit(struct bkc_state *s, struct bio *bio,
  */
 void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
 {
-	struct bkc_bucket *b = bucket_of(s, io->range.start);
+	struct bkc_bucket *b = bkc_range_bucket(s, io->range.start);
 	unsigned long flags;
 	u64 first, nr;
 
@@ -339,12 +336,12 @@ void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
 	if (io->range.kind == BKC_RANGE_WRITE_DUAL &&
 	    unlikely(io->status[BKC_BASE] || io->status[BKC_TOP])) {
 		nr = bkc_map_span(&s->map, io->range.start, io->range.end, &first);
-		if (publish(s, first, nr, BKC_IN_BASE))
+		if (publish(s, first, nr, BKC_IN_BASE, false))
 			bkc_copier_kick_soon(s);
 	}
 	list_del(&io->range.list);
 	__kick_copies(b, &io->range);
-	__kick_parked(s, b);
+	__bkc_range_kick(s, b);
 	spin_unlock_irqrestore(&b->lock, flags);
 	/* The mark may go, when what has been said above is durable. */
 	if (io->mark) {
@@ -464,7 +461,7 @@ static unsigned int begin_run(struct bkc_state *s, struct bkc_copy *copy,
 {
 	unsigned int shift = s->map.block_shift;
 	sector_t start = (sector_t)block << shift;
-	struct bkc_bucket *b = bucket_of(s, start);
+	struct bkc_bucket *b = bkc_range_bucket(s, start);
 	enum bkc_valid valid;
 	struct bkc_range *r;
 	sector_t end;
@@ -546,7 +543,7 @@ unsigned int bkc_range_begin_verify(struct bkc_state *s, struct bkc_copy *copy,
  */
 bool bkc_range_copy_ready(struct bkc_state *s, struct bkc_copy *copy)
 {
-	struct bkc_bucket *b = bucket_of(s, copy->range.start);
+	struct bkc_bucket *b = bkc_range_bucket(s, copy->range.start);
 	bool ready;
 
 	spin_lock_irq(&b->lock);
@@ -571,7 +568,7 @@ bool bkc_range_copy_ready(struct bkc_state *s, struct bkc_copy *copy)
  */
 bool bkc_range_begin_write(struct bkc_state *s, struct bkc_copy *copy)
 {
-	struct bkc_bucket *b = bucket_of(s, copy->range.start);
+	struct bkc_bucket *b = bkc_range_bucket(s, copy->range.start);
 
 	bitmap_zero(copy->skip, BKC_RUN_BLOCKS_MAX);
 	if (!s->mode->durable)
@@ -595,7 +592,13 @@ bool bkc_range_begin_write(struct bkc_state *s, struct bkc_copy *copy)
 unsigned int bkc_range_end_copy(struct bkc_state *s, struct bkc_copy *copy,
 				bool ok)
 {
-	struct bkc_bucket *b = bucket_of(s, copy->range.start);
+	struct bkc_bucket *b = bkc_range_bucket(s, copy->range.start);
+	enum bkc_valid valid = s->mode->copied[copy->valid];
+	/*
+	 * Zeroes that are in top now: a write that is redirected there by that
+	 * alone makes no commit necessary itself. Of a block in both it does.
+	 */
+	bool redirects = s->mode->durable && valid == BKC_IN_TOP;
 	unsigned int from, to, published = 0;
 	unsigned long flags;
 
@@ -605,10 +608,10 @@ unsigned int bkc_range_end_copy(struct bkc_state *s, struct bkc_copy *copy,
 		for_each_clear_bitrange(from, to, copy->cancelled,
 					copy->nr_blocks)
 			published += publish(s, copy->block + from, to - from,
-					     s->mode->copied[copy->valid]);
+					     valid, redirects);
 	list_del(&copy->range.list);
 	__kick_copies(b, &copy->range);
-	__kick_parked(s, b);
+	__bkc_range_kick(s, b);
 	spin_unlock_irqrestore(&b->lock, flags);
 	bkc_wake_drain(s);
 	return published;

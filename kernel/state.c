@@ -132,6 +132,7 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 		if (!t->dev[leg])
 			continue;
 		s->bdev[leg] = t->dev[leg]->bdev;
+		s->number[leg] = s->bdev[leg]->bd_dev;
 		s->start[leg] = t->start[leg];
 	}
 	if (s->bdev[BKC_TOP])
@@ -291,6 +292,21 @@ static bool __device_is_ours(struct bkc_state *s, struct bkc_table *t)
 	return false;
 }
 
+/* A table is resumed, or gone: writes do not go past it, or are known to have. */
+static void come_back(struct bkc_state *s, struct bkc_table *t)
+{
+	spin_lock_irq(&s->lock);
+	if (t->draining)
+		s->draining--;
+	if (t->away)
+		s->away--;
+	t->draining = false;
+	t->away = false;
+	spin_unlock_irq(&s->lock);
+	if (s->mode->preserves)
+		bkc_view_redo(s);
+}
+
 /**
  * bkc_state_put - a table goes away
  * @t: the table
@@ -325,6 +341,9 @@ void bkc_state_put(struct bkc_table *t)
 		list_del_init(&s->registry);
 	if (!last && (stale || views_alone))
 		bkc_drop_top(s);
+	/* Views go on, or have seen that it is over: in this order. */
+	if (!last)
+		come_back(s, t);
 	mutex_unlock(&registry_lock);
 	if (last)
 		state_free(s);
@@ -420,52 +439,11 @@ static void __start(struct bkc_state *s, struct bkc_table *t)
 	}
 }
 
-/* How many blocks are where the copier would not leave them. */
-u64 bkc_state_left(const struct bkc_state *s)
-{
-	u64 left = 0;
-	int v;
-
-	for (v = 0; v < BKC_VALID_NR; v++)
-		if (s->mode->copy_states & BIT(v))
-			left += v == BKC_IN_BASE ? bkc_map_base_only(&s->map) :
-						   bkc_map_count(&s->map, v);
-	return left;
-}
-
-/*
- * In preresume: nothing is in flight, and the map is loaded. The copier begins
- * again from the start.
- */
-void bkc_state_set_mode(struct bkc_state *s, const struct bkc_mode *mode)
-{
-	spin_lock_irq(&s->lock);
-	s->mode = mode;
-	s->phase = !mode->has_copier || bkc_state_left(s) ? mode->first_phase :
-							    mode->end_phase;
-	s->cursor = 0;
-	s->pass = 0;
-	s->fruitless = 0;
-	s->yield = false;
-	spin_unlock_irq(&s->lock);
-}
-
-/* In preresume: the disk knows of an end that came before. */
-void bkc_state_set_phase(struct bkc_state *s, enum bkc_phase phase)
-{
-	if (bkc_phase_copies(phase))
-		return;
-	spin_lock_irq(&s->lock);
-	s->phase = phase;
-	WRITE_ONCE(s->route, phase == BKC_PHASE_PIVOTED ? BKC_ROUTE_TOP :
-							  BKC_ROUTE_BASE);
-	spin_unlock_irq(&s->lock);
-}
-
 /* In preresume, nothing in flight: of a volume whose lower layer may change. */
 static void set_base(struct bkc_state *s, const struct bkc_table *t)
 {
 	s->bdev[BKC_BASE] = t->dev[BKC_BASE]->bdev;
+	s->number[BKC_BASE] = s->bdev[BKC_BASE]->bd_dev;
 	s->start[BKC_BASE] = t->start[BKC_BASE];
 }
 
@@ -487,7 +465,11 @@ int bkc_state_preresume(struct bkc_table *t)
 		return 0;
 	mutex_lock(&s->life_lock);
 	noio = memalloc_noio_save();
-	if (!s->live) {
+	if (READ_ONCE(s->draining) && s->mode != t->mode) {
+		DMERR("%s: its metadata is in use in another mode by a device being suspended",
+		      dm_table_device_name(t->ti->table));
+		r = -EBUSY;
+	} else if (!s->live) {
 		/* Now, and not in resume: the disk must not say otherwise. */
 		if (went_past(s, dm_table_get_md(t->ti->table))) {
 			bkc_drop_top(s);
@@ -511,6 +493,16 @@ void bkc_state_postsuspend(struct bkc_table *t)
 {
 	struct bkc_state *s = t->s;
 
+	spin_lock_irq(&s->lock);
+	if (t->draining) {
+		t->draining = false;
+		s->draining--;
+	}
+	if (t->resumed && !t->away) {
+		t->away = true;
+		s->away++;
+	}
+	spin_unlock_irq(&s->lock);
 	if (s->mode->preserves)
 		bkc_backup_drain(s);
 	if (!s->meta)
@@ -532,6 +524,7 @@ void bkc_state_resume(struct bkc_table *t)
 
 	mutex_lock(&s->life_lock);
 	__start(s, t);
+	come_back(s, t);
 	mutex_lock(&s->tables_lock);
 	if (!t->resumed) {
 		list_add(&t->list, &s->tables);
@@ -581,6 +574,8 @@ void bkc_state_presuspend(struct bkc_table *t)
 		t->live = false;
 		bkc_tracker_presuspend(t);
 		spin_lock_irq(&s->lock);
+		t->draining = true;
+		s->draining++;
 		last = !--s->live;
 		s->left_md = dm_table_get_md(t->ti->table);
 		spin_unlock_irq(&s->lock);

@@ -13,6 +13,7 @@
  * the number of switches there were when it began, and if there have been more
  * when it ends it is noted again, before it is acknowledged.
  */
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -50,8 +51,7 @@ static void begin(struct bkc_tracker *tr, struct bkc_io *io)
 /* True: parked, and woken by bkc_tracker_wake() when it may have changed. */
 static bool park(struct bkc_tracker *tr, struct bio *bio)
 {
-	struct bkc_io *io = bkc_io_of(bio);
-	struct bkc_meta *meta = tr->meta;
+	const struct bkc_range range = bkc_io_of(bio)->range;
 	unsigned long flags;
 
 	/* It may wait here as long as it takes, nobody else does. */
@@ -60,8 +60,8 @@ static bool park(struct bkc_tracker *tr, struct bio *bio)
 	spin_lock_irqsave(&tr->lock, flags);
 	bio_list_add(&tr->parked, bio);
 	spin_unlock_irqrestore(&tr->lock, flags);
-	/* From here on it may be gone: only what it was over is looked at. */
-	if (bkc_intent_ready(meta, io->range.start, io->range.end))
+	/* From here on it may be gone, and its per-bio data with it. */
+	if (bkc_intent_ready(tr->meta, range.start, range.end))
 		bkc_tracker_wake(tr);
 	return true;
 }
@@ -223,6 +223,25 @@ static void set_key(struct bkc_tracker *tr, const struct bkc_table *t)
 		tr->md = dm_table_get_md(t->ti->table);
 }
 
+/* Why the table cannot go on with the bitmaps there are, or NULL. */
+static char *why_not(struct bkc_tracker *tr, const struct bkc_table *t)
+{
+	char *error = NULL;
+	struct bkc_bitmaps *all;
+	unsigned int i;
+
+	mutex_lock(&tr->mutex);
+	all = rcu_dereference_protected(tr->bitmaps,
+					lockdep_is_held(&tr->mutex));
+	if (all && tr->len != t->ti->len)
+		error = "Its bitmaps are of another length";
+	for (i = 0; all && i < all->nr; i++)
+		if (1U << all->bitmap[i]->shift < t->block_sectors)
+			error = "A bitmap of it has smaller granules";
+	mutex_unlock(&tr->mutex);
+	return error;
+}
+
 /**
  * bkc_tracker_get - the tracker of a table
  * @t: the table; its state is there
@@ -233,6 +252,7 @@ static void set_key(struct bkc_tracker *tr, const struct bkc_table *t)
 struct bkc_tracker *bkc_tracker_get(struct bkc_table *t, char **error)
 {
 	struct bkc_tracker *tr;
+	unsigned int noio;
 
 	/*
 	 * It is the state's, and goes with it. Where data moves, what is on the
@@ -243,16 +263,16 @@ struct bkc_tracker *bkc_tracker_get(struct bkc_table *t, char **error)
 		return t->s->tracker;
 	}
 	mutex_lock(&trackers_lock);
+	/* A resume that others wait for takes the lock, in dtr. */
+	noio = memalloc_noio_save();
 	list_for_each_entry(tr, &trackers, list) {
 		if (!same_key(tr, t))
 			continue;
-		if (tr->len == t->ti->len || !rcu_access_pointer(tr->bitmaps)) {
-			tr->len = t->ti->len;
+		*error = why_not(tr, t);
+		if (*error)
+			tr = ERR_PTR(-EINVAL);
+		else
 			refcount_inc(&tr->refs);
-			goto out;
-		}
-		*error = "Its bitmaps are of another length";
-		tr = ERR_PTR(-EINVAL);
 		goto out;
 	}
 	tr = bkc_tracker_create(NULL);
@@ -264,6 +284,7 @@ struct bkc_tracker *bkc_tracker_get(struct bkc_table *t, char **error)
 		tr = ERR_PTR(-ENOMEM);
 	}
 out:
+	memalloc_noio_restore(noio);
 	mutex_unlock(&trackers_lock);
 	return tr;
 }
@@ -281,6 +302,14 @@ static bool __device_is_ours(struct bkc_tracker *tr, struct bkc_table *t)
 	return false;
 }
 
+/* tr->mutex held. Durably, if another table is at work: nobody else may commit. */
+static void void_bitmaps(struct bkc_tracker *tr)
+{
+	bkc_bitmaps_void(tr);
+	if (tr->meta && tr->live)
+		queue_delayed_work(tr->meta->wq, &tr->meta->lazy_work, 0);
+}
+
 /*
  * In dtr. Writes may go past us from here on, if it was the last live table of
  * its dm device, and that was not said to be us (seal).
@@ -290,13 +319,13 @@ void bkc_tracker_put(struct bkc_table *t)
 	struct bkc_tracker *tr = t->tracker;
 	bool last = false;
 
-	mutex_lock(&trackers_lock);
+	/* Not in trackers_lock: a message may hold it while metadata hangs. */
 	mutex_lock(&tr->mutex);
 	if (!list_empty(&t->tracked)) {
 		list_del_init(&t->tracked);
 		if (!__device_is_ours(tr, t)) {
 			if (!tr->sealed)
-				bkc_bitmaps_void(tr);
+				void_bitmaps(tr);
 			/* A seal is for one removal. */
 			if (tr->live)
 				tr->sealed = false;
@@ -304,11 +333,12 @@ void bkc_tracker_put(struct bkc_table *t)
 	}
 	mutex_unlock(&tr->mutex);
 	/* With a metadata device it goes with the state. */
-	if (!tr->meta) {
-		last = refcount_dec_and_test(&tr->refs);
-		if (last)
-			list_del(&tr->list);
-	}
+	if (tr->meta)
+		return;
+	mutex_lock(&trackers_lock);
+	last = refcount_dec_and_test(&tr->refs);
+	if (last)
+		list_del(&tr->list);
 	mutex_unlock(&trackers_lock);
 	if (last)
 		bkc_tracker_free(tr);
@@ -338,6 +368,9 @@ void bkc_tracker_resume(struct bkc_table *t)
 
 	bkc_tracker_went_past(t);
 	mutex_lock(&tr->mutex);
+	/* Loaded before there were bitmaps. */
+	if (rcu_access_pointer(tr->bitmaps) && tr->len != t->ti->len)
+		bkc_bitmaps_void(tr);
 	tr->live++;
 	tr->live_md = dm_table_get_md(t->ti->table);
 	tr->sealed = false;

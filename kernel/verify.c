@@ -182,7 +182,8 @@ static void verify_work(struct work_struct *work)
 	if (READ_ONCE(copy->step) == BKC_STEP_WAIT) {
 		if (bkc_range_copy_ready(copy->s, copy))
 			begin_reads(v);
-	} else if (xchg(&copy->step, BKC_STEP_BUSY) == BKC_STEP_SCAN) {
+	} else if (cmpxchg(&copy->step, BKC_STEP_SCAN, BKC_STEP_BUSY) ==
+		   BKC_STEP_SCAN) {
 		compare(v);
 	}
 }

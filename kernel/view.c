@@ -14,8 +14,8 @@
  *    buffer, or preserved, stays.
  * So a read is done again in part, once, and only where a first write has met it.
  *
- * When no table of the mode is live (the volume is suspended, or its table was
- * replaced) writes may come to go past us. What has been read then may be too
+ * While a table of the mode is suspended, or was replaced and is not gone yet,
+ * writes may come to go past us. What has been read then may be too
  * young, and waits until a table is live again or the view is broken.
  */
 #include <linux/slab.h>
@@ -42,6 +42,19 @@ static struct view_io *view_io_of(struct bio *bio)
 static bool is_broken(struct bkc_state *s)
 {
 	return READ_ONCE(s->route) != BKC_ROUTE_MAP;
+}
+
+/*
+ * Is a table of the mode suspended, or gone but for its memory? Then writes may
+ * come that we do not see. The route is to be looked at after this.
+ */
+static bool may_be_passed(struct bkc_state *s)
+{
+	bool away = READ_ONCE(s->away);
+
+	/* Pairs with the lock of bkc_state_put(): broken, then not away. */
+	smp_rmb();
+	return away;
 }
 
 /*
@@ -140,6 +153,7 @@ static sector_t redo_part(struct bio *bio, sector_t at, sector_t end)
 	struct bkc_state *s = io->v->s;
 	struct bkc_bucket *b = bkc_range_bucket(s, at);
 	struct bkc_copy *copy = NULL;
+	bool broken = false;
 	enum bkc_valid valid;
 	u64 first, nr;
 
@@ -153,6 +167,11 @@ static sector_t redo_part(struct bio *bio, sector_t at, sector_t end)
 		/* While its range is in the bucket it has a reference itself. */
 		if (copy)
 			atomic_inc(&copy->refs);
+		/*
+		 * None now: a write may have gone for the sake of one that has
+		 * failed since. Then the route was changed first.
+		 */
+		broken = !copy && is_broken(s);
 	}
 	spin_unlock_irq(&b->lock);
 
@@ -161,8 +180,8 @@ static sector_t redo_part(struct bio *bio, sector_t at, sector_t end)
 		read_top(bio, at, end);
 	else if (copy)
 		read_buffer(copy, bio, at, end);
-	else if (bio->bi_status)
-		io->status = bio->bi_status;
+	else if (bio->bi_status || broken)
+		io->status = bio->bi_status ?: BLK_STS_IOERR;
 	return end;
 }
 
@@ -173,7 +192,7 @@ static void redo(struct bio *bio)
 	sector_t at = io->start;
 	sector_t end = at + (io->iter.bi_size >> SECTOR_SHIFT);
 
-	if (!is_broken(s) && !READ_ONCE(s->live)) {
+	if (may_be_passed(s) && !is_broken(s)) {
 		put_redo(s, bio);
 		return;
 	}
@@ -256,10 +275,10 @@ static bool is_old(struct bkc_state *s, sector_t start, sector_t end)
 	nr = bkc_map_span(&s->map, start, end, &first);
 	spin_lock_irqsave(&b->lock, flags);
 	/*
-	 * live and the route change before a write that would not be seen here
-	 * is issued, and the data came from the device after it: no barrier.
+	 * away and the route change before a write that would not be seen here
+	 * is issued, and the data came from the device after it.
 	 */
-	old = READ_ONCE(s->live) && !is_broken(s) &&
+	old = !may_be_passed(s) && !is_broken(s) &&
 	      bkc_map_run(&s->map, first, nr, &valid) == nr &&
 	      valid == BKC_IN_BASE;
 	/* Writes are not registered: all there is are copies. */
@@ -276,15 +295,20 @@ static int view_end_io(struct dm_target *ti, struct bio *bio,
 {
 	struct view_io *io = view_io_of(bio);
 	struct bkc_view *v = ti->private;
+	struct bkc_state *s = v->s;
+	unsigned long flags;
 
 	if (op_is_write(bio_op(bio)) || bio->bi_status == BLK_STS_AGAIN)
 		return DM_ENDIO_DONE;
 	if (!io->from_base ||
-	    is_old(v->s, io->start,
+	    is_old(s, io->start,
 		   io->start + (io->iter.bi_size >> SECTOR_SHIFT)))
 		return DM_ENDIO_DONE;
-	put_redo(v->s, bio);
-	bkc_view_redo(v->s);
+	/* One lock hold: with it gone the view may be, and its state. */
+	spin_lock_irqsave(&s->redo_lock, flags);
+	bio_list_add(&s->redo, bio);
+	bkc_view_redo(s);
+	spin_unlock_irqrestore(&s->redo_lock, flags);
 	return DM_ENDIO_INCOMPLETE;
 }
 
@@ -296,7 +320,7 @@ static int open_by_number(struct bkc_view *v, enum bkc_leg leg)
 {
 	char path[16];
 
-	format_dev_t(path, v->s->bdev[leg]->bd_dev);
+	format_dev_t(path, v->s->number[leg]);
 	return dm_get_device(v->ti, path, BKC_OPEN_READ, &v->dev[leg]);
 }
 
