@@ -104,6 +104,8 @@ std::string next_text(const report::Row &row)
 	case job::State::aborted:
 	case job::State::failed:
 		return "blkctl abort " + name + ", to clear it";
+	case job::State::preserving:
+		return "blkctl remove VIEW, when it has been read";
 	case job::State::none:
 		break;
 	}

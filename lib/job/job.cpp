@@ -64,6 +64,7 @@ Status status_of(State state)
 	case State::paused:
 	case State::ready:
 	case State::pivoted:
+	case State::preserving:
 		break;
 	}
 	return Status::ok;

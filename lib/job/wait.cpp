@@ -32,6 +32,7 @@ Error job_error(const volume::Volume &volume, const Job &job)
 	case State::paused:
 	case State::ready:
 	case State::pivoted:
+	case State::preserving:
 		error.why = "it has no copy";
 		break;
 	}

@@ -23,6 +23,7 @@ constexpr FeatureWord feature_words[] = {
 	{BLKCOPY_FEATURE_DETECT_ZEROES, &Features::detect_zeroes},
 	{BLKCOPY_FEATURE_PAUSED, &Features::paused},
 	{BLKCOPY_FEATURE_COPY_ON_READ, &Features::copy_on_read},
+	{BLKCOPY_FEATURE_BACKUP_PERSISTENT, &Features::backup_persistent},
 	{BLKCOPY_FEATURE_NOSYNC, &Features::nosync},
 };
 

@@ -15,7 +15,7 @@
 namespace blkctl::table
 {
 
-enum class Mode { track, mirror, stream, overlay, commit };
+enum class Mode { track, mirror, stream, overlay, commit, backup };
 enum class Phase {
 	idle,
 	copying,
@@ -26,6 +26,8 @@ enum class Phase {
 	streamed,
 	merging,
 	merged,
+	preserving,
+	broken,
 };
 enum class Health { rw, meta_ro, fail };
 enum class CopyMode { dual, background };
@@ -55,8 +57,9 @@ struct Features {
 	bool no_discard_passdown = false;
 	bool detect_zeroes = false;
 	bool paused = false;
-	bool copy_on_read = false; // stream only
-	bool nosync = false;       // one-shot, never printed by the kernel
+	bool copy_on_read = false;      // stream only
+	bool backup_persistent = false; // backup only
+	bool nosync = false;            // one-shot, never printed by the kernel
 
 	bool operator==(const Features &) const = default;
 };

@@ -13,15 +13,16 @@ namespace blkctl::table
 
 template <class E, size_t N> using Names = std::array<std::pair<E, std::string_view>, N>;
 
-inline constexpr Names<Mode, 5> modes{{
+inline constexpr Names<Mode, 6> modes{{
 	{Mode::track, BLKCOPY_MODE_TRACK},
 	{Mode::mirror, BLKCOPY_MODE_MIRROR},
 	{Mode::stream, BLKCOPY_MODE_STREAM},
 	{Mode::overlay, BLKCOPY_MODE_OVERLAY},
 	{Mode::commit, BLKCOPY_MODE_COMMIT},
+	{Mode::backup, BLKCOPY_MODE_BACKUP},
 }};
 
-inline constexpr Names<Phase, 9> phases{{
+inline constexpr Names<Phase, 11> phases{{
 	{Phase::idle, BLKCOPY_PHASE_IDLE},
 	{Phase::copying, BLKCOPY_PHASE_COPYING},
 	{Phase::synced, BLKCOPY_PHASE_SYNCED},
@@ -31,6 +32,8 @@ inline constexpr Names<Phase, 9> phases{{
 	{Phase::streamed, BLKCOPY_PHASE_STREAMED},
 	{Phase::merging, BLKCOPY_PHASE_MERGING},
 	{Phase::merged, BLKCOPY_PHASE_MERGED},
+	{Phase::preserving, BLKCOPY_PHASE_PRESERVING},
+	{Phase::broken, BLKCOPY_PHASE_BROKEN},
 }};
 
 inline constexpr Names<Health, 3> healths{{

@@ -37,6 +37,7 @@ Result<Volume> find_running(Change &change, const std::string &name)
 	case JobState::paused:
 	case JobState::ready:
 	case JobState::needs_attention:
+	case JobState::preserving:
 		break;
 	}
 	return volume;

@@ -25,6 +25,7 @@ bool is_same_copy(Context &context, const Volume &volume, DevNo target, const Co
 	case JobState::ready:
 	case JobState::pivoted:
 	case JobState::needs_attention:
+	case JobState::preserving:
 		return volume.table.top && volume.table.top->device == target;
 	case JobState::aborted:
 	case JobState::failed:

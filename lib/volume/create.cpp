@@ -6,6 +6,7 @@
 #include "volume/making.hpp"
 #include "volume/use.hpp"
 #include "volume/uuid.hpp"
+#include "volume/view.hpp"
 
 namespace blkctl::volume
 {
@@ -88,6 +89,8 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 	Change change(context, verb, run);
 
 	BLKCTL_TRY(const auto info, change.open(name));
+	if (is_view_uuid(info.uuid))
+		return remove_view(change, info);
 
 	if (!is_half_made(info)) {
 		BLKCTL_TRY(const auto volume, find_for_change(change, info.devno));

@@ -6,6 +6,7 @@
 #include "volume/metadata.hpp"
 #include "volume/settle.hpp"
 #include "volume/steps.hpp"
+#include "volume/view.hpp"
 #include <cerrno>
 
 namespace blkctl::volume
@@ -35,6 +36,7 @@ std::optional<Error> why_not_pivot(const Volume &volume)
 
 	switch (volume.state()) {
 	case JobState::none:
+	case JobState::preserving:
 		return no_job(verb, volume);
 	case JobState::copying:
 		return refusal(Status::timed_out, verb, name,
@@ -220,6 +222,10 @@ Result<Outcome> abort(Context &context, const std::string &name, Run run)
 	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
 	const auto &device = volume.info;
 
+	if (volume.table.mode == table::Mode::backup) {
+		BLKCTL_CHECK(add_end_of_backup(change, volume));
+		return change.finish(device);
+	}
 	BLKCTL_CHECK(check_no_overlay("abort", volume));
 	if (volume.state() == JobState::none)
 		return abort_loaded(change, volume);

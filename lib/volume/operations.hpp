@@ -89,6 +89,22 @@ Result<Outcome> snapshot(Context &context, const SnapshotRequest &request, Run r
 Result<Outcome> snapshot_all(Context &context, const std::vector<SnapshotRequest> &requests,
 			     Run run);
 
+struct ViewRequest {
+	std::string name = {};
+	std::string view = {};  // what it will be called, without /dev/mapper
+	std::string store = {}; // device, or a file that is made: old data goes there
+	bool no_freeze = false; // as above
+	bool force = false;     // overwrite a signature on the store
+};
+/*
+ * A read-only device that goes on holding what the volume holds at this instant, while the volume
+ * is written to; remove() of it ends that. State is in memory alone: the view does not survive a
+ * boot. What a killed call has begun the same call again finishes, as of the instant it began.
+ * Outcome::device is the view's. Errors: usage (a name that dm cannot have; the store is the
+ * source, or smaller), busy (name taken; store in use; the volume runs a job or is an overlay).
+ */
+Result<Outcome> view(Context &context, const ViewRequest &request, Run run);
+
 struct MergeRequest {
 	std::string name = {};
 	std::optional<unsigned> layer = {}; // a hidden one, by its number; none: the volume itself
@@ -145,8 +161,8 @@ struct DetachRequest {
 // made by create; it is not, or not known to be, where it was attached, without to_copy).
 Result<Outcome> detach(Context &context, const DetachRequest &request, Run run);
 
-// Removes a volume made by `create`; its device keeps the data. Errors: busy (open, or a job
-// runs), usage (it was attached).
+// Removes a volume made by `create`, whose device keeps the data, or a view, whose volume goes on.
+// Errors: busy (open, or a job runs), usage (it was attached).
 Result<Outcome> remove(Context &context, const std::string &name, Run run);
 
 struct CopyRequest {

@@ -117,15 +117,20 @@ std::string metadata_for(Context &context, const SnapshotRequest &request, const
 
 } // namespace
 
-// The overlay that was asked for, made before.
-bool is_same_overlay(Context &context, const Volume &volume, const std::string &store)
+bool has_store(Context &context, const Volume &volume, const std::string &store)
 {
-	if (volume.table.mode != table::Mode::overlay)
+	if (!volume.table.top)
 		return false;
 	const auto top = volume.table.top->device;
 	const auto devno = context.probe.resolve(store);
 	const auto identity = context.probe.identity(top);
 	return devno ? *devno == top : identity && *identity == "file:" + store;
+}
+
+// The overlay that was asked for, made before.
+bool is_same_overlay(Context &context, const Volume &volume, const std::string &store)
+{
+	return volume.table.mode == table::Mode::overlay && has_store(context, volume, store);
 }
 
 Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,

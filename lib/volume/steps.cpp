@@ -386,6 +386,10 @@ Result<void> check_no_overlay(const std::string &verb, const Volume &volume)
 {
 	const auto &name = volume.name();
 
+	if (volume.table.mode == table::Mode::backup)
+		return refusal(Status::busy, verb, name, "there is a view of it",
+			       "blkctl remove VIEW, or blkctl abort " + name +
+				       ", which makes the view fail");
 	if (!volume.table.is_durable())
 		return {};
 	if (volume.table.mode == table::Mode::overlay)

@@ -95,7 +95,7 @@ Result<bool> has_module(Context &context);
 // A volume that is to be changed. Errors: busy if it is suspended.
 Result<Volume> find_for_change(Change &change, DevNo device);
 
-// Of a verb about copies: a volume that lives on two devices has none and can have none. Errors:
+// Of a verb about copies: a volume that lives on two devices, or has a view, has none. Errors:
 // busy, with what to do instead.
 Result<void> check_no_overlay(const std::string &verb, const Volume &volume);
 

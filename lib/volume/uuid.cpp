@@ -14,6 +14,7 @@ namespace
 constexpr std::string_view prefix = "BLKCTL-";
 constexpr std::string_view volume_suffix = "-vol";
 constexpr std::string_view hidden_suffix = "-real";
+constexpr std::string_view view_suffix = "-view";
 constexpr std::string_view layer_infix = "-l";
 constexpr std::string_view lvm_prefix = "LVM-";
 constexpr size_t hex_digits = 32;
@@ -45,6 +46,11 @@ std::string volume_uuid(const std::string &hex)
 std::string hidden_uuid(const std::string &hex)
 {
 	return std::string(prefix) + hex + std::string(hidden_suffix);
+}
+
+std::string view_uuid(const std::string &hex)
+{
+	return std::string(prefix) + hex + std::string(view_suffix);
 }
 
 std::string layer_uuid(const std::string &hex, unsigned number)
@@ -115,6 +121,11 @@ bool is_volume_uuid(std::string_view uuid)
 bool is_hidden_uuid(std::string_view uuid)
 {
 	return is_ours(uuid, hidden_suffix);
+}
+
+bool is_view_uuid(std::string_view uuid)
+{
+	return is_ours(uuid, view_suffix);
 }
 
 bool is_lvm_uuid(std::string_view uuid)

@@ -13,6 +13,8 @@ namespace blkctl::volume
 std::string volume_uuid(const std::string &hex); // of a volume made by create
 std::string hidden_uuid(const std::string &hex); // of the lower device of a stack
 
+std::string view_uuid(const std::string &hex); // of the view of a volume
+
 // The hex digits of the hidden device of a device with this UUID: the same after any renaming. Not
 // for an empty one.
 std::string hidden_hex(std::string_view uuid);
@@ -22,6 +24,7 @@ std::string hex_of(std::string_view uuid);
 
 bool is_volume_uuid(std::string_view uuid);
 bool is_hidden_uuid(std::string_view uuid);
+bool is_view_uuid(std::string_view uuid);
 
 bool is_lvm_uuid(std::string_view uuid);
 // A layer of LVM's own below an LV: "LVM-<vg><lv>-tdata" and the like.

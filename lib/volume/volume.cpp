@@ -53,6 +53,9 @@ Result<bool> read_lines(Context &context, Volume &volume)
 {
 	const auto devno = volume.devno();
 	BLKCTL_TRY(const auto live, context.dm.table(devno, dm::Slot::live, false));
+	if (live.size() == 1 && live[0].type == BLKCOPY_VIEW_TARGET)
+		return not_found(volume.name(), "it is a view of " + live[0].params,
+				 "blkctl show " + live[0].params);
 	if (!is_volume_table(live))
 		return not_found(volume.name(), "not a volume of blkctl",
 				 "blkctl attach " + volume.name());
@@ -118,9 +121,11 @@ std::string_view word(JobState state)
 	case JobState::failed:
 		return "failed";
 	case JobState::needs_attention:
+		return "needs-attention";
+	case JobState::preserving:
 		break;
 	}
-	return "needs-attention";
+	return "preserving";
 }
 
 JobState Volume::state() const
@@ -146,6 +151,9 @@ JobState Volume::state() const
 		return JobState::ready;
 	case table::Phase::pivoted:
 		return JobState::pivoted;
+	case table::Phase::preserving:
+		return JobState::preserving;
+	case table::Phase::broken:
 	case table::Phase::aborted:
 		return by_policy ? JobState::failed : JobState::aborted;
 	}

@@ -30,6 +30,7 @@ enum class JobState {
 	aborted,
 	failed,
 	needs_attention,
+	preserving, // a view of it is there
 };
 std::string_view word(JobState state); // "none", ..., "needs-attention"
 

@@ -96,6 +96,9 @@ void Mapper::start_status(Device &device)
 	case table::Mode::commit:
 		status.phase = table::Phase::merging;
 		break;
+	case table::Mode::backup:
+		status.phase = table::Phase::preserving;
+		break;
 	}
 	if (table.features.nosync) {
 		status.base_only = 0;
