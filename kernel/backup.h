@@ -42,7 +42,7 @@ void bkc_view_redo_work(struct work_struct *work);
 extern struct target_type bkc_view_target;
 
 /* state.c */
-struct bkc_state *bkc_state_get_view(const void *md, struct bkc_view *view,
+struct bkc_state *bkc_state_get_view(dev_t live, struct bkc_view *view,
 				     char **error);
 void bkc_state_put_view(struct bkc_state *s, struct bkc_view *view);
 

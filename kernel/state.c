@@ -357,7 +357,7 @@ static bool went_past(const struct bkc_state *s, const void *md)
 }
 
 /* Is the state the device's, live, and of the mode that has views? */
-static bool may_be_viewed(struct bkc_state *s, const void *md)
+static bool may_be_viewed(struct bkc_state *s, dev_t live)
 {
 	struct bkc_table *t;
 	bool found = false;
@@ -367,28 +367,27 @@ static bool may_be_viewed(struct bkc_state *s, const void *md)
 	mutex_lock(&s->tables_lock);
 	list_for_each_entry(t, &s->tables, list)
 		found |= READ_ONCE(t->live) &&
-			 dm_table_get_md(t->ti->table) == md;
+			 disk_devt(dm_disk(dm_table_get_md(t->ti->table))) == live;
 	mutex_unlock(&s->tables_lock);
 	return found;
 }
 
 /**
  * bkc_state_get_view - the state of a live device that a view is for
- * @md: the device
+ * @live: the device's number
  * @view: of it; its ti is set
  * @error: set on failure
  *
- * In ctr of a view. Nothing but its dm device is known of the live one, and of
- * that but the address: it may be anything.
+ * In ctr of a view.
  */
-struct bkc_state *bkc_state_get_view(const void *md, struct bkc_view *view,
+struct bkc_state *bkc_state_get_view(dev_t live, struct bkc_view *view,
 				     char **error)
 {
 	struct bkc_state *s, *found = NULL;
 
 	mutex_lock(&registry_lock);
 	list_for_each_entry(s, &registry, registry)
-		if (may_be_viewed(s, md)) {
+		if (may_be_viewed(s, live)) {
 			found = s;
 			refcount_inc(&s->refs);
 			s->nr_views++;

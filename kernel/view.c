@@ -327,27 +327,28 @@ static int open_by_number(struct bkc_view *v, enum bkc_leg leg)
 /* The state of the live device; the device itself may go away before us. */
 static int find_state(struct bkc_view *v, const char *path, char **error)
 {
-	struct dm_dev *live;
-	const void *md;
+	unsigned int major, minor;
+	dev_t live;
+	char end;
 	int r;
 
-	r = dm_get_device(v->ti, path, BKC_OPEN_READ, &live);
-	if (r) {
-		*error = "Cannot open the live device";
-		return r;
-	}
-	format_dev_t(v->live, live->bdev->bd_dev);
-	/* If it is dm's: compared with those we know, nothing else. */
-	md = live->bdev->bd_disk->private_data;
-	if (md == dm_table_get_md(v->ti->table)) {
-		*error = "A device cannot be a view of itself";
-		r = -EINVAL;
+	/* Not opened: a filesystem on it would keep us out. */
+	if (sscanf(path, "%u:%u%c", &major, &minor, &end) == 2) {
+		live = MKDEV(major, minor);
 	} else {
-		v->s = bkc_state_get_view(md, v, error);
-		r = PTR_ERR_OR_ZERO(v->s);
+		r = lookup_bdev(path, &live);
+		if (r) {
+			*error = "Cannot find the live device";
+			return r;
+		}
 	}
-	dm_put_device(v->ti, live);
-	return r;
+	format_dev_t(v->live, live);
+	if (live == disk_devt(dm_disk(dm_table_get_md(v->ti->table)))) {
+		*error = "A device cannot be a view of itself";
+		return -EINVAL;
+	}
+	v->s = bkc_state_get_view(live, v, error);
+	return PTR_ERR_OR_ZERO(v->s);
 }
 
 static void put_legs(struct bkc_view *v)

@@ -28,7 +28,7 @@ no "0 16384 blkcopy backup /dev/ram0 0 $REPLY 0 - 128" 'larger sectors than base
 view="0 16384 blkcopy-view"
 no "$view" 'Need the live device'
 no "$view /dev/ram0 x" 'Need the live device'
-no "$view /dev/nothing" 'Cannot open the live device'
+no "$view /dev/nothing" 'Cannot find the live device'
 no "$view /dev/ram0" 'Not a live blkcopy device in mode backup'
 mk_linear lin /dev/ram2
 no "$view /dev/mapper/lin" 'Not a live blkcopy device in mode backup'

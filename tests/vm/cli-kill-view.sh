@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: slow=1 kernels=6.1,6.12 timeout=240
+# view and the removal of a view, killed (-9) at every step: nothing is stuck, and
+# the same command again finishes.
+# guards: the order of the steps of both, and what each takes for its own.
+UDEV=1
+source "$(dirname "$0")/lib.sh"
+source "$VM_DIR/lib-cli.sh"
+cli_setup
+mk_brd 2 16
+exits 0 ctl create vol /dev/ram0
+undo remove_dm vol
+fill /dev/mapper/vol
+sum=$(sum_of /dev/mapper/vol)
+fresh() { [[ ! -e /dev/mapper/now ]] || ctl remove now >/dev/null; [[ $(st vol mode) == track ]] || ctl abort vol >/dev/null; }
+still_right() { is "$(sum_of /dev/mapper/vol)" "$sum" "the volume after $1"; }
+is_there() { [[ $(st vol mode phase) == "backup preserving" && $(sum_of /dev/mapper/now) == "$sum" ]]; }
+is_gone() { [[ $(st vol mode) == track && ! -e /dev/mapper/now ]]; }
+kill_sweep true is_there 0 view vol now --store /dev/ram1 --force
+have_view() { ctl view vol now --store /dev/ram1 --force >/dev/null; }
+kill_sweep have_view is_gone "0 3" remove now
+fresh
+pass
