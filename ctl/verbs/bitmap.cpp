@@ -76,6 +76,22 @@ Status enable(const Arguments &args, volume::Context &context)
 			" what changes from now on");
 }
 
+Status freeze(const Arguments &args, volume::Context &context)
+{
+	return report(args,
+		      take(volume::bitmap_freeze(context, args.at(1), args.at(2), run_of(args))),
+		      "bitmap " + args.at(2) +
+			      " keeps what has changed by now; clear it when that is copied, or "
+			      "thaw it");
+}
+
+Status thaw(const Arguments &args, volume::Context &context)
+{
+	return report(args,
+		      take(volume::bitmap_thaw(context, args.at(1), args.at(2), run_of(args))),
+		      "bitmap " + args.at(2) + " has all that has changed again");
+}
+
 Status merge(const Arguments &args, volume::Context &context)
 {
 	return report(args,
@@ -156,6 +172,8 @@ const std::vector<Action> &actions()
 		{"clear", 3, "NAME BITMAP", clear},
 		{"enable", 3, "NAME BITMAP", enable},
 		{"disable", 3, "NAME BITMAP", enable},
+		{"freeze", 3, "NAME BITMAP", freeze},
+		{"thaw", 3, "NAME BITMAP", thaw},
 		{"merge", 4, "NAME BITMAP SOURCE", merge},
 		{"list", 2, "NAME", list},
 		{"dump", 3, "NAME BITMAP", dump},
@@ -184,26 +202,33 @@ const Register entry{Verb{
 	.description =
 		{"add NAME BITMAP records, from now on, which blocks are written to, discarded or "
 		 "zeroed; up to 64 of them, each for whoever has to know. clear: nothing has "
-		 "changed, as of now. disable and enable: stops recording, and goes on. merge NAME "
+		 "changed, as of now; of a frozen one, what was kept is forgotten. disable and "
+		 "enable: stops recording, and goes on. merge NAME "
 		 "BITMAP SOURCE: what has changed in SOURCE has changed in BITMAP too. remove: "
 		 "forgets it.",
 		 "list NAME: what there is. A bitmap that is inconsistent may have missed writes, "
 		 "as "
 		 "another tool had the device meanwhile: clear it, and begin with a full backup.",
+		 "freeze keeps what has changed by now, to be copied, and records apart what "
+		 "changes "
+		 "meanwhile: a write between a dump and a clear would be in neither otherwise. "
+		 "Then "
+		 "clear, when it is copied; or thaw, when that has failed, and nothing is lost.",
 		 "dump NAME BITMAP: the ranges that have changed, as offset and length in bytes, "
 		 "one "
 		 "a line; --format json, or raw: a bit a block, the lowest first.",
 		 "Bitmaps belong to the volume and go on recording through copy, pivot, snapshot, "
 		 "commit and stream. They are in memory: they end with the device."},
-	.positionals = {{.name = "ACTION",
-			 .help = "add, remove, clear, enable, disable, merge, list or dump",
-			 .words = {"add", "remove", "clear", "enable", "disable", "merge", "list",
-				   "dump"}},
-			{.name = "NAME", .help = "the volume", .offer = Offer::volume},
-			{.name = "BITMAP",
-			 .help = "the bitmap, and for merge the other one",
-			 .optional = true,
-			 .repeated = true}},
+	.positionals =
+		{{.name = "ACTION",
+		  .help = "add, remove, clear, enable, disable, freeze, thaw, merge, list or dump",
+		  .words = {"add", "remove", "clear", "enable", "disable", "freeze", "thaw",
+			    "merge", "list", "dump"}},
+		 {.name = "NAME", .help = "the volume", .offer = Offer::volume},
+		 {.name = "BITMAP",
+		  .help = "the bitmap, and for merge the other one",
+		  .optional = true,
+		  .repeated = true}},
 	.options =
 		{{.name = "granularity",
 		  .value = "SIZE",
@@ -218,7 +243,7 @@ const Register entry{Verb{
 		 json_option()},
 	.examples = {{"blkctl bitmap add data nightly", "Begins to record, before a full backup."},
 		     {"blkctl bitmap dump data nightly --format json",
-		      "What an incremental has to copy."},
+		      "What an incremental has to copy, of one that was frozen before."},
 		     {"blkctl bitmap list data", "How much has changed."}},
 	.run = run,
 }};

@@ -134,6 +134,34 @@ Result<Outcome> bitmap_enable(Context &context, const std::string &name, const s
 	return send(context, name, bitmap, enable ? "enable" : "disable", run);
 }
 
+Result<Outcome> bitmap_freeze(Context &context, const std::string &name, const std::string &bitmap,
+			      Run run)
+{
+	Change change(context, "bitmap freeze", run);
+	BLKCTL_TRY(const auto found, find_bitmap(change, name, bitmap));
+	if (found.bitmap.state == BLKCOPY_BITMAP_INCONSISTENT)
+		return inconsistent(change.verb(), found.volume, bitmap);
+	if (found.bitmap.state == BLKCOPY_BITMAP_FROZEN)
+		return refusal(Status::busy, change.verb(), found.volume.name(),
+			       fmt::format("bitmap \"{}\" is frozen already", bitmap),
+			       fmt::format("blkctl bitmap thaw {} {}, if that backup has failed",
+					   found.volume.name(), bitmap));
+	change.message(found.volume.info, "bitmap freeze " + bitmap, "bitmap thaw " + bitmap);
+	return change.finish(found.volume.info);
+}
+
+Result<Outcome> bitmap_thaw(Context &context, const std::string &name, const std::string &bitmap,
+			    Run run)
+{
+	Change change(context, "bitmap thaw", run);
+	BLKCTL_TRY(const auto found, find_bitmap(change, name, bitmap));
+	if (found.bitmap.state != BLKCOPY_BITMAP_FROZEN)
+		return refusal(Status::busy, change.verb(), found.volume.name(),
+			       fmt::format("bitmap \"{}\" is not frozen", bitmap));
+	change.message(found.volume.info, "bitmap thaw " + bitmap);
+	return change.finish(found.volume.info);
+}
+
 Result<Outcome> bitmap_merge(Context &context, const std::string &name, const std::string &bitmap,
 			     const std::string &source, Run run)
 {

@@ -31,6 +31,17 @@ Result<Outcome> bitmap_clear(Context &context, const std::string &name, const st
 Result<Outcome> bitmap_enable(Context &context, const std::string &name, const std::string &bitmap,
 			      bool enable, Run run);
 
+/*
+ * Keeps what has changed by now for whoever copies it: read_bitmap() shows that, and what changes
+ * from here on is recorded apart. Then bitmap_clear() forgets what was kept, or bitmap_thaw() makes
+ * one of both again. Errors: busy (it is frozen already, or, of thaw, it is not), needs_attention
+ * (inconsistent).
+ */
+Result<Outcome> bitmap_freeze(Context &context, const std::string &name, const std::string &bitmap,
+			      Run run);
+Result<Outcome> bitmap_thaw(Context &context, const std::string &name, const std::string &bitmap,
+			    Run run);
+
 // What has changed in `source` has changed in `bitmap` too. Errors: not_found, busy (frozen),
 // needs_attention (either is inconsistent).
 Result<Outcome> bitmap_merge(Context &context, const std::string &name, const std::string &bitmap,

@@ -52,6 +52,22 @@ is "$OUT" "458752 131072" "through a snapshot and its commit"
 exits 0 ctl bitmap dump data later
 is "$OUT" "196608 131072
 13107200 65536" "what was merged"
+note "frozen: what changes meanwhile is apart"
+exits 0 ctl bitmap freeze data nightly
+exits 4 ctl bitmap freeze data nightly
+put 11
+exits 0 ctl bitmap dump data nightly
+is "$OUT" "458752 131072" "what was kept"
+exits 0 ctl bitmap thaw data nightly
+exits 4 ctl bitmap thaw data nightly
+exits 0 ctl bitmap dump data nightly
+is "$OUT" "458752 131072
+720896 65536" "after a backup that failed"
+exits 0 ctl bitmap freeze data nightly
+put 13
+exits 0 ctl bitmap clear data nightly
+exits 0 ctl bitmap dump data nightly
+is "$OUT" "851968 65536" "after one that did not"
 exits 0 ctl bitmap remove data weekly
 exits 0 ctl bitmap disable data later
 has "$(ctl bitmap list data)" 'later +disabled' "disabled"

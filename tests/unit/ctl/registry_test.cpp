@@ -42,7 +42,7 @@ TEST(Registry, HasEveryVerbOnce)
 		"create",   "attach", "detach", "copy",     "pivot",      "abort",   "pause",
 		"resume",   "set",    "wait",   "list",     "show",       "watch",   "events",
 		"remove",   "help",   "format", "check",    "dump",       "restore", "repair",
-		"snapshot", "commit", "stream", "activate", "deactivate", "bitmap"};
+		"snapshot", "commit", "stream", "activate", "deactivate", "bitmap",  "view"};
 	EXPECT_EQ(names, wanted);
 }
 
