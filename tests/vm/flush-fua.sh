@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=60
+# vm: quick=6.12 timeout=60
 # A flush reaches every leg in use and no other: base in track and after an
 # abort, both while it copies and in sync, top alone after a pivot. The legs'
 # disks count them.

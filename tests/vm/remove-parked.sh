@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=120
+# vm: quick=6.12 timeout=120
 # The device goes away, or changes its table, while writes are parked behind a
 # copy of their blocks: every write ends, in time, and then everything can be
 # removed and unloaded.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=60
+# vm: quick=6.12 timeout=60
 # Pages of a mapped file are changed while they are being written and then
 # thrown away by unlink: both legs must have got the same bytes of them, with
 # the volume mounted while it copies, and before.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=180
+# vm: quick=6.12 timeout=180
 # Top fails for good, once, or comes back, under each of the four policies,
 # while a verifying writer runs. The writer never gets an error and never
 # waits for long; the copy does what its policy says; when top is well again

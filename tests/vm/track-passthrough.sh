@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=60
+# vm: quick=6.12 timeout=60
 # A track table is the device beneath it: the same bytes at the offset it
 # names, the same limits, errors passed up and counted, discards passed down
 # unless it is told not to.
