@@ -203,20 +203,17 @@ const Register entry{Verb{
 		{"add NAME BITMAP records, from now on, which blocks are written to, discarded or "
 		 "zeroed; up to 64 of them, each for whoever has to know. clear: nothing has "
 		 "changed, as of now; of a frozen one, what was kept is forgotten. disable and "
-		 "enable: stops recording, and goes on. merge NAME "
-		 "BITMAP SOURCE: what has changed in SOURCE has changed in BITMAP too. remove: "
-		 "forgets it.",
-		 "list NAME: what there is. A bitmap that is inconsistent may have missed writes, "
-		 "as "
-		 "another tool had the device meanwhile: clear it, and begin with a full backup.",
+		 "enable: stops recording, and goes on. merge NAME BITMAP SOURCE: what has changed "
+		 "in SOURCE has changed in BITMAP too. remove: forgets it.",
 		 "freeze keeps what has changed by now, to be copied, and records apart what "
-		 "changes "
-		 "meanwhile: a write between a dump and a clear would be in neither otherwise. "
-		 "Then "
-		 "clear, when it is copied; or thaw, when that has failed, and nothing is lost.",
+		 "changes meanwhile: a write between a dump and a clear would be in neither "
+		 "otherwise. Then clear, when it is copied; or thaw, when that has failed, and "
+		 "nothing is lost.",
+		 "list NAME: what there is. A bitmap that is inconsistent may have missed writes, "
+		 "as another tool had the device meanwhile: clear it, and begin with a full "
+		 "backup. "
 		 "dump NAME BITMAP: the ranges that have changed, as offset and length in bytes, "
-		 "one "
-		 "a line; --format json, or raw: a bit a block, the lowest first.",
+		 "one a line; --format json, or raw: a bit a block, the lowest first.",
 		 "Bitmaps belong to the volume and go on recording through copy, pivot, snapshot, "
 		 "commit and stream. They are in memory: they end with the device."},
 	.positionals =
