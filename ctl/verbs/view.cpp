@@ -69,8 +69,8 @@ const Register entry{Verb{
 	.examples = {{"blkctl view data data-now --store /dev/vdc",
 		      "Then, for example: dd if=/dev/mapper/data-now of=/backup/data.img bs=1M "
 		      "iflag=direct; and blkctl remove data-now."},
-		     {"blkctl view data data-now --store /var/tmp/data.store", "The same with a "
-									       "sparse file."}},
+		     {"blkctl view data data-now --store /var/tmp/data.store",
+		      "The same with a sparse file."}},
 	.run = run,
 }};
 
