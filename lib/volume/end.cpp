@@ -186,7 +186,9 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 		return not_there(volume, what_became);
 	if (volume.state() == JobState::none)
 		return finish_killed(change, volume);
-	if (const auto why_not = why_not_pivot(volume))
+	// Who has waited for it may find a background copy no longer ready: then it is caught up.
+	const bool again = request.only && volume.state() == JobState::copying;
+	if (const auto why_not = why_not_pivot(volume); why_not && !again)
 		return *why_not;
 	if (volume.lvm && !request.until_reboot && volume.state() != JobState::pivoted)
 		return refusal(
@@ -197,6 +199,11 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 	BLKCTL_CHECK(clear_stale(change, device));
 	if (volume.state() != JobState::pivoted) {
 		BLKCTL_CHECK(check_sectors(context, volume));
+		// Or a steady writer may keep it from being ready at the instant it is asked.
+		if (volume.table.params.copy_mode == table::CopyMode::background)
+			change.message(
+				device, "set " BLKCOPY_PARAM_COPY_MODE " " BLKCOPY_COPY_MODE_DUAL,
+				"set " BLKCOPY_PARAM_COPY_MODE " " BLKCOPY_COPY_MODE_BACKGROUND);
 		change.add(
 			{"send to " + label(device) + ": phase pivot, and wait until it is pivoted",
 			 [&context, device, timeout = request.timeout] {

@@ -275,6 +275,27 @@ TEST_F(Verbs, PivotWaitsForTheKernel)
 		       Status::usage, "is the source");
 }
 
+// It was ready when it was waited for, and a writer has touched it since.
+TEST_F(Verbs, PivotCatchesUpWithABackgroundCopy)
+{
+	host.add_copy(table::Phase::copying);
+	host.set_table("mirror 8:0 0 8:16 0 - 128 0 2 copy_mode background");
+	host.mapper.at(volume_number).status.phase = table::Phase::copying;
+	const auto id = copy_id(*find(host.context, "v0"));
+	host.mapper.on_wait = [this] {
+		auto &status = host.mapper.at(volume_number).status;
+		status.both += status.base_only;
+		status.base_only = 0;
+		status.phase = table::Phase::synced;
+	};
+	EXPECT_EQ(pivot(host.context, {.name = "v0"}, volume::Run::doit).error().status,
+		  Status::timed_out);
+	const auto done = pivot(host.context, {.name = "v0", .only = id}, volume::Run::doit);
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_EQ(host.mapper.calls.front(), "message 253:0 set copy_mode dual");
+	EXPECT_EQ(find(host.context, "v0")->table.base.device, disk_b);
+}
+
 TEST_F(Verbs, PivotGivesUpInTime)
 {
 	host.add_copy(table::Phase::synced);
