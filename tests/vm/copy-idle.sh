@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=120
+# vm: quick=6.12 timeout=120
 # An idle device is copied and equals: all block sizes, sizes that are no
 # multiple of the block, legs at offsets, a larger top; the rest of the larger
 # top is not written.
