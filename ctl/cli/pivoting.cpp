@@ -32,6 +32,7 @@ void pivot_now(volume::Context &context, const Arguments &args, const volume::Co
 	request.name = copy.device.str();
 	request.until_reboot = args.flag("until-reboot");
 	request.only = copy;
+	request.was_ready = since.has_value();
 	auto before = take(volume::find(context, copy.device));
 	std::string source = volume::device_path(context, copy.base.device);
 

@@ -187,7 +187,7 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 	if (volume.state() == JobState::none)
 		return finish_killed(change, volume);
 	// Who has waited for it may find a background copy no longer ready: then it is caught up.
-	const bool again = request.only && volume.state() == JobState::copying;
+	const bool again = request.was_ready && volume.state() == JobState::copying;
 	if (const auto why_not = why_not_pivot(volume); why_not && !again)
 		return *why_not;
 	if (volume.lvm && !request.until_reboot && volume.state() != JobState::pivoted)

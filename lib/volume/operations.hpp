@@ -194,7 +194,8 @@ struct PivotRequest {
 	bool until_reboot =
 		false; // needed for an LV: its VG's metadata still names the old extents
 	std::chrono::milliseconds timeout{30000};
-	std::optional<CopyId> only = {}; // this copy and no other, which was ready just now
+	std::optional<CopyId> only = {}; // this copy and no other
+	bool was_ready = false;          // just now: wait for it once more
 };
 /*
  * Finishes a copy that is ready on its target: `phase pivot`, waits until the kernel is there,

@@ -290,7 +290,8 @@ TEST_F(Verbs, PivotCatchesUpWithABackgroundCopy)
 	};
 	EXPECT_EQ(pivot(host.context, {.name = "v0"}, volume::Run::doit).error().status,
 		  Status::timed_out);
-	const auto done = pivot(host.context, {.name = "v0", .only = id}, volume::Run::doit);
+	const auto done = pivot(host.context, {.name = "v0", .only = id, .was_ready = true},
+				volume::Run::doit);
 	ASSERT_TRUE(done) << done.error().message();
 	EXPECT_EQ(host.mapper.calls.front(), "message 253:0 set copy_mode dual");
 	EXPECT_EQ(find(host.context, "v0")->table.base.device, disk_b);
