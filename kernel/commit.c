@@ -303,11 +303,8 @@ void bkc_meta_commit_work(struct work_struct *work)
 
 	r = commit(meta, !list_empty(&syncers));
 	/* What a commit before could not flush is these flushes' to tell. */
-	if (!r && !bio_list_empty(&waiters)) {
-		r = bkc_was_lost(meta->s, BKC_BASE) ? -EIO : 0;
-		if (bkc_was_lost(meta->s, BKC_TOP))
-			r = -EIO;
-	}
+	if (!r && !bio_list_empty(&waiters) && xchg(&meta->s->lost, 0))
+		r = -EIO;
 
 	/* Step 6 */
 	while ((bio = bio_list_pop(&waiters)))

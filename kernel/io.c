@@ -175,6 +175,7 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 	io->tracked = false;
 	io->mark = 0;
 	io->flush = !bio_sectors(bio);
+	io->leg = BKC_BASE;	/* one that is ended before it is aimed */
 	if (unlikely(bio_op(bio) == REQ_OP_DISCARD) &&
 	    t->params.no_discard_passdown && !t->mode->durable) {
 		if (t->mode->has_top)
@@ -182,7 +183,7 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
-	if (bio_sectors(bio) && bkc_tracker_begin(t, bio, io))
+	if (!io->flush && bkc_tracker_begin(t, bio, io))
 		return DM_MAPIO_SUBMITTED;
 	if (t->mode->durable)
 		r = bkc_redirect_map(t, bio);

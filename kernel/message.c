@@ -276,11 +276,11 @@ static int message_bitmap_list(struct bkc_table *t, const char *name,
 	u64 blocks = t->s->map.nr_blocks, block, first, end, run;
 	unsigned int sz = 0, shift;
 
-	/* A table that was loaded before there were bitmaps. */
-	if (b && b->shift < t->s->map.block_shift)
-		return -EINVAL;
 	if (!b)
 		return -ENOENT;
+	/* A table that was loaded before there were bitmaps. */
+	if (b->shift < t->s->map.block_shift)
+		return -EINVAL;
 	if (b->inconsistent)
 		return -ESTALE;
 	if (from[0] < '0' || from[0] > '9' || kstrtou64(from, 10, &block) ||

@@ -80,7 +80,6 @@ bool bkc_tracker_begin(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 	struct bkc_tracker *tr = t->tracker;
 
 	io->table = t;
-	io->leg = BKC_BASE;
 	io->range.start = dm_target_offset(t->ti, bio->bi_iter.bi_sector);
 	io->range.end = io->range.start + bio_sectors(bio);
 	/*
