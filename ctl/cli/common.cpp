@@ -64,6 +64,18 @@ Option no_boot_option()
 		.help = "write nothing in /etc/blkctltab: it does not come back at boot"};
 }
 
+Option no_freeze_option()
+{
+	return {.name = "no-freeze",
+		.value = "",
+		.help = "do not freeze the filesystem: what is found is as after a power cut"};
+}
+
+Option force_store_option()
+{
+	return {.name = "force", .value = "", .help = "overwrite a STORE that carries a signature"};
+}
+
 uint32_t block_sectors_of(const Arguments &args)
 {
 	constexpr uint32_t usual = 128;

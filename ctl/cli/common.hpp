@@ -23,6 +23,8 @@ Option until_reboot_option();
 Option block_size_option();
 Option metadata_option();
 Option no_boot_option();
+Option no_freeze_option();
+Option force_store_option();
 
 // --block-size in sectors; the usual size if it is not given.
 uint32_t block_sectors_of(const Arguments &args);

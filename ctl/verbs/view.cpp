@@ -13,11 +13,12 @@ Status run(const Arguments &args)
 {
 	volume::ViewRequest request;
 
-	if (!args.value("store"))
+	const auto store = args.value("store");
+	if (!store)
 		bad_usage("--store is missing: old data has to go somewhere");
 	request.name = args.at(0);
 	request.view = args.at(1);
-	request.store = args.value("store").value_or("");
+	request.store = *store;
 	request.no_freeze = args.flag("no-freeze");
 	request.force = args.flag("force");
 	auto host = take(volume::Host::open());
@@ -58,12 +59,8 @@ const Register entry{Verb{
 	.options = {{.name = "store",
 		     .value = "STORE",
 		     .help = "where old data goes; must be given"},
-		    {.name = "no-freeze",
-		     .value = "",
-		     .help = "do not freeze the filesystem: what is found is as after a power cut"},
-		    {.name = "force",
-		     .value = "",
-		     .help = "overwrite a STORE that carries a signature"},
+		    no_freeze_option(),
+		    force_store_option(),
 		    dry_run_option(),
 		    json_option()},
 	.examples = {{"blkctl view data data-now --store /dev/vdc",

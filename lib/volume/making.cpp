@@ -20,12 +20,17 @@ bool is_half_made(const dm::Info &info)
 	return is_volume_uuid(info.uuid) && !info.live_table;
 }
 
+Result<void> check_name(const std::string &verb, const std::string &name)
+{
+	if (is_good_name(name))
+		return {};
+	return refusal(Status::usage, verb, "'" + name + "'",
+		       "a name has 1 to 119 of A-Z a-z 0-9 #+-.:=@_ and does not start with '-'");
+}
+
 Result<void> check_request(const std::string &name, uint32_t block_sectors)
 {
-	if (!is_good_name(name))
-		return refusal(
-			Status::usage, making_verb, "'" + name + "'",
-			"a name has 1 to 119 of A-Z a-z 0-9 #+-.:=@_ and does not start with '-'");
+	BLKCTL_CHECK(check_name(making_verb, name));
 	return check_block_sectors(block_sectors);
 }
 

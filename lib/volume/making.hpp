@@ -12,6 +12,9 @@
 namespace blkctl::volume
 {
 
+// Errors: usage, if dm cannot have the name.
+Result<void> check_name(const std::string &verb, const std::string &name);
+
 // Errors: usage (a name that dm cannot have, block size).
 Result<void> check_request(const std::string &name, uint32_t block_sectors);
 

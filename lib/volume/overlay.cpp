@@ -4,8 +4,7 @@
 #include "volume/chain.hpp"
 #include "volume/legs.hpp"
 #include "volume/making.hpp"
-#include "volume/metadata.hpp"
-#include "volume/target.hpp"
+#include "volume/store.hpp"
 #include "volume/uuid.hpp"
 #include <algorithm>
 
@@ -29,11 +28,7 @@ Result<void> check_can(const Volume &volume, const std::vector<Volume> &layers)
 			       "it has " + std::to_string(most_layers) + " layers already",
 			       "blkctl commit " + name + ", or blkctl stream " + name);
 	}
-	BLKCTL_CHECK(check_no_overlay(overlay_verb, volume));
-	if (mode != table::Mode::track)
-		return refusal(Status::busy, overlay_verb, name, "a copy of it runs",
-			       "blkctl show " + name);
-	return {};
+	return check_plain(overlay_verb, volume);
 }
 
 Result<meta::Superblock> super_of(const Volume &volume)
@@ -117,16 +112,6 @@ std::string metadata_for(Context &context, const SnapshotRequest &request, const
 
 } // namespace
 
-bool has_store(Context &context, const Volume &volume, const std::string &store)
-{
-	if (!volume.table.top)
-		return false;
-	const auto top = volume.table.top->device;
-	const auto devno = context.probe.resolve(store);
-	const auto identity = context.probe.identity(top);
-	return devno ? *devno == top : identity && *identity == "file:" + store;
-}
-
 // The overlay that was asked for, made before.
 bool is_same_overlay(Context &context, const Volume &volume, const std::string &store)
 {
@@ -142,12 +127,7 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 	BLKCTL_TRY(const auto layers, layers_below(context, volume));
 
 	BLKCTL_CHECK(check_can(volume, layers));
-	BLKCTL_CHECK(clear_stale(change, volume.info));
-	BLKCTL_TRY(const auto store, add_place(change, request.store,
-					       volume.sectors * uint64_t{512}, volume.devno()));
-	BLKCTL_CHECK(check_not_on(context, overlay_verb, volume, store));
-	if (store.block)
-		BLKCTL_CHECK(check_target(context, rules, volume, *store.block));
+	BLKCTL_TRY(const auto store, add_store(change, rules, volume, request.store));
 	BLKCTL_TRY(const auto super, super_of(volume));
 	std::vector<DevNo> legs{volume.table.base.device};
 	if (volume.table.top)

@@ -18,9 +18,6 @@ struct Prepared {
 	std::function<dm::Table()> table = {}; // once the plan has come to the switch
 };
 
-// Whether the top of a volume is this store, device or file.
-bool has_store(Context &context, const Volume &volume, const std::string &store);
-
 // The overlay that was asked for, made before.
 bool is_same_overlay(Context &context, const Volume &volume, const std::string &store);
 

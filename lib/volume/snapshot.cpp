@@ -2,8 +2,8 @@
 // snapshot: from now on writes go to a store; of one volume, or of several at one instant.
 #include "volume/leftovers.hpp"
 #include "volume/making.hpp"
-#include "volume/mounts.hpp"
 #include "volume/overlay.hpp"
+#include "volume/store.hpp"
 #include "volume/uuid.hpp"
 #include <algorithm>
 #include <set>
@@ -117,12 +117,7 @@ Result<Outcome> snapshot(Context &context, const SnapshotRequest &request, Run r
 		return change.nothing_to_do(volume.info);
 	BLKCTL_TRY(const auto prepared, prepare_overlay(change, request, volume));
 	(void)prepared;
-	// The kernel freezes what is on the volume itself, not what is further up.
-	if (request.no_freeze || !has_mounts_further_up(context, volume.devno()))
-		change.switch_table(volume.info, {}, {},
-				    {.flush = true, .lockfs = !request.no_freeze});
-	else
-		change.switch_tables({volume.info}, true);
+	add_instant(change, volume.info, request.no_freeze);
 	add_remembering(change, request, volume);
 	if (volume.kind != Kind::created)
 		say_attached(change, volume.name());

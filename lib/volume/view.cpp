@@ -3,11 +3,8 @@
 #include "volume/view.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/making.hpp"
-#include "volume/metadata.hpp"
-#include "volume/mounts.hpp"
-#include "volume/overlay.hpp"
 #include "volume/settle.hpp"
-#include "volume/target.hpp"
+#include "volume/store.hpp"
 #include "volume/use.hpp"
 #include "volume/uuid.hpp"
 
@@ -23,14 +20,6 @@ constexpr const char *view_verb = "view";
 // by those must go on meaning the volume.
 constexpr auto visibility = dm::Visibility::hidden;
 
-Result<void> check_view_name(const std::string &name)
-{
-	if (is_good_name(name))
-		return {};
-	return refusal(Status::usage, view_verb, "'" + name + "'",
-		       "a name has 1 to 119 of A-Z a-z 0-9 #+-.:=@_ and does not start with '-'");
-}
-
 std::string uuid_for(const Volume &volume)
 {
 	return view_uuid(volume_hex(volume.info.uuid, volume.name()));
@@ -43,28 +32,13 @@ bool is_armed(Context &context, const Volume &volume, const std::string &store)
 	       has_store(context, volume, store);
 }
 
-Result<void> check_can_arm(const Volume &volume)
-{
-	BLKCTL_CHECK(check_no_overlay(view_verb, volume));
-	if (volume.table.mode != table::Mode::track)
-		return refusal(Status::busy, view_verb, volume.name(), "a copy of it runs",
-			       "blkctl show " + volume.name());
-	return {};
-}
-
 // Adds the instant: from then on what is overwritten is in the store before.
 Result<void> add_arming(Change &change, const Volume &volume, const ViewRequest &request)
 {
-	auto &context = change.context();
 	const TargetRules rules{.verb = view_verb, .role = "store", .any_content = request.force};
 
-	BLKCTL_CHECK(clear_stale(change, volume.info));
-	BLKCTL_TRY(const auto store, add_place(change, request.store,
-					       volume.sectors * uint64_t{512}, volume.devno()));
-	BLKCTL_CHECK(check_not_on(context, view_verb, volume, store));
-	if (store.block)
-		BLKCTL_CHECK(check_target(context, rules, volume, *store.block));
-
+	BLKCTL_CHECK(check_plain(view_verb, volume));
+	BLKCTL_TRY(const auto store, add_store(change, rules, volume, request.store));
 	table::Blkcopy backup;
 	backup.mode = table::Mode::backup;
 	backup.base = volume.table.base;
@@ -82,12 +56,7 @@ Result<void> add_arming(Change &change, const Volume &volume, const ViewRequest 
 	});
 	if (store.block)
 		add_second_look(change, rules, volume, *store.block);
-	// The kernel freezes what is on the volume itself, not what is further up.
-	if (request.no_freeze || !has_mounts_further_up(context, volume.devno()))
-		change.switch_table(volume.info, track_table(volume, volume.table.base), {},
-				    {.flush = true, .lockfs = !request.no_freeze});
-	else
-		change.switch_tables({volume.info}, true);
+	add_instant(change, volume.info, request.no_freeze, track_table(volume, volume.table.base));
 	return {};
 }
 
@@ -109,7 +78,7 @@ Result<Outcome> view(Context &context, const ViewRequest &request, Run run)
 {
 	Change change(context, view_verb, run);
 
-	BLKCTL_CHECK(check_view_name(request.view));
+	BLKCTL_CHECK(check_name(view_verb, request.view));
 	BLKCTL_TRY(const auto found, change.open(request.name));
 	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
 	BLKCTL_CHECK(change.lock_name(request.view));
@@ -125,10 +94,8 @@ Result<Outcome> view(Context &context, const ViewRequest &request, Run run)
 			       own ? "blkctl remove " + request.view
 				   : "dmsetup info " + request.view);
 	}
-	if (!armed) {
-		BLKCTL_CHECK(check_can_arm(volume));
+	if (!armed)
 		BLKCTL_CHECK(add_arming(change, volume, request));
-	}
 	const auto device = std::make_shared<dm::Info>(existing.value_or(dm::Info{}));
 	device->name = request.view;
 	add_device(change, volume, device);
