@@ -335,7 +335,28 @@ int bkc_bitmap_enable(struct bkc_tracker *tr, const char *name, bool recording)
 	return bkc_bitmap_store(tr);
 }
 
-/* Returns 0, -ENOENT, -EBUSY when it is frozen, -ESTALE, -ENOMEM. */
+/* What may have missed writes counts all as changed. Nobody notes in this side. */
+static void fill_side(struct bkc_bitmap *b, unsigned int side)
+{
+	unsigned int tail = b->nr % BITS_PER_LONG;
+	u64 i;
+
+	for (i = 0; i < longs_of(b); i++) {
+		if (!(i % 4096))
+			cond_resched();
+		WRITE_ONCE(b->bits[side][i], ~0UL);
+	}
+	if (tail)
+		b->bits[side][longs_of(b) - 1] = ~0UL >> (BITS_PER_LONG - tail);
+	atomic64_set(&b->count[side], b->nr);
+}
+
+/*
+ * Of one that is inconsistent all is kept as changed, and from here on it is not
+ * any more: a backup of all of it makes good what it has missed, and one that fails
+ * leaves all as changed. Returns 0, -ENOENT, -EBUSY when it is frozen, -ENOMEM, or
+ * what writing the metadata returned.
+ */
 int bkc_bitmap_freeze(struct bkc_tracker *tr, const char *name)
 {
 	struct bkc_bitmap *b = bkc_bitmap_find(tr, name);
@@ -345,12 +366,26 @@ int bkc_bitmap_freeze(struct bkc_tracker *tr, const char *name)
 		return -ENOENT;
 	if (b->frozen)
 		return -EBUSY;
-	if (b->inconsistent)
-		return -ESTALE;
 	r = turn(b);
-	if (!r)
-		b->frozen = true;
-	return r;
+	if (r)
+		return r;
+	b->frozen = true;
+	if (!b->inconsistent)
+		return 0;
+	fill_side(b, !b->active);
+	if (tr->meta) {
+		/* Its bits first: a crash must not find old ones that are believed. */
+		bkc_bitmap_dirty_slot(b);
+		r = bkc_bitmap_store(tr);
+		if (r) {
+			bkc_bitmap_thaw(tr, name);
+			return r;
+		}
+	}
+	b->inconsistent = false;
+	if (tr->meta)
+		bkc_bitmap_dirty_record(b);
+	return 0;
 }
 
 /* Into the active side, as if it had been noted there. */

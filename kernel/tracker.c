@@ -162,7 +162,8 @@ int bkc_tracker_switch(struct bkc_tracker *tr)
 {
 	/* Pairs with the acquire in begin(): the change, then the number. */
 	smp_store_release(&tr->switches, tr->switches + 1);
-	synchronize_rcu();
+	/* Users wait: it may be of an instant at which the device is suspended. */
+	synchronize_rcu_expedited();
 	return bkc_epoch_drain(&tr->epoch, TRACKER_DRAIN_MAX);
 }
 

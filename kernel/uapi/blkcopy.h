@@ -192,7 +192,8 @@
  *   bitmap list <name> <first block>
  *                       text runs as of "map list"; of a frozen one what had
  *                       changed by then
- *                       freeze, merge and list: ESTALE when it is inconsistent;
+ *                       merge and list: ESTALE when it is inconsistent; frozen,
+ *                       all of it has changed, and it is not any more;
  *                       all: EAGAIN while suspended, with a metadata device
  *   seal                the next removal is ours: the state stays valid
  * The kernel log holds the reason in words.

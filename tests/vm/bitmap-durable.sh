@@ -55,7 +55,11 @@ remove_dm vol
 come_back
 is "$(bitmap_is one | cut -d' ' -f2)" inconsistent "after a removal without a seal"
 refused 'Stale' dmsetup message vol 0 bitmap list one 0
-refused 'Stale' dmsetup message vol 0 bitmap freeze one
+bitmap freeze one
+is "$(listed one)" "0+256" "frozen, all of it counts as changed"
+put 4
+bitmap thaw one
+is "$(bitmap_is one)" "256 recording" "and thawed, still"
 bitmap clear one
 put 5
 is "$(listed one)" "5+1" "begun anew"
