@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "dm/guard.hpp"
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -80,6 +81,36 @@ Result<void> WindowPlan::add_mount(int fd)
 	return {};
 }
 
+Result<void> WindowPlan::add_message(const GroupMessage &message)
+{
+	const bool too_long = message.text.size() > longest || message.undo.size() > longest;
+
+	if (shared_->nr_messages == most || too_long)
+		return Error{.status = Status::usage,
+			     .what = "send",
+			     .why = too_long ? "the message is too long"
+					     : "so many messages cannot be of one instant"};
+	auto &added = shared_->messages[shared_->nr_messages++];
+	added.dev = message.device.dev();
+	message.text.copy(added.text, longest);
+	message.undo.copy(added.undo, longest);
+	return {};
+}
+
+// 0 or an errno. All of it is on the stack: memory that is not there yet may be swapped out.
+int WindowPlan::tell(uint64_t dev, const char *text) const
+{
+	constexpr size_t at = sizeof(dm_ioctl) + offsetof(dm_target_msg, message);
+	alignas(dm_ioctl) std::array<char, at + longest + 1> bytes = {};
+	auto request = request_of(dev, 0);
+
+	request.data_size = bytes.size();
+	// The sector of the target is 0, as it is.
+	memcpy(bytes.data(), &request, sizeof(request));
+	strncpy(bytes.data() + at, text, longest);
+	return ioctl(control_.get(), DM_TARGET_MSG, bytes.data()) == 0 ? 0 : errno;
+}
+
 // 0 or an errno.
 int WindowPlan::call(unsigned long request, const Device &device, uint32_t flags, bool *event) const
 {
@@ -132,6 +163,20 @@ std::optional<Stop> WindowPlan::suspend(const Point &point)
 	return std::nullopt;
 }
 
+std::optional<Stop> WindowPlan::send(const Point &point)
+{
+	for (size_t i = shared_->sent; i < shared_->nr_messages; i++) {
+		const auto &message = shared_->messages[i];
+		point();
+		if (const int err = tell(message.dev, message.text))
+			return Stop{Step::message, i, err};
+		shared_->sent = i + 1;
+	}
+	point();
+	shared_->all_sent = true;
+	return std::nullopt;
+}
+
 // Whatever fails, the others are resumed.
 std::optional<Stop> WindowPlan::resume(const Point &point)
 {
@@ -141,6 +186,9 @@ std::optional<Stop> WindowPlan::resume(const Point &point)
 		bool event = false;
 		point();
 		const int err = call(DM_DEV_SUSPEND, shared_->devices[i], 0, &event);
+		// A kernel that refuses the new table forgets it: the old one goes on.
+		if (err && is_suspended(shared_->devices[i]))
+			(void)call(DM_DEV_SUSPEND, shared_->devices[i], 0);
 		shared_->events += event ? 1 : 0;
 		if (err)
 			stop = Stop{Step::resume, i, err};
@@ -151,6 +199,8 @@ std::optional<Stop> WindowPlan::resume(const Point &point)
 
 void WindowPlan::undo()
 {
+	for (size_t i = shared_->sent; i-- > 0;)
+		(void)tell(shared_->messages[i].dev, shared_->messages[i].undo);
 	for (size_t i = shared_->nr_devices; i-- > 0;) {
 		const auto &device = shared_->devices[i];
 		// Or a RESUME would switch to it.
@@ -172,7 +222,10 @@ void WindowPlan::thaw()
 
 void WindowPlan::recover()
 {
-	if (!shared_->all_suspended) {
+	if (!shared_->all_suspended || !shared_->all_sent) {
+		// It may have died between a message and its count: that one is taken back too.
+		if (shared_->all_suspended && shared_->sent < shared_->nr_messages)
+			shared_->sent++;
 		undo();
 	} else {
 		for (size_t i = shared_->nr_devices; i-- > 0;)
@@ -204,7 +257,9 @@ Result<Guard> Guard::start(WindowPlan &plan)
 		sigset_t all;
 		sigfillset(&all);
 		sigprocmask(SIG_SETMASK, &all, nullptr);
-		(void)mlockall(MCL_CURRENT | MCL_FUTURE);
+		// One that has to be read in from what is suspended would wait for itself.
+		if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+			_exit(1);
 		(void)prctl(PR_SET_NAME, "blkctl-guard");
 		// Who reads the output of the command does not wait for it.
 		const int null = ::open("/dev/null", O_RDWR);

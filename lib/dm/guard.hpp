@@ -6,6 +6,7 @@
 #include "base/devno.hpp"
 #include "base/error.hpp"
 #include "base/unique_fd.hpp"
+#include "dm/mapper.hpp"
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -16,7 +17,7 @@
 namespace blkctl::dm
 {
 
-enum class Step { freeze, suspend, resume };
+enum class Step { freeze, suspend, message, resume };
 
 // Where it stopped, and why.
 struct Stop {
@@ -40,13 +41,16 @@ class WindowPlan
 	// Suspended in this order, resumed in the other. Errors: usage, if there are too many.
 	Result<void> add_device(DevNo device, uint32_t event, bool lockfs);
 	Result<void> add_mount(int fd);
+	// Sent once all are suspended, in this order; `undo` if the window is taken back.
+	Result<void> add_message(const GroupMessage &message);
 
 	using Point = std::function<void()>; // before each call, for tests
 	std::optional<Stop> freeze(const Point &point);
 	std::optional<Stop> suspend(const Point &point);
+	std::optional<Stop> send(const Point &point);
 	std::optional<Stop> resume(const Point &point);
 	void thaw();
-	// Resumes what is suspended with the tables it had.
+	// Resumes what is suspended with the tables it had, and takes back what was sent.
 	void undo();
 	// What a guard does for one that has died.
 	void recover();
@@ -57,6 +61,7 @@ class WindowPlan
 
       private:
 	static constexpr size_t most = 64;
+	static constexpr size_t longest = 240; // of a message
 
 	struct Device {
 		uint64_t dev = 0;
@@ -67,11 +72,20 @@ class WindowPlan
 		int fd = -1;
 		bool ours = false; // it was not frozen before
 	};
+	struct Message {
+		uint64_t dev = 0;
+		char text[longest + 1] = {};
+		char undo[longest + 1] = {};
+	};
 	struct Shared {
 		std::atomic<bool> all_suspended{false};
-		size_t nr_devices = 0, nr_mounts = 0, events = 0;
+		// None of them is taken back from here on.
+		std::atomic<bool> all_sent{false};
+		std::atomic<size_t> sent{0};
+		size_t nr_devices = 0, nr_mounts = 0, nr_messages = 0, events = 0;
 		Device devices[most];
 		Mount mounts[most];
+		Message messages[most];
 	};
 	struct Unmap {
 		void operator()(Shared *shared) const;
@@ -79,6 +93,7 @@ class WindowPlan
 
 	WindowPlan() = default;
 	bool is_suspended(const Device &device) const;
+	int tell(uint64_t dev, const char *text) const;
 	int call(unsigned long request, const Device &device, uint32_t flags,
 		 bool *event = nullptr) const;
 

@@ -82,9 +82,17 @@ struct ResumeResult {
 	bool udev_timed_out = false;       // the switch is done, udev did not answer in time
 };
 
+// To a target while its device is suspended: of the instant, as the switch is.
+struct GroupMessage {
+	DevNo device = {};
+	std::string text = {};
+	std::string undo = {}; // sent if the window is taken back
+};
+
 struct GroupOptions {
 	std::vector<std::string> mounts = {}; // filesystems to freeze, each by a mount point
-	std::vector<DevNo> lockfs = {};       // devices whose filesystem the kernel freezes
+	std::vector<GroupMessage> messages = {};
+	std::vector<DevNo> lockfs = {}; // devices whose filesystem the kernel freezes
 	std::chrono::milliseconds deadline{60000};
 	std::function<void()> point = [] {}; // before each call: a test may die there
 };
@@ -131,9 +139,10 @@ class Mapper
 
 	/*
 	 * The switch of several devices at one instant, suspended in this order: all of them, or,
-	 * with an error, none, and what was loaded is gone. Whoever is killed meanwhile leaves
-	 * nothing suspended or frozen. An error of a table that a target only refuses when it is
-	 * resumed is the exception: that device is suspended, and others may have switched.
+	 * with an error, none, and what was loaded is gone. Messages are sent in that instant.
+	 * Whoever is killed meanwhile leaves nothing suspended or frozen. An error of a table that
+	 * a target only refuses when it is resumed is the exception: that device is suspended, and
+	 * others may have switched.
 	 */
 	virtual Result<GroupResult> switch_all(const std::vector<DevNo> &devices,
 					       const GroupOptions &options) = 0;

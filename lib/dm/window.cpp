@@ -72,6 +72,11 @@ Result<uint32_t> add_to_cookie(Cookie &cookie, DevNo device)
 
 Error window_error(const Stop &stop, const std::vector<DevNo> &devices, const GroupOptions &options)
 {
+	if (stop.step == Step::message) {
+		const auto &message = options.messages[stop.index];
+		return errno_error("send '" + message.text + "' to", message.device.str(),
+				   stop.err);
+	}
 	const auto name =
 		stop.step == Step::freeze ? options.mounts[stop.index] : devices[stop.index].str();
 	const char *const what = stop.step == Step::freeze    ? "freeze"
@@ -102,6 +107,8 @@ Result<GroupResult> run_window(const std::vector<DevNo> &devices, const GroupOpt
 	}
 	for (const auto &mount : mounts)
 		BLKCTL_CHECK(plan.add_mount(mount.get()));
+	for (const auto &message : options.messages)
+		BLKCTL_CHECK(plan.add_message(message));
 	BLKCTL_TRY(auto guard, Guard::start(plan));
 	std::optional<Stop> stop;
 	{
@@ -113,6 +120,8 @@ Result<GroupResult> run_window(const std::vector<DevNo> &devices, const GroupOpt
 		const auto from = Clock::now();
 		if (!stop)
 			stop = plan.suspend(options.point);
+		if (!stop)
+			stop = plan.send(options.point);
 		if (stop)
 			plan.undo();
 		else
