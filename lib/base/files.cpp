@@ -91,15 +91,21 @@ Result<void> replace_file(const std::string &path, const std::string &content)
 
 Result<void> replace_file_durably(const std::string &path, const std::string &content)
 {
-	const auto folder = path.substr(0, path.find_last_of('/') + 1);
-
 	BLKCTL_TRY(auto file, Replacement::open(path, 0644));
 	BLKCTL_CHECK(file.add(content));
 	BLKCTL_CHECK(file.sync());
 	BLKCTL_CHECK(file.finish());
-	const UniqueFd above(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	if (!above || fsync(above.get()) != 0)
-		return errno_error("write", path, errno);
+	return sync_folder_of(path);
+}
+
+Result<void> sync_folder_of(const std::string &path)
+{
+	const auto slash = path.find_last_of('/');
+	const auto folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+	const UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	if (!fd || fsync(fd.get()) != 0)
+		return errno_error("flush", folder, errno);
 	return {};
 }
 

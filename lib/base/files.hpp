@@ -49,6 +49,9 @@ class Replacement
 // when this returns. Errors: failed.
 Result<void> replace_file_durably(const std::string &path, const std::string &content);
 
+// That a file is there, or gone, survives a power cut when this returns. Errors: failed.
+Result<void> sync_folder_of(const std::string &path);
+
 // Makes a folder (0700) unless it is there. Errors: failed.
 Result<void> make_folder(const std::string &path);
 

@@ -26,6 +26,8 @@ class UniqueFd
 
 	int get() const { return fd_; }
 	explicit operator bool() const { return fd_ >= 0; }
+	// To whoever closes it from here on.
+	int release() { return std::exchange(fd_, -1); }
 	void reset(int fd = -1)
 	{
 		if (fd_ >= 0)

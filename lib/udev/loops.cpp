@@ -28,16 +28,6 @@ constexpr std::string_view our_mark = "blkctl:";
 // What a filesystem over it may expect of a store; the metadata is written in 4 KiB anyway.
 constexpr uint32_t loop_block = 512;
 
-Result<void> sync_folder(const std::string &path)
-{
-	const auto folder = std::filesystem::path(path).parent_path().string();
-	const UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-
-	if (!fd || fsync(fd.get()) != 0)
-		return errno_error("flush", folder, errno);
-	return {};
-}
-
 Result<DevNo> devno_of(int fd, const std::string &path)
 {
 	struct stat st;
@@ -67,7 +57,7 @@ Result<void> SystemLoops::make(const std::string &path, uint64_t bytes)
 		unlink(path.c_str());
 		return error;
 	}
-	return sync_folder(path);
+	return sync_folder_of(path);
 }
 
 Result<void> SystemLoops::unmake(const std::string &path)
