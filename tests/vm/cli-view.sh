@@ -51,6 +51,10 @@ for store in /dev/ram1 "$RESULTS/store"; do
 	is "$(sum_of /dev/mapper/now)" "$frozen" "the view under load"
 	view_is_right
 	ge "$(st vol both)" 10 "blocks preserved"
+	# The store has the superblock by now, and somebody looks at it.
+	udevadm trigger --action=change "$(readlink -f "/dev/block/$(dmsetup table vol | cut -d' ' -f7)")"
+	udevadm settle --timeout=20
+	is "$(readlink -f "/dev/disk/by-uuid/$uuid")" "$(readlink -f /dev/mapper/vol)" "the link by UUID, with the store probed"
 	has "$(ctl show vol)" preserving "show"
 	exits 4 ctl copy vol /dev/ram1
 	exits 4 ctl remove vol
