@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/metadata.hpp"
+#include "meta/contents.hpp"
 #include "meta/format.hpp"
 #include "meta/layout.hpp"
 #include "volume/use.hpp"
@@ -36,8 +37,45 @@ bool is_unused(meta::Device &device)
 	       meta::check_blank(device, meta::Overwrite::no);
 }
 
+// Whether a table of some dm device names it. Whoever only looks at it, as we do, is no such thing.
+bool is_below_any(Context &context, DevNo device)
+{
+	const auto listed = context.dm.list();
+
+	if (!listed)
+		return true;
+	return std::any_of(listed->begin(), listed->end(), [&](const auto &each) {
+		const auto deps = context.dm.deps(each.devno);
+		return deps && std::find(deps->begin(), deps->end(), device) != deps->end();
+	});
+}
+
+/*
+ * A snapshot that was killed in its rehearsal leaves metadata that a kernel has opened: it is of
+ * this very volume, nobody holds it, and it says that all is where it was.
+ */
+bool is_rehearsed(Context &context, meta::Device &device, const std::string &path,
+		  const meta::Uuid &owner)
+{
+	const auto loops = context.probe.loops();
+	const auto loop = std::find_if(loops.begin(), loops.end(),
+				       [&](const auto &each) { return each.file == path; });
+	const auto devno =
+		loop == loops.end() ? context.probe.resolve(path) : Result<DevNo>(loop->devno);
+
+	if (devno && is_below_any(context, *devno))
+		return false;
+	const auto found = meta::read_contents(device);
+	if (!found || found->super.uuid != owner || !found->super.clean ||
+	    found->super.mode != meta::Mode::overlay || !found->is_well())
+		return false;
+	const auto runs = found->map.runs();
+	return std::all_of(runs.begin(), runs.end(),
+			   [](const auto &run) { return run.valid == meta::Valid::base; });
+}
+
 Result<void> check_file(Change &change, const std::string &path, const struct stat &st,
-			uint64_t bytes)
+			uint64_t bytes, const std::optional<meta::Uuid> &owner)
 {
 	auto &context = change.context();
 
@@ -49,7 +87,7 @@ Result<void> check_file(Change &change, const std::string &path, const struct st
 	if (st.st_blocks == 0)
 		return {};
 	BLKCTL_TRY(const auto device, context.open_meta(path, meta::Access::read));
-	if (!is_unused(*device))
+	if (!is_unused(*device) && !(owner && is_rehearsed(context, *device, path, *owner)))
 		return refusal(Status::busy, change.verb(), path, "the file holds something",
 			       "rm " + path + ", if nobody needs it");
 	return {};
@@ -113,7 +151,7 @@ Result<Place> find_place(Context &context, const std::string &text)
 }
 
 Result<Place> add_place(Change &change, const std::string &text, uint64_t bytes,
-			const std::optional<DevNo> &own)
+			const std::optional<DevNo> &own, const std::optional<meta::Uuid> &owner)
 {
 	auto &context = change.context();
 	const auto devno = context.probe.resolve(text);
@@ -132,7 +170,7 @@ Result<Place> add_place(Change &change, const std::string &text, uint64_t bytes,
 	place.file = text;
 	place.text = "(the loop device of " + text + ")";
 	if (there) {
-		BLKCTL_CHECK(check_file(change, text, st, bytes));
+		BLKCTL_CHECK(check_file(change, text, st, bytes, owner));
 	} else {
 		change.add(
 			{"make the sparse file " + text + " of " + std::to_string(bytes) + " bytes",
@@ -150,7 +188,7 @@ Result<Place> add_metadata(Change &change, const std::string &text, const meta::
 	auto &context = change.context();
 	const auto wanted = text.empty() ? default_metadata(context, super.name) : text;
 	BLKCTL_TRY(const auto layout, meta::layout_of(super.geometry));
-	BLKCTL_TRY(auto place, add_place(change, wanted, layout.bytes(), own));
+	BLKCTL_TRY(auto place, add_place(change, wanted, layout.bytes(), own, super.uuid));
 
 	if (place.block) {
 		const auto taken = below(context, legs);
@@ -167,7 +205,8 @@ Result<Place> add_metadata(Change &change, const std::string &text, const meta::
 		BLKCTL_TRY(const auto device,
 			   context.open_meta(place.block->path, meta::Access::read));
 		BLKCTL_CHECK(meta::check_room(*device, super.geometry));
-		if (!is_unused(*device))
+		if (!is_unused(*device) &&
+		    !is_rehearsed(context, *device, place.block->path, super.uuid))
 			BLKCTL_CHECK(meta::check_blank(*device, meta::Overwrite::no));
 	}
 	change.add({"format " + wanted + ": " + std::to_string(layout.bytes()) +
@@ -178,9 +217,11 @@ Result<Place> add_metadata(Change &change, const std::string &text, const meta::
 			    BLKCTL_TRY(const auto device,
 				       context.open_meta(path, meta::Access::write));
 			    // It was looked at before; what a killed command left is overwritten.
+			    const bool ours = is_unused(*device) ||
+					      is_rehearsed(context, *device, path, super.uuid);
 			    return meta::format(*device, whole,
-						is_unused(*device) ? meta::Overwrite::force
-								   : meta::Overwrite::no);
+						ours ? meta::Overwrite::force
+						     : meta::Overwrite::no);
 		    },
 		    {}});
 	return place;

@@ -25,11 +25,13 @@ std::string default_metadata(const Context &context, const std::string &name);
 
 /*
  * What a person named, device or file. A file that is not there is made, sparse, of `bytes`; one
- * that is there is taken if nothing was ever written to it. Adds the steps.
- * Errors: usage (a file too small), busy (a file that holds something).
+ * that is there is taken if nothing was ever written to it, or if it is metadata that a killed
+ * snapshot of the volume `owner` has left. Adds the steps. Errors: usage (a file too small), busy
+ * (a file that holds something).
  */
 Result<Place> add_place(Change &change, const std::string &text, uint64_t bytes,
-			const std::optional<DevNo> &own);
+			const std::optional<DevNo> &own,
+			const std::optional<meta::Uuid> &owner = {});
 
 // Adds setting up the loop device of a file that is there.
 void add_loop(Change &change, const Place &place, const std::optional<DevNo> &own);
