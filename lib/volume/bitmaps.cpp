@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/bitmaps.hpp"
 #include "uapi/blkcopy.h"
+#include "volume/cache.hpp"
 #include "volume/steps.hpp"
 #include <algorithm>
 #include <bit>
@@ -12,7 +13,7 @@ namespace blkctl::volume
 namespace
 {
 
-const table::BitmapStatus *bitmap_of(const Volume &volume, const std::string &bitmap)
+const table::BitmapStatus *look_for(const Volume &volume, const std::string &bitmap)
 {
 	const auto &all = volume.status.bitmaps;
 	const auto found = std::find_if(all.begin(), all.end(),
@@ -69,9 +70,15 @@ Result<Found> find_bitmap(Change &change, const std::string &name, const std::st
 {
 	BLKCTL_TRY(const auto found, change.open(name));
 	BLKCTL_TRY(auto volume, find_for_change(change, found.devno));
-	const auto *status = bitmap_of(volume, bitmap);
+	const auto *status = look_for(volume, bitmap);
 	if (!status)
 		return no_such(change.verb(), volume, bitmap);
+	const auto record = backup_record(change.context(), volume.info);
+	if (record && record->bitmap == bitmap && volume.table.mode == table::Mode::backup)
+		return refusal(Status::busy, change.verb(), volume.name(),
+			       fmt::format("a backup uses bitmap \"{}\"", bitmap),
+			       fmt::format("that backup again, to its end, or blkctl abort {}",
+					   volume.name()));
 	auto copy = *status;
 	return Found{std::move(volume), std::move(copy)};
 }
@@ -95,7 +102,7 @@ Result<Outcome> bitmap_add(Context &context, const std::string &name, const std:
 	BLKCTL_TRY(const auto found, change.open(name));
 	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
 
-	if (bitmap_of(volume, bitmap))
+	if (look_for(volume, bitmap))
 		return refusal(Status::failed, change.verb(), volume.name(),
 			       fmt::format("it has a bitmap \"{}\"", bitmap),
 			       fmt::format("blkctl bitmap clear {} {}", volume.name(), bitmap));
@@ -140,7 +147,7 @@ Result<Outcome> bitmap_freeze(Context &context, const std::string &name, const s
 	Change change(context, "bitmap freeze", run);
 	BLKCTL_TRY(const auto found, find_bitmap(change, name, bitmap));
 	if (found.bitmap.state == BLKCOPY_BITMAP_INCONSISTENT)
-		return inconsistent(change.verb(), found.volume, bitmap);
+		change.outcome().note = "it may have missed writes: all counts as changed";
 	if (found.bitmap.state == BLKCOPY_BITMAP_FROZEN)
 		return refusal(Status::busy, change.verb(), found.volume.name(),
 			       fmt::format("bitmap \"{}\" is frozen already", bitmap),
@@ -167,7 +174,7 @@ Result<Outcome> bitmap_merge(Context &context, const std::string &name, const st
 {
 	Change change(context, "bitmap merge", run);
 	BLKCTL_TRY(const auto found, find_bitmap(change, name, bitmap));
-	const auto *from = bitmap_of(found.volume, source);
+	const auto *from = look_for(found.volume, source);
 	if (!from)
 		return no_such(change.verb(), found.volume, source);
 	for (const auto *one : {&found.bitmap, from})
@@ -180,10 +187,20 @@ Result<Outcome> bitmap_merge(Context &context, const std::string &name, const st
 	return change.finish(found.volume.info);
 }
 
+Result<table::BitmapStatus> bitmap_of(const std::string &verb, const Volume &volume,
+				      const std::string &bitmap)
+{
+	const auto *status = look_for(volume, bitmap);
+
+	if (!status)
+		return no_such(verb, volume, bitmap);
+	return *status;
+}
+
 Result<std::vector<BlockRun>> read_bitmap(Context &context, const Volume &volume,
 					  const std::string &bitmap)
 {
-	const auto *status = bitmap_of(volume, bitmap);
+	const auto *status = look_for(volume, bitmap);
 	if (!status)
 		return no_such("bitmap dump", volume, bitmap);
 	if (status->state == BLKCOPY_BITMAP_INCONSISTENT)

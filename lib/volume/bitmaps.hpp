@@ -34,8 +34,8 @@ Result<Outcome> bitmap_enable(Context &context, const std::string &name, const s
 /*
  * Keeps what has changed by now for whoever copies it: read_bitmap() shows that, and what changes
  * from here on is recorded apart. Then bitmap_clear() forgets what was kept, or bitmap_thaw() makes
- * one of both again. Errors: busy (it is frozen already, or, of thaw, it is not), needs_attention
- * (inconsistent).
+ * one of both again. Of one that is inconsistent everything has changed. Errors: busy (it is frozen
+ * already, or, of thaw, it is not).
  */
 Result<Outcome> bitmap_freeze(Context &context, const std::string &name, const std::string &bitmap,
 			      Run run);
@@ -46,6 +46,10 @@ Result<Outcome> bitmap_thaw(Context &context, const std::string &name, const std
 // needs_attention (either is inconsistent).
 Result<Outcome> bitmap_merge(Context &context, const std::string &name, const std::string &bitmap,
 			     const std::string &source, Run run);
+
+// What the volume says of one. Errors: not_found.
+Result<table::BitmapStatus> bitmap_of(const std::string &verb, const Volume &volume,
+				      const std::string &bitmap);
 
 /*
  * The changed blocks, in order. Errors: not_found, needs_attention (it may have missed writes, so

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/cache.hpp"
 #include "base/files.hpp"
+#include "volume/lock.hpp"
 #include <boost/json.hpp>
 #include <chrono>
 #include <cstdio>
@@ -17,6 +18,8 @@ namespace
 
 constexpr const char *switch_file = ".json";
 constexpr const char *origin_file = ".origin.json";
+constexpr auto lock_timeout = std::chrono::seconds(10);
+constexpr const char *backup_file = ".backup.json";
 
 std::string file_of(const Context &context, DevNo device, const char *suffix)
 {
@@ -35,6 +38,20 @@ std::string text_at(const json::object &object, std::string_view key)
 {
 	const auto *value = object.if_contains(key);
 	return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+uint64_t number_at(const json::object &object, std::string_view key)
+{
+	const auto *value = object.if_contains(key);
+	json::error_code error;
+
+	return value && value->is_number() ? value->to_number<uint64_t>(error) : 0;
+}
+
+bool flag_at(const json::object &object, std::string_view key)
+{
+	const auto *value = object.if_contains(key);
+	return value && value->is_bool() && value->get_bool();
 }
 
 json::object about(const dm::Info &info)
@@ -126,6 +143,63 @@ std::optional<table::Leg> origin(Context &context, const dm::Info &info)
 	if (!device || !offset || !offset->is_number())
 		return std::nullopt;
 	return table::Leg{*device, offset->to_number<uint64_t>(error)};
+}
+
+Result<void> remember_backup(Context &context, const dm::Info &info, const BackupRecord &record)
+{
+	auto object = about(info);
+
+	object["id"] = record.id;
+	object["request"] = record.request;
+	object["bitmap"] = record.bitmap;
+	if (record.kept)
+		object["kept"] = *record.kept;
+	object["full"] = record.full;
+	object["target"] = record.target;
+	object["store"] = record.store;
+	object["copied"] = record.copied;
+	object["done"] = record.done;
+	BLKCTL_CHECK(make_folder(context.run_dir));
+	return replace_file(file_of(context, info.devno, backup_file),
+			    json::serialize(object) + "\n");
+}
+
+std::optional<BackupRecord> backup_record(Context &context, const dm::Info &info)
+{
+	const auto object = read(context, info, backup_file);
+	BackupRecord record;
+
+	if (!object)
+		return std::nullopt;
+	record = {.id = text_at(*object, "id"),
+		  .request = text_at(*object, "request"),
+		  .bitmap = text_at(*object, "bitmap"),
+		  .full = flag_at(*object, "full"),
+		  .target = text_at(*object, "target"),
+		  .store = text_at(*object, "store"),
+		  .copied = flag_at(*object, "copied"),
+		  .done = number_at(*object, "done")};
+	if (object->contains("kept"))
+		record.kept = number_at(*object, "kept");
+	return record;
+}
+
+Result<void> update_backup(Context &context, const dm::Info &info, const BackupRecord &record)
+{
+	BLKCTL_TRY(const auto lock, Lock::volume(context.run_dir, info.devno, lock_timeout));
+	const auto now = backup_record(context, info);
+
+	if (now && now->id == record.id)
+		return remember_backup(context, info, record);
+	return Error{.status = Status::aborted,
+		     .what = "backup",
+		     .device = info.name,
+		     .why = "it was given up meanwhile"};
+}
+
+void forget_backup(Context &context, const dm::Info &info)
+{
+	unlink(file_of(context, info.devno, backup_file).c_str());
 }
 
 std::string timestamp(bool milliseconds)

@@ -19,6 +19,26 @@ void remember_origin(Context &context, const dm::Info &info, const table::Leg &o
 std::optional<table::Leg> origin(Context &context, const dm::Info &info);
 void forget_origin(Context &context, const dm::Info &info);
 
+// A backup of a volume under way: what it was asked for, and how far it is. It is written down by
+// view_all(), right before its instant, and gone with its end: what is there is of the view there
+// is.
+struct BackupRecord {
+	std::string id = {};               // of the instant; of several volumes the same
+	std::string request = {};          // who asks for the same goes on with it
+	std::string bitmap = {};           // frozen for it; empty: none
+	std::optional<uint64_t> kept = {}; // blocks in that: another number is another freeze
+	bool full = false;
+	std::string target = {}; // the very file or device that is written to; empty: none yet
+	std::string store = {};  // a file that was made for it
+	bool copied = false;     // all of it is done but its end
+	uint64_t done = 0;       // bytes from the beginning that are safe on the target
+};
+Result<void> remember_backup(Context &context, const dm::Info &info, const BackupRecord &record);
+// Only if it is still there; takes the lock of the volume. Errors: also aborted, busy.
+Result<void> update_backup(Context &context, const dm::Info &info, const BackupRecord &record);
+std::optional<BackupRecord> backup_record(Context &context, const dm::Info &info);
+void forget_backup(Context &context, const dm::Info &info);
+
 // Now, UTC, RFC 3339, with milliseconds if asked for.
 std::string timestamp(bool milliseconds);
 

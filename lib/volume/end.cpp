@@ -3,6 +3,7 @@
 #include "base/size.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/boot.hpp"
+#include "volume/cache.hpp"
 #include "volume/metadata.hpp"
 #include "volume/settle.hpp"
 #include "volume/steps.hpp"
@@ -229,8 +230,10 @@ Result<Outcome> abort(Context &context, const std::string &name, Run run)
 	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
 	const auto &device = volume.info;
 
-	if (volume.table.mode == table::Mode::backup) {
-		BLKCTL_CHECK(add_end_of_backup(change, volume));
+	// What a backup has left that was killed in its end has no mode any more.
+	if (volume.table.mode == table::Mode::backup ||
+	    (volume.table.mode == table::Mode::track && backup_record(context, device))) {
+		BLKCTL_CHECK(add_end_of_job(change, volume, false));
 		return change.finish(device);
 	}
 	BLKCTL_CHECK(check_no_overlay("abort", volume));

@@ -8,6 +8,7 @@
 #include "table/blkcopy.hpp"
 #include "volume/volume.hpp"
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -89,12 +90,19 @@ Result<Outcome> snapshot(Context &context, const SnapshotRequest &request, Run r
 Result<Outcome> snapshot_all(Context &context, const std::vector<SnapshotRequest> &requests,
 			     Run run);
 
+struct BackupRecord; // internal
+
 struct ViewRequest {
 	std::string name = {};
 	std::string view = {};  // what it will be called, without /dev/mapper
 	std::string store = {}; // device, or a file that is made: old data goes there
+	// Frozen at the same instant, see bitmap_freeze(): what has changed by then. May be empty.
+	std::string bitmap = {};
 	bool no_freeze = false; // as above
 	bool force = false;     // overwrite a signature on the store
+	// The backup it is for, if it is for one of ours.
+	std::shared_ptr<BackupRecord> record = {};
+	bool again = false; // it is there already, of that backup; it is not made anew
 };
 /*
  * A read-only device that goes on holding what the volume holds at this instant, while the volume
@@ -104,6 +112,10 @@ struct ViewRequest {
  * source, or smaller), busy (name taken; store in use; the volume runs a job or is an overlay).
  */
 Result<Outcome> view(Context &context, const ViewRequest &request, Run run);
+
+// The same of several volumes at one instant, of all or of none. Errors: also usage (a volume or a
+// store twice), busy (some of them have these views already).
+Result<Outcome> view_all(Context &context, const std::vector<ViewRequest> &requests, Run run);
 
 struct MergeRequest {
 	std::string name = {};

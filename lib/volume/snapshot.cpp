@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // snapshot: from now on writes go to a store; of one volume, or of several at one instant.
+#include "volume/group.hpp"
 #include "volume/leftovers.hpp"
 #include "volume/making.hpp"
 #include "volume/overlay.hpp"
 #include "volume/store.hpp"
 #include "volume/uuid.hpp"
-#include <algorithm>
-#include <set>
 
 namespace blkctl::volume
 {
@@ -52,56 +51,14 @@ void add_end_of_rehearsal(Change &change, const std::shared_ptr<dm::Info> &devic
 		    {}});
 }
 
-Result<std::vector<Volume>> open_all(Change &change, const std::vector<SnapshotRequest> &requests)
+std::vector<std::string> all_of(const std::vector<SnapshotRequest> &requests,
+				std::string SnapshotRequest::*member)
 {
-	auto &context = change.context();
-	std::vector<std::pair<DevNo, size_t>> order;
-	std::vector<Volume> volumes(requests.size());
-	std::set<std::string> stores;
+	std::vector<std::string> found;
 
-	for (size_t i = 0; i < requests.size(); i++) {
-		BLKCTL_TRY(const auto found, find_device(context, requests[i].name));
-		const auto store = context.probe.resolve(requests[i].store);
-		order.emplace_back(found.devno, i);
-		if (!stores.insert(store ? store->str() : requests[i].store).second)
-			return refusal(Status::usage, snapshot_verb, requests[i].store,
-				       "it cannot be the store of two volumes");
-	}
-	// Two commands that want the same volumes take their locks in one order.
-	std::sort(order.begin(), order.end());
-	for (size_t i = 0; i < order.size(); i++) {
-		const auto &request = requests[order[i].second];
-		if (i > 0 && order[i].first == order[i - 1].first)
-			return refusal(Status::usage, snapshot_verb, request.name,
-				       "it is named twice");
-		BLKCTL_TRY(const auto info, change.open(request.name));
-		BLKCTL_TRY(volumes[order[i].second], find_for_change(change, info.devno));
-	}
-	return volumes;
-}
-
-std::string names_of(const std::vector<Volume> &volumes)
-{
-	std::string names;
-
-	for (const auto &volume : volumes)
-		names += (names.empty() ? "" : ", ") + volume.name();
-	return names;
-}
-
-// One that is below another would have to be suspended after it, and waits for it.
-Result<void> check_apart(Context &context, const std::vector<Volume> &volumes)
-{
-	for (const auto &volume : volumes) {
-		const auto under = below(context, {volume.table.base.device});
-		for (const auto &other : volumes)
-			if (std::find(under.begin(), under.end(), other.devno()) != under.end())
-				return refusal(Status::usage, snapshot_verb, volume.name(),
-					       "it is on " + other.name() +
-						       ", and both cannot change at one instant",
-					       "blkctl snapshot of one of them");
-	}
-	return {};
+	for (const auto &request : requests)
+		found.push_back(request.*member);
+	return found;
 }
 
 } // namespace
@@ -133,7 +90,8 @@ Result<Outcome> snapshot_all(Context &context, const std::vector<SnapshotRequest
 	for (const auto &request : requests)
 		BLKCTL_CHECK(clear_loose_layers(context, snapshot_verb, request.name, run));
 	Change change(context, snapshot_verb, run);
-	BLKCTL_TRY(const auto volumes, open_all(change, requests));
+	BLKCTL_CHECK(check_stores(change, all_of(requests, &SnapshotRequest::store)));
+	BLKCTL_TRY(const auto volumes, open_all(change, all_of(requests, &SnapshotRequest::name)));
 	dm::Info all;
 	std::vector<dm::Info> devices;
 	std::vector<Prepared> prepared;
@@ -150,7 +108,7 @@ Result<Outcome> snapshot_all(Context &context, const std::vector<SnapshotRequest
 		return refusal(Status::busy, snapshot_verb, all.name,
 			       "some of them write to these stores already, since another instant",
 			       "blkctl list");
-	BLKCTL_CHECK(check_apart(context, volumes));
+	BLKCTL_CHECK(check_apart(change, volumes));
 	for (size_t i = 0; i < volumes.size(); i++) {
 		BLKCTL_TRY(auto ready, prepare_overlay(change, requests[i], volumes[i]));
 		prepared.push_back(std::move(ready));

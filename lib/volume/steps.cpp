@@ -228,9 +228,10 @@ void Change::switch_table(const dm::Info &device, const std::optional<dm::Table>
 	add(std::move(step));
 }
 
-Result<void> Change::do_switch_all(const std::vector<dm::Info> &devices, bool freeze)
+Result<void> Change::do_switch_all(const std::vector<dm::Info> &devices, bool freeze,
+				   const std::vector<dm::GroupMessage> &messages)
 {
-	dm::GroupOptions options;
+	dm::GroupOptions options{.messages = messages};
 	std::vector<DevNo> numbers;
 	std::map<DevNo, std::string> mounts;
 
@@ -264,7 +265,8 @@ Result<void> Change::do_switch_all(const std::vector<dm::Info> &devices, bool fr
 	return {};
 }
 
-void Change::switch_tables(const std::vector<dm::Info> &devices, bool freeze)
+void Change::switch_tables(const std::vector<dm::Info> &devices, bool freeze,
+			   const std::vector<dm::GroupMessage> &messages)
 {
 	std::string names;
 	Step step;
@@ -273,7 +275,11 @@ void Change::switch_tables(const std::vector<dm::Info> &devices, bool freeze)
 		names += (names.empty() ? "" : ", ") + label(device);
 	step.text = "switch " + names + " to the loaded tables, at one instant" +
 		    (freeze ? ", with the filesystems frozen" : "");
-	step.apply = [this, devices, freeze] { return do_switch_all(devices, freeze); };
+	for (const auto &message : messages)
+		step.text += "; send in it to " + message.device.str() + ": " + message.text;
+	step.apply = [this, devices, freeze, messages] {
+		return do_switch_all(devices, freeze, messages);
+	};
 	step.is_final = true;
 	add(std::move(step));
 }

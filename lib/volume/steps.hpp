@@ -49,8 +49,9 @@ class Change
 			  std::optional<DevNo> target = {}, const dm::ResumeOptions &options = {});
 
 	// The switch of several at one instant; see Mapper::switch_all. `freeze` whether
-	// filesystems are frozen.
-	void switch_tables(const std::vector<dm::Info> &devices, bool freeze);
+	// filesystems are frozen; `messages` are of that instant too.
+	void switch_tables(const std::vector<dm::Info> &devices, bool freeze,
+			   const std::vector<dm::GroupMessage> &messages = {});
 
 	void clear(const dm::Info &device);
 	void remove_hidden(const dm::Info &device);
@@ -68,7 +69,8 @@ class Change
       private:
 	Result<void> do_switch(const dm::Info &device, const std::optional<DevNo> &target,
 			       const dm::ResumeOptions &options);
-	Result<void> do_switch_all(const std::vector<dm::Info> &devices, bool freeze);
+	Result<void> do_switch_all(const std::vector<dm::Info> &devices, bool freeze,
+				   const std::vector<dm::GroupMessage> &messages);
 	Result<void> check_slots(const dm::Info &device, const dm::Table &live);
 	Result<void> unload(DevNo device);
 	Result<void> go_back(const dm::Info &device, const dm::Table &table);

@@ -106,7 +106,8 @@ Result<void> check_equal(Context &context, const TargetRules &rules, const Volum
 	return refusal(Status::busy, rules.verb, volume.name(),
 		       "the " + rules.role + " " + target.path + " is not equal: it carries " +
 			       with_uuid(signature) + ", the volume " + with_uuid(wanted),
-		       "copy without --sync none, or give --force");
+		       rules.verb == "copy" ? "copy without --sync none, or give --force"
+					    : "give --force, if it is the right one");
 }
 
 Result<void> check_content(Context &context, const TargetRules &rules, const Volume &volume,

@@ -2,6 +2,9 @@
 // view: what a volume holds now, to be read in peace while it is written to.
 #include "volume/view.hpp"
 #include "uapi/blkcopy.h"
+#include "volume/bitmaps.hpp"
+#include "volume/cache.hpp"
+#include "volume/group.hpp"
 #include "volume/making.hpp"
 #include "volume/settle.hpp"
 #include "volume/store.hpp"
@@ -32,12 +35,27 @@ bool is_armed(Context &context, const Volume &volume, const std::string &store)
 	       has_store(context, volume, store);
 }
 
-// Adds the instant: from then on what is overwritten is in the store before.
+void add_forgetting(Change &change, const Volume &volume)
+{
+	auto &context = change.context();
+	const auto info = volume.info;
+
+	if (backup_record(context, info))
+		change.add({"forget what was written down of a backup of " + label(info),
+			    [&context, info]() -> Result<void> {
+				    forget_backup(context, info);
+				    return {};
+			    },
+			    {}});
+}
+
+// Adds the table that it preserves with; who switches to it is at the instant.
 Result<void> add_arming(Change &change, const Volume &volume, const ViewRequest &request)
 {
-	const TargetRules rules{.verb = view_verb, .role = "store", .any_content = request.force};
+	const TargetRules rules{
+		.verb = change.verb(), .role = "store", .any_content = request.force};
 
-	BLKCTL_CHECK(check_plain(view_verb, volume));
+	BLKCTL_CHECK(check_plain(change.verb(), volume));
 	BLKCTL_TRY(const auto store, add_store(change, rules, volume, request.store));
 	table::Blkcopy backup;
 	backup.mode = table::Mode::backup;
@@ -56,8 +74,85 @@ Result<void> add_arming(Change &change, const Volume &volume, const ViewRequest 
 	});
 	if (store.block)
 		add_second_look(change, rules, volume, *store.block);
-	add_instant(change, volume.info, request.no_freeze, track_table(volume, volume.table.base));
 	return {};
+}
+
+// Adds writing down, right before the instant, which backup it is for; or that it is for none: what
+// is written down is always of the view there is.
+void add_record(Change &change, const Volume &volume, const std::shared_ptr<BackupRecord> &record)
+{
+	auto &context = change.context();
+	const auto info = volume.info;
+
+	if (!record) {
+		add_forgetting(change, volume);
+		return;
+	}
+	change.add({"write down which backup of " + label(info) + " it is for",
+		    [&context, info, record] { return remember_backup(context, info, *record); },
+		    [&context, info]() -> Result<void> {
+			    forget_backup(context, info);
+			    return {};
+		    }});
+}
+
+// Errors: aborted, if what is to be there already is of another backup by now, or not there.
+Result<void> check_again(Change &change, const Volume &volume, const ViewRequest &request,
+			 bool armed)
+{
+	if (!request.again)
+		return {};
+	const auto record = backup_record(change.context(), volume.info);
+	if (armed && record && record->id == request.record->id)
+		return {};
+	return refusal(Status::aborted, change.verb(), volume.name(),
+		       "that backup was given up just now");
+}
+
+// Errors: not_found, busy.
+Result<void> check_bitmap(Change &change, const Volume &volume, const std::string &bitmap,
+			  bool frozen)
+{
+	if (bitmap.empty())
+		return {};
+	BLKCTL_TRY(const auto status, bitmap_of(change.verb(), volume, bitmap));
+	if (!frozen && status.state == BLKCOPY_BITMAP_DISABLED)
+		return refusal(Status::busy, change.verb(), volume.name(),
+			       "bitmap \"" + bitmap +
+				       "\" is disabled: what has changed is not in it",
+			       "blkctl bitmap enable " + volume.name() + " " + bitmap);
+	if ((status.state == BLKCOPY_BITMAP_FROZEN) == frozen)
+		return {};
+	return refusal(Status::busy, change.verb(), volume.name(),
+		       frozen ? "bitmap \"" + bitmap +
+					"\" is not frozen any more: it is not of "
+					"the view's instant"
+			      : "bitmap \"" + bitmap + "\" is frozen already",
+		       frozen ? "blkctl abort " + volume.name()
+			      : "blkctl bitmap thaw " + volume.name() + " " + bitmap +
+					", if the backup it was frozen for has failed");
+}
+
+// Adds the instant: from then on what is overwritten is in the stores before.
+void add_instant_of_all(Change &change, const std::vector<Volume> &volumes,
+			const std::vector<ViewRequest> &requests)
+{
+	const bool no_freeze = requests.front().no_freeze;
+	std::vector<dm::GroupMessage> messages;
+	std::vector<dm::Info> devices;
+
+	for (size_t i = 0; i < volumes.size(); i++) {
+		devices.push_back(volumes[i].info);
+		if (!requests[i].bitmap.empty())
+			messages.push_back({volumes[i].devno(),
+					    "bitmap freeze " + requests[i].bitmap,
+					    "bitmap thaw " + requests[i].bitmap});
+	}
+	if (volumes.size() == 1 && messages.empty())
+		add_instant(change, devices[0], no_freeze,
+			    track_table(volumes[0], volumes[0].table.base));
+	else
+		change.switch_tables(devices, !no_freeze, messages);
 }
 
 // Adds the device that reads it.
@@ -76,31 +171,66 @@ void add_device(Change &change, const Volume &volume, const std::shared_ptr<dm::
 
 Result<Outcome> view(Context &context, const ViewRequest &request, Run run)
 {
+	return view_all(context, {request}, run);
+}
+
+Result<Outcome> view_all(Context &context, const std::vector<ViewRequest> &requests, Run run)
+{
 	Change change(context, view_verb, run);
+	std::vector<std::optional<dm::Info>> existing;
+	std::vector<std::string> names, stores;
+	size_t armed = 0, done = 0;
 
-	BLKCTL_CHECK(check_name(view_verb, request.view));
-	BLKCTL_TRY(const auto found, change.open(request.name));
-	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
-	BLKCTL_CHECK(change.lock_name(request.view));
-	BLKCTL_TRY(const auto existing, find_by_name(context, request.view));
-	const bool armed = is_armed(context, volume, request.store);
-	const bool own = existing && existing->uuid == uuid_for(volume);
-
-	if (existing && !(own && !existing->live_table)) {
-		if (own && armed)
-			return change.nothing_to_do(*existing);
-		return refusal(Status::busy, view_verb, request.view,
-			       "there is a device of this name already",
-			       own ? "blkctl remove " + request.view
-				   : "dmsetup info " + request.view);
+	for (const auto &request : requests) {
+		BLKCTL_CHECK(check_name(view_verb, request.view));
+		names.push_back(request.name);
+		stores.push_back(request.store);
 	}
-	if (!armed)
-		BLKCTL_CHECK(add_arming(change, volume, request));
-	const auto device = std::make_shared<dm::Info>(existing.value_or(dm::Info{}));
-	device->name = request.view;
-	add_device(change, volume, device);
-	BLKCTL_TRY(auto outcome, change.finish(volume.info));
-	outcome.device = device->devno;
+	BLKCTL_CHECK(check_stores(change, stores));
+	BLKCTL_TRY(const auto volumes, open_all(change, names));
+	for (size_t i = 0; i < requests.size(); i++) {
+		BLKCTL_CHECK(change.lock_name(requests[i].view));
+		BLKCTL_TRY(const auto found, find_by_name(context, requests[i].view));
+		const bool is_ours = found && found->uuid == uuid_for(volumes[i]);
+		const bool has_store = is_armed(context, volumes[i], requests[i].store);
+		if (found && !(is_ours && (!found->live_table || has_store)))
+			return refusal(Status::busy, view_verb, requests[i].view,
+				       "there is a device of this name already",
+				       is_ours ? "blkctl remove " + requests[i].view
+					       : "dmsetup info " + requests[i].view);
+		armed += has_store ? 1 : 0;
+		done += has_store && found && found->live_table ? 1 : 0;
+		existing.push_back(found);
+	}
+	if (armed > 0 && armed < requests.size())
+		return refusal(Status::busy, view_verb, names_of(volumes),
+			       "some of them have these views already, of another instant",
+			       "blkctl list");
+	for (size_t i = 0; i < requests.size(); i++)
+		BLKCTL_CHECK(check_again(change, volumes[i], requests[i], armed > 0));
+	for (size_t i = 0; i < requests.size(); i++)
+		BLKCTL_CHECK(check_bitmap(change, volumes[i], requests[i].bitmap, armed > 0));
+	if (done == requests.size())
+		return change.nothing_to_do(*existing[0]);
+	if (armed == 0) {
+		BLKCTL_CHECK(check_apart(change, volumes));
+		for (size_t i = 0; i < requests.size(); i++)
+			BLKCTL_CHECK(add_arming(change, volumes[i], requests[i]));
+		for (size_t i = 0; i < requests.size(); i++)
+			add_record(change, volumes[i], requests[i].record);
+		add_instant_of_all(change, volumes, requests);
+	}
+	std::vector<std::shared_ptr<dm::Info>> devices;
+	for (size_t i = 0; i < requests.size(); i++) {
+		devices.push_back(std::make_shared<dm::Info>(existing[i].value_or(dm::Info{})));
+		devices[i]->name = requests[i].view;
+		if (!existing[i] || !existing[i]->live_table)
+			add_device(change, volumes[i], devices[i]);
+	}
+	dm::Info all = volumes[0].info;
+	all.name = names_of(volumes);
+	BLKCTL_TRY(auto outcome, change.finish(all));
+	outcome.device = devices[0]->devno;
 	return outcome;
 }
 
@@ -113,12 +243,105 @@ Result<void> add_end_of_backup(Change &change, const Volume &volume)
 	change.load(volume.info, track_table(volume, volume.table.base));
 	change.switch_table(volume.info, {}, volume.table.top->device);
 	add_loop_release(change, volume.table.top->device);
+	add_forgetting(change, volume);
 	return {};
+}
+
+std::string backup_view(const std::string &name)
+{
+	return name + "-backup";
+}
+
+namespace
+{
+
+// The view of a backup, which nobody reads any more.
+Result<void> add_end_of_view(Change &change, const Volume &volume)
+{
+	auto &context = change.context();
+	BLKCTL_TRY(const auto view, find_by_name(context, backup_view(volume.name())));
+
+	if (view && view->uuid == uuid_for(volume) && view->open_count == 0)
+		change.add({"remove the device " + label(*view),
+			    [&context, view] { return context.dm.remove(view->devno, visibility); },
+			    {}});
+	return {};
+}
+
+// What was kept in its bitmap is forgotten, or comes back to the rest.
+void add_end_of_bitmap(Change &change, const Volume &volume, const BackupRecord &record, bool clear)
+{
+	const auto bitmap = bitmap_of(change.verb(), volume, record.bitmap);
+
+	if (!bitmap || bitmap->state != BLKCOPY_BITMAP_FROZEN)
+		return;
+	// One that was frozen anew since keeps changes that are in no backup.
+	const bool ours = record.kept == bitmap->dirty_blocks;
+	change.message(volume.info,
+		       (clear && ours ? "bitmap clear " : "bitmap thaw ") + record.bitmap);
+}
+
+// A file that was made for it goes. It is in use until the switch, by its loop device alone, which
+// goes when it is not used any more.
+void add_end_of_store(Change &change, const BackupRecord &record, const Volume &volume)
+{
+	auto &context = change.context();
+
+	if (record.store.empty())
+		return;
+	// Of one that was killed after its switch.
+	if (volume.table.mode != table::Mode::backup)
+		for (const auto &loop : context.probe.loops())
+			if (loop.file == record.store)
+				add_loop_release(change, loop.devno);
+	change.add({"remove " + record.store,
+		    [&context, file = record.store] { return context.loops.unmake(file); },
+		    {}});
+}
+
+} // namespace
+
+Result<void> add_end_of_job(Change &change, const Volume &volume, bool clear)
+{
+	auto &context = change.context();
+	const auto record = backup_record(context, volume.info);
+
+	// Before what is written down goes: a kill in between leaves nothing that nobody knows.
+	BLKCTL_CHECK(add_end_of_view(change, volume));
+	if (record)
+		add_end_of_store(change, *record, volume);
+	if (volume.table.mode == table::Mode::backup) {
+		if (record)
+			add_end_of_bitmap(change, volume, *record, clear);
+		return add_end_of_backup(change, volume);
+	}
+	add_forgetting(change, volume);
+	return {};
+}
+
+Result<Outcome> end_backup(Context &context, const std::vector<std::string> &names,
+			   const std::string &id, bool clear, Run run)
+{
+	Change change(context, "backup", run);
+	BLKCTL_TRY(const auto volumes, open_all(change, names));
+
+	for (const auto &volume : volumes) {
+		const auto record = backup_record(context, volume.info);
+		if (record && record->id == id)
+			BLKCTL_CHECK(add_end_of_job(change, volume, clear));
+		else if (!record)
+			BLKCTL_CHECK(add_end_of_view(change, volume));
+	}
+	dm::Info all = volumes[0].info;
+	all.name = names_of(volumes);
+	return change.finish(all);
 }
 
 Result<Outcome> remove_view(Change &change, const dm::Info &info)
 {
 	auto &context = change.context();
+
+	bool with_its_backup = false;
 
 	BLKCTL_CHECK(check_closed(context, change.verb(), info));
 	BLKCTL_TRY(const auto live, context.dm.table(info.devno, dm::Slot::live, false));
@@ -133,13 +356,16 @@ Result<Outcome> remove_view(Change &change, const dm::Info &info)
 			if (seen && seen->table.mode == table::Mode::backup) {
 				BLKCTL_TRY(const auto volume,
 					   find_for_change(change, locked.devno));
-				BLKCTL_CHECK(add_end_of_backup(change, volume));
+				with_its_backup = info.name == backup_view(volume.name());
+				BLKCTL_CHECK(with_its_backup ? add_end_of_job(change, volume, false)
+							     : add_end_of_backup(change, volume));
 			}
 		}
 	}
-	change.add({"remove the device " + label(info),
-		    [&context, info] { return context.dm.remove(info.devno, visibility); },
-		    {}});
+	if (!with_its_backup)
+		change.add({"remove the device " + label(info),
+			    [&context, info] { return context.dm.remove(info.devno, visibility); },
+			    {}});
 	return change.finish(info);
 }
 

@@ -79,6 +79,7 @@ void Mapper::start_status(Device &device)
 	auto &status = device.status;
 
 	status = {};
+	status.bitmaps = before.bitmaps;
 	status.mode = table.mode;
 	status.block_sectors = table.block_sectors;
 	status.total = (device.live[0].length + table.block_sectors - 1) / table.block_sectors;
@@ -250,6 +251,10 @@ Result<dm::GroupResult> Mapper::switch_all(const std::vector<DevNo> &devices,
 			BLKCTL_TRY(auto *const found, find(device));
 			swap(*found);
 		}
+		for (const auto &message : options.messages) {
+			BLKCTL_TRY(auto *const found, find(message.device));
+			BLKCTL_CHECK(bitmap_message(*found, message.text));
+		}
 		return {};
 	}));
 	return dm::GroupResult{std::chrono::milliseconds(7), std::chrono::milliseconds(9), false};
@@ -291,8 +296,32 @@ Result<void> Mapper::remove(DevNo device, dm::Visibility)
 	});
 }
 
+// freeze, thaw and clear.
+Result<void> Mapper::bitmap_message(Device &device, const std::string &text)
+{
+	const auto space = text.rfind(' ');
+	const auto word = text.substr(7, space - 7);
+
+	for (auto &bitmap : device.status.bitmaps) {
+		if (bitmap.name != text.substr(space + 1))
+			continue;
+		const bool frozen = bitmap.state == "frozen";
+		if (frozen != (word != "freeze"))
+			return Error{.why = "not so", .sys_errno = EBUSY};
+		bitmap.state = word == "freeze" ? "frozen" : "recording";
+		if (word == "clear")
+			bitmap.dirty_blocks = 0;
+		return {};
+	}
+	return Error{.why = "no such bitmap", .sys_errno = ENOENT};
+}
+
 Result<std::string> Mapper::message(DevNo device, uint64_t, const std::string &text)
 {
+	const auto list = lists.find(text);
+
+	if (list != lists.end())
+		return list->second;
 	BLKCTL_CHECK(change("message", device.str() + " " + text, [&]() -> Result<void> {
 		BLKCTL_TRY(auto *const found, find(device));
 		auto table = *table::parse_blkcopy(found->live[0].params);
@@ -315,6 +344,8 @@ Result<std::string> Mapper::message(DevNo device, uint64_t, const std::string &t
 			table.params.rate_kib = static_cast<uint32_t>(std::stoul(text.substr(13)));
 		} else if (text == "seal") {
 			return {};
+		} else if (text.starts_with("bitmap ")) {
+			return bitmap_message(*found, text);
 		} else {
 			return Error{.why = "unknown message", .sys_errno = EINVAL};
 		}

@@ -59,9 +59,10 @@ class Mapper final : public dm::Mapper
 	std::function<void()> on_status = [] {}; // before each reading of a status
 	std::function<void()> on_load = [] {};   // what others do meanwhile
 	std::function<void(Device &)> on_switch = [](Device &) {};
-	std::vector<std::string> calls; // the ones that change something
-	dm::GroupOptions group;         // of the last switch_all
-	std::string fail;               // a call that is refused: "load", "resume", ...
+	std::map<std::string, std::string> lists; // what is answered to messages that list
+	std::vector<std::string> calls;           // the ones that change something
+	dm::GroupOptions group;                   // of the last switch_all
+	std::string fail;                         // a call that is refused: "load", "resume", ...
 	int kill_after = -1;  // dies in the n-th changing call (from 0): done, not answered
 	int kill_before = -1; // the same, not done
 
@@ -95,6 +96,7 @@ class Mapper final : public dm::Mapper
 	Result<void> change(const std::string &call, const std::string &what,
 			    const std::function<Result<void>()> &effect);
 	Result<Device *> find(DevNo device);
+	Result<void> bitmap_message(Device &device, const std::string &text);
 	void start_status(Device &device);
 	void swap(Device &device);
 };

@@ -48,6 +48,16 @@ TEST(Arguments, ReadsOptionsAndPositionalsInAnyOrder)
 	EXPECT_EQ(args.value("mode"), std::nullopt);
 }
 
+TEST(Arguments, KeepsAllValuesOfARepeatedOption)
+{
+	Verb verb = sample();
+	verb.options.push_back({.name = "bitmap", .value = "BITMAP", .help = "", .repeated = true});
+	auto args = Arguments::parse(verb, {"--bitmap", "b", "data", "--bitmap=a"});
+	EXPECT_EQ(args.values("bitmap"), (std::vector<std::string>{"b", "a"}));
+	EXPECT_TRUE(Arguments::parse(verb, {"data"}).values("bitmap").empty());
+	EXPECT_FALSE(refusal(verb, {"data", "--rate", "1", "--rate", "2"}).empty());
+}
+
 TEST(Arguments, TakesEveryFormOfAValue)
 {
 	Verb verb = sample();

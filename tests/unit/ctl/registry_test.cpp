@@ -38,11 +38,12 @@ TEST(Registry, HasEveryVerbOnce)
 	std::multiset<std::string> names;
 	for (const Verb &verb : verbs())
 		names.insert(verb.name);
-	std::multiset<std::string> wanted{
-		"create",   "attach", "detach", "copy",     "pivot",      "abort",   "pause",
-		"resume",   "set",    "wait",   "list",     "show",       "watch",   "events",
-		"remove",   "help",   "format", "check",    "dump",       "restore", "repair",
-		"snapshot", "commit", "stream", "activate", "deactivate", "bitmap",  "view"};
+	std::multiset<std::string> wanted{"create",     "attach",   "detach", "copy",   "pivot",
+					  "abort",      "pause",    "resume", "set",    "wait",
+					  "list",       "show",     "watch",  "events", "remove",
+					  "help",       "format",   "check",  "dump",   "restore",
+					  "repair",     "snapshot", "commit", "stream", "activate",
+					  "deactivate", "bitmap",   "view",   "export"};
 	EXPECT_EQ(names, wanted);
 }
 

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "job/apply.hpp"
+#include "base/size.hpp"
+#include "job/backup_copy.hpp"
+#include "job/backup_target.hpp"
+#include "volume/steps.hpp"
+#include "volume/use.hpp"
+#include <fmt/format.h>
+#include <memory>
+
+namespace blkctl::job
+{
+
+namespace
+{
+
+using volume::refusal;
+
+constexpr const char *restore_verb = "restore";
+
+// What a raw image holds may look like another format, and name files as those it is over.
+Result<transport::Format> format_of(const ApplyRequest &request)
+{
+	if (request.format)
+		return *request.format;
+	if (request.image.ends_with(".qcow2"))
+		return transport::Format::qcow2;
+	BLKCTL_TRY(const auto info, transport::look_at_image(request.image));
+	if (info.format == transport::Format::raw)
+		return info.format;
+	return refusal(Status::usage, restore_verb, request.image,
+		       "it looks like a qcow2, which its name does not say",
+		       "the same with --format raw or --format qcow2");
+}
+
+Result<udev::BlockDevice> check_device(volume::Context &context, const ApplyRequest &request,
+				       uint64_t bytes)
+{
+	BLKCTL_TRY(const auto devno, context.probe.resolve(request.device));
+	BLKCTL_TRY(const auto block, context.probe.describe(devno));
+	const auto no = [&](Status status, std::string why, std::string next = {}) {
+		return refusal(status, restore_verb, block.path, std::move(why), std::move(next));
+	};
+
+	if (block.sectors * 512 < bytes)
+		return no(Status::usage, fmt::format("it is smaller: {} bytes, {} are needed",
+						     block.sectors * 512, bytes));
+	if (block.read_only)
+		return no(Status::failed, "it is read-only", "blockdev --setrw " + block.path);
+	if (const auto suspended = volume::suspended_below(context, {devno}))
+		return no(Status::busy, suspended->name + " is suspended",
+			  "dmsetup resume " + suspended->name);
+	BLKCTL_TRY(const auto use, volume::foreign_use(context, devno, {}));
+	if (use)
+		return no(Status::busy,
+			  udev::describe(*use, volume::device_path(context, use->device)),
+			  volume::next_about(context, *use));
+	if (request.force)
+		return block;
+	BLKCTL_TRY(const auto signature, context.probe.signature(devno));
+	if (signature)
+		return no(Status::busy, "it carries a signature: " + signature->type,
+			  "wipefs " + block.path + " to look, or give --force to overwrite it");
+	return block;
+}
+
+struct Progress {
+	const ApplyOptions &options;
+	uint64_t total;
+
+	CopyHooks hooks(bool verifying) const
+	{
+		CopyHooks hooks;
+		const auto shown = std::make_shared<Meter::Clock::time_point>();
+		const auto all = std::make_shared<Meter>();
+
+		hooks.cancelled = options.cancelled;
+		hooks.on_progress = [*this, verifying, shown, all](uint64_t done) {
+			const auto now = Meter::Clock::now();
+			Job job;
+			job.state = State::copying;
+			job.total_bytes = total;
+			job.done_bytes = job.copied_bytes = done;
+			all->sample(now, job);
+			if (!options.on_progress || now - *shown < options.interval)
+				return;
+			*shown = now;
+			options.on_progress(verifying, job, *all);
+		};
+		return hooks;
+	}
+};
+
+Error interrupted(const ApplyRequest &request)
+{
+	return refusal(Status::timed_out, restore_verb, request.device,
+		       "interrupted; it holds a part of the backup", "the same command again");
+}
+
+} // namespace
+
+Result<Applied> apply(volume::Context &context, const ApplyRequest &request,
+		      const ApplyOptions &options, volume::Run run)
+{
+	BLKCTL_TRY(const auto format, format_of(request));
+	BLKCTL_TRY(const auto source,
+		   transport::open_image(request.image, format, transport::Access::read,
+					 context.run_dir));
+	BLKCTL_TRY(const auto block, check_device(context, request, source->size()));
+	Applied applied{.steps = {fmt::format("copy {} from {} to {}", format_size(source->size()),
+					      request.image, block.path)},
+			.bytes = source->size()};
+	if (run == volume::Run::dry)
+		return applied;
+	BLKCTL_TRY(const auto target, transport::open_raw(block.path, transport::Access::write));
+	forget_unfinished(context, block.devno);
+	const std::vector<ByteRange> all{{0, source->size()}};
+	const Progress progress{options, source->size()};
+	BLKCTL_TRY(const auto moved, copy_ranges(*source, *target, all, {}, progress.hooks(false)));
+	if (moved.cancelled)
+		return interrupted(request);
+	applied.data = moved.data;
+	if (request.verify) {
+		BLKCTL_TRY(const auto seen,
+			   compare_ranges(*source, *target, all, progress.hooks(true)));
+		if (seen.cancelled)
+			return interrupted(request);
+	}
+	BLKCTL_CHECK(target->close());
+	BLKCTL_CHECK(source->close());
+	return applied;
+}
+
+} // namespace blkctl::job

@@ -1,0 +1,580 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "job/backup.hpp"
+#include "base/random.hpp"
+#include "base/size.hpp"
+#include "job/backup_copy.hpp"
+#include "job/backup_target.hpp"
+#include "uapi/blkcopy.h"
+#include "volume/bitmaps.hpp"
+#include "volume/cache.hpp"
+#include "volume/lock.hpp"
+#include "volume/view.hpp"
+#include <algorithm>
+#include <fmt/format.h>
+#include <set>
+#include <unistd.h>
+
+namespace blkctl::job
+{
+
+namespace
+{
+
+using volume::refusal;
+
+constexpr const char *backup_verb = "backup";
+constexpr auto lock_timeout = std::chrono::seconds(2);
+
+// One volume, and what is to become of it.
+struct Item {
+	BackupRequest request;
+	volume::Volume volume = {};
+	std::string view = {};
+	BackupTarget target = {};
+	bool resumed = false;
+	// Shared with the plan that writes it down.
+	std::shared_ptr<volume::BackupRecord> record = std::make_shared<volume::BackupRecord>();
+	BackupDone done = {};
+
+	uint64_t bytes() const { return volume.sectors * 512; }
+};
+
+// What has to be the same for the same backup to go on.
+std::string request_text(const BackupRequest &request, const std::string &group)
+{
+	return fmt::format("{} {} {} over \"{}\" bitmap \"{}\" {}, of {}", request.target,
+			   transport::word(request.format), request.full ? "full" : "as is",
+			   request.backing, request.bitmap, word(request.bitmap_mode), group);
+}
+
+Error bad_target(Status status, const Item &item, std::string why, std::string next = {})
+{
+	return refusal(status, backup_verb, item.request.target, std::move(why), std::move(next));
+}
+
+Result<void> check_words(const BackupRequest &request)
+{
+	const auto wrong = [&](std::string why) {
+		return refusal(Status::usage, backup_verb, request.name, std::move(why));
+	};
+	const bool qcow2 = request.format == transport::Format::qcow2;
+
+	if (request.full && request.bitmap.empty())
+		return wrong("without a bitmap it is a full one anyway");
+	if (!request.backing.empty() && (!qcow2 || request.bitmap.empty() || request.full))
+		return wrong("only an incremental qcow2 is over another one");
+	if (qcow2 && request.is_incremental() && request.backing.empty())
+		return wrong("an incremental qcow2 is over the backup before it, which is not "
+			     "named; the first one is a full one");
+	return {};
+}
+
+// Full or incremental, and where to.
+Result<void> decide(volume::Context &context, Item &item)
+{
+	const auto &request = item.request;
+	auto &record = *item.record;
+
+	record.bitmap = request.bitmap;
+	record.full = !request.is_incremental();
+	if (!request.bitmap.empty()) {
+		BLKCTL_TRY(const auto bitmap,
+			   volume::bitmap_of(backup_verb, item.volume, request.bitmap));
+		if (bitmap.state == BLKCOPY_BITMAP_DISABLED)
+			return refusal(Status::busy, backup_verb, request.name,
+				       "bitmap \"" + request.bitmap +
+					       "\" is disabled: what has changed is not in it",
+				       "blkctl bitmap enable " + request.name + " " +
+					       request.bitmap + ", and a backup with --full");
+		if (bitmap.state == BLKCOPY_BITMAP_INCONSISTENT && !record.full) {
+			record.full = true;
+			item.done.note = "bitmap " + request.bitmap +
+					 " may have missed writes: this is a full backup";
+		}
+	}
+	BLKCTL_TRY(item.target, check_target(context, item.volume, request, record.full));
+	return {};
+}
+
+// The one it has, if it has one; else the one that was asked for, or one of its own.
+std::string store_of(volume::Context &context, const Item &item)
+{
+	if (item.resumed && item.volume.table.top) {
+		const auto top = item.volume.table.top->device;
+		for (const auto &loop : context.probe.loops())
+			if (loop.devno == top)
+				return loop.file;
+		return top.str();
+	}
+	if (!item.request.store.empty())
+		return item.request.store;
+	return context.state_dir + "/" + item.volume.name() + ".backup-store";
+}
+
+// True: a killed or interrupted one is there to go on with.
+Result<bool> find_interrupted(volume::Context &context, Item &item, const std::string &wanted)
+{
+	const auto record = volume::backup_record(context, item.volume.info);
+	const bool armed = item.volume.table.mode == table::Mode::backup;
+	const auto next = "that command again, or blkctl abort " + item.volume.name();
+
+	if (!record || (!armed && !record->copied))
+		return false;
+	if (record->request != wanted)
+		return refusal(Status::busy, backup_verb, item.volume.name(),
+			       "another backup of it was interrupted: " + record->request, next);
+	*item.record = *record;
+	item.resumed = true;
+	auto target = find_target(context, item.volume, item.request, record->full);
+	if (!target)
+		return target.error();
+	item.target = std::move(*target);
+	// Not begun yet: it is looked at as if it were new.
+	if (record->target.empty()) {
+		BLKCTL_TRY(item.target,
+			   check_target(context, item.volume, item.request, record->full));
+		return true;
+	}
+	if (record->copied)
+		return true;
+	// It may have got its name just before a kill.
+	auto whole = item.target;
+	whole.in_place = true;
+	if (!item.target.in_place && identity_of(context, whole) == record->target) {
+		item.record->copied = true;
+		return true;
+	}
+	if (identity_of(context, item.target) != record->target ||
+	    !is_unfinished(context, item.target, record->id))
+		return refusal(Status::busy, backup_verb, item.target.file(),
+			       "it is not what this backup was written to",
+			       "blkctl abort " + item.volume.name());
+	return true;
+}
+
+struct Work {
+	volume::Context &context;
+	const BackupOptions &options;
+	std::vector<Item> items = {};
+	std::vector<volume::Lock> locks = {};
+	BackupResult result = {};
+	bool may_come_back = false;
+
+	std::vector<std::string> names() const;
+	Result<void> lock(const std::string &name);
+	Result<void> check_distinct() const;
+	Result<void> check_group(const std::string &id) const;
+	Result<void> open(const std::vector<BackupRequest> &requests, volume::Run run);
+	bool is_copied() const;
+	std::optional<Error> broken() const;
+	Result<void> arm(volume::Run run);
+	Result<std::vector<ByteRange>> ranges_of(const Item &item) const;
+	Result<std::unique_ptr<transport::Image>> open_image(Item &item) const;
+	Result<void> note_kept(Item &item) const;
+	CopyHooks hooks_of(Item &item, BackupStage stage, uint64_t total, uint64_t before) const;
+	Result<bool> copy(Item &item);
+	Result<bool> run_all();
+	Result<void> end(bool clear);
+	Error interrupted() const;
+};
+
+std::vector<std::string> Work::names() const
+{
+	std::vector<std::string> names;
+
+	for (const auto &item : items)
+		names.push_back(item.volume.name());
+	return names;
+}
+
+// A name is somebody's for as long as this call works.
+Result<void> Work::lock(const std::string &name)
+{
+	auto lock = volume::Lock::name(context.run_dir, name, lock_timeout);
+	if (!lock)
+		return lock.error();
+	locks.push_back(std::move(*lock));
+	return {};
+}
+
+// No two targets or stores are one.
+Result<void> Work::check_distinct() const
+{
+	std::set<std::string> keys;
+
+	for (const auto &item : items)
+		for (const auto &each : {item.request.target, store_of(context, item)})
+			if (!keys.insert(key_of(context, each)).second)
+				return refusal(Status::usage, backup_verb, each,
+					       "it cannot be two of the targets and stores");
+	return {};
+}
+
+// Several that go on are the ones that were begun together.
+Result<void> Work::check_group(const std::string &id) const
+{
+	const auto is_other = [&](const Item &item) {
+		return !item.resumed || item.record->id != id;
+	};
+
+	if (std::none_of(items.begin(), items.end(), is_other))
+		return {};
+	return refusal(Status::busy, backup_verb, items.front().volume.name(),
+		       "of some of these a backup was interrupted, of another instant",
+		       "blkctl abort of each of them");
+}
+
+Result<void> Work::open(const std::vector<BackupRequest> &requests, volume::Run run)
+{
+	BLKCTL_TRY(const auto fresh_id, random_hex());
+	std::string group, id;
+
+	for (const auto &request : requests) {
+		BLKCTL_CHECK(check_words(request));
+		BLKCTL_TRY(const auto info, volume::find_device(context, request.name));
+		group += (group.empty() ? "" : ", ") + info.name;
+	}
+	for (const auto &request : requests) {
+		Item item{.request = request};
+		BLKCTL_TRY(const auto info, volume::find_device(context, request.name));
+		item.view = volume::backup_view(info.name);
+		if (run == volume::Run::doit && !lock(item.view + ".job"))
+			return refusal(Status::busy, backup_verb, info.name, "a backup of it runs",
+				       "blkctl show " + info.name);
+		BLKCTL_TRY(item.volume, volume::find(context, info.devno));
+		item.request.name = item.volume.name();
+		const auto wanted = request_text(item.request, group);
+		BLKCTL_TRY(const bool found, find_interrupted(context, item, wanted));
+		if (found)
+			id = item.record->id;
+		else
+			BLKCTL_CHECK(decide(context, item));
+		item.record->request = wanted;
+		item.done.name = item.volume.name();
+		item.done.target = request.target;
+		item.done.full = item.record->full;
+		item.done.resumed = found;
+		items.push_back(std::move(item));
+	}
+	BLKCTL_CHECK(check_distinct());
+	if (!id.empty())
+		BLKCTL_CHECK(check_group(id));
+	for (auto &item : items) {
+		if (id.empty())
+			item.record->id = fresh_id;
+		const auto key = std::hash<std::string>{}(key_of(context, item.request.target));
+		if (run == volume::Run::doit && !lock(fmt::format("target-{:x}", key)))
+			return bad_target(Status::busy, item, "another backup is written to it");
+	}
+	return {};
+}
+
+// The views, all of one instant.
+Result<void> Work::arm(volume::Run run)
+{
+	std::vector<volume::ViewRequest> requests;
+
+	for (auto &item : items) {
+		if (item.record->copied)
+			continue;
+		const auto store = store_of(context, item);
+		const auto loops = context.probe.loops();
+		const bool in_use = std::any_of(loops.begin(), loops.end(), [&](const auto &loop) {
+			return loop.file == store;
+		});
+		requests.push_back({.name = item.volume.name(),
+				    .view = item.view,
+				    .store = store,
+				    .bitmap = item.request.bitmap,
+				    .no_freeze = item.request.no_freeze,
+				    .force = item.request.force,
+				    .record = item.record,
+				    .again = item.resumed});
+		// Of one that ended with the host.
+		if (run == volume::Run::doit && !item.resumed && item.request.store.empty() &&
+		    !in_use)
+			BLKCTL_CHECK(context.loops.unmake(store));
+		if (!item.resumed && !context.probe.resolve(store) &&
+		    access(store.c_str(), F_OK) != 0)
+			item.record->store = store;
+	}
+	BLKCTL_TRY(const auto outcome, volume::view_all(context, requests, run));
+	result.steps = outcome.steps;
+	result.stall_ms = outcome.stall_ms;
+	result.freeze_ms = outcome.freeze_ms;
+	if (run == volume::Run::dry)
+		return {};
+	for (auto &item : items) {
+		BLKCTL_TRY(item.volume, volume::find(context, item.volume.devno()));
+		if (!item.record->copied)
+			BLKCTL_CHECK(note_kept(item));
+	}
+	return {};
+}
+
+// How many blocks are in the bitmap: with another number it is another freeze, by somebody else.
+Result<void> Work::note_kept(Item &item) const
+{
+	auto &record = *item.record;
+
+	if (record.bitmap.empty())
+		return {};
+	BLKCTL_TRY(const auto bitmap, volume::bitmap_of(backup_verb, item.volume, record.bitmap));
+	if (record.kept && *record.kept != bitmap.dirty_blocks)
+		return refusal(Status::busy, backup_verb, item.volume.name(),
+			       "bitmap \"" + record.bitmap +
+				       "\" was frozen anew: it is not of the view's instant",
+			       "blkctl abort " + item.volume.name());
+	if (record.kept)
+		return {};
+	record.kept = bitmap.dirty_blocks;
+	return volume::update_backup(context, item.volume.info, record);
+}
+
+Result<std::vector<ByteRange>> Work::ranges_of(const Item &item) const
+{
+	const auto end = item.bytes();
+	const uint64_t block = uint64_t{item.volume.status.block_sectors} * 512;
+	std::vector<ByteRange> ranges;
+
+	if (item.record->full)
+		return std::vector<ByteRange>{{0, end}};
+	BLKCTL_TRY(const auto runs, volume::read_bitmap(context, item.volume, item.record->bitmap));
+	for (const auto &run : runs) {
+		const auto first = run.first * block;
+		if (first < end)
+			ranges.push_back({first, std::min(run.count * block, end - first)});
+	}
+	return ranges;
+}
+
+// Which file or device it is is written down before a byte is written to it.
+Result<std::unique_ptr<transport::Image>> Work::open_image(Item &item) const
+{
+	auto &record = *item.record;
+
+	if (!record.target.empty())
+		return open_target(context, item.target);
+	BLKCTL_TRY(auto image, begin_target(context, item.target));
+	BLKCTL_CHECK(note_unfinished(context, item.target, record.full, record.id));
+	record.target = identity_of(context, item.target).value_or("");
+	record.done = 0;
+	BLKCTL_CHECK(volume::update_backup(context, item.volume.info, record));
+	return image;
+}
+
+CopyHooks Work::hooks_of(Item &item, BackupStage stage, uint64_t total, uint64_t before) const
+{
+	const auto meter = std::make_shared<Meter>();
+	const auto shown = std::make_shared<Meter::Clock::time_point>();
+	CopyHooks hooks;
+
+	hooks.cancelled = options.cancelled;
+	hooks.on_progress = [this, &item, stage, total, before, meter, shown](uint64_t done) {
+		const auto now = Meter::Clock::now();
+		Job job;
+		job.state = State::copying;
+		job.total_bytes = total;
+		job.done_bytes = job.copied_bytes = before + done;
+		meter->sample(now, job);
+		if (!options.on_progress || now - *shown < options.interval)
+			return;
+		*shown = now;
+		options.on_progress(item.request, stage, job, *meter);
+	};
+	if (stage == BackupStage::copying)
+		hooks.on_safe = [this, &item](uint64_t offset) {
+			item.record->done = offset;
+			(void)volume::update_backup(context, item.volume.info, *item.record);
+		};
+	return hooks;
+}
+
+// The view is broken when its store is: that is why it cannot be read.
+Error explain(volume::Context &context, const Item &item, Error error)
+{
+	const auto now = volume::find(context, item.volume.devno());
+
+	error.what = backup_verb;
+	if (now && now->status.phase == table::Phase::broken) {
+		error.device = item.volume.name();
+		error.why = "its store has failed or is full, and with it the view is gone";
+		error.next = "blkctl backup with another --store";
+	}
+	return error;
+}
+
+bool Work::is_copied() const
+{
+	return std::all_of(items.begin(), items.end(),
+			   [](const Item &item) { return item.record->copied; });
+}
+
+// An interrupted one that there is nothing left of to go on with.
+std::optional<Error> Work::broken() const
+{
+	for (const auto &item : items)
+		if (item.resumed && !item.record->copied &&
+		    item.volume.state() != State::preserving)
+			return explain(context, item,
+				       bad_target(Status::failed, item, "the view has ended"));
+	return std::nullopt;
+}
+
+// False: it was interrupted.
+Result<bool> Work::copy(Item &item)
+{
+	const auto total_ranges = ranges_of(item);
+	if (!total_ranges)
+		return explain(context, item, total_ranges.error());
+	const auto view = context.dm.find_name(item.view);
+	if (!view)
+		return view.error();
+	auto source = options.open_view(volume::device_path(context, view->devno));
+	if (!source)
+		return explain(context, item, source.error());
+	const bool begun = !item.record->target.empty();
+	auto target = open_image(item);
+	may_come_back = !target && begun;
+	if (!target)
+		return explain(context, item, target.error());
+	const auto total = total_of(*total_ranges);
+	const auto left = from(*total_ranges, item.record->done);
+
+	item.done.bytes = total;
+	// A part that is made anew reads as zeroes, but for what it is over.
+	const CopyStyle style{.fresh = !item.target.in_place && item.record->full,
+			      .bytes_per_second = item.request.bytes_per_second};
+	auto hooks = hooks_of(item, BackupStage::copying, total, total - total_of(left));
+	hooks.on_progress(0);
+	auto moved = copy_ranges(**source, **target, left, style, hooks);
+	if (!moved)
+		return explain(context, item, moved.error());
+	item.done.data = moved->data;
+	item.done.zeros = moved->zeros;
+	// What was written before an interruption others may have overwritten on a device.
+	const bool verify = item.request.verify || (begun && item.target.device);
+	if (!moved->cancelled && verify) {
+		moved = compare_ranges(**source, **target, *total_ranges,
+				       hooks_of(item, BackupStage::verifying, total, 0));
+		if (!moved)
+			return explain(context, item, moved.error());
+	}
+	const auto closed = (*target)->close();
+	if (!closed)
+		return explain(context, item, closed.error());
+	// It may have broken after the last read, and before what that had found was gone over.
+	BLKCTL_TRY(const auto now, volume::find(context, item.volume.devno()));
+	if (now.state() != State::preserving)
+		return explain(context, item,
+			       bad_target(Status::failed, item, "the view has ended"));
+	if (moved->cancelled)
+		return false;
+	// Only what is still ours, and still what we have written to, gets a name.
+	BLKCTL_CHECK(volume::update_backup(context, item.volume.info, *item.record));
+	if (identity_of(context, item.target) != item.record->target)
+		return bad_target(Status::failed, item, "somebody has replaced it meanwhile");
+	BLKCTL_CHECK(finish_target(item.target));
+	note_finished(context, item.target);
+	item.record->copied = true;
+	BLKCTL_CHECK(volume::update_backup(context, item.volume.info, *item.record));
+	return true;
+}
+
+Error Work::interrupted() const
+{
+	return refusal(Status::timed_out, backup_verb, items.front().volume.name(),
+		       "interrupted; the volume keeps what it held",
+		       "the same command to go on, or blkctl abort " + items.front().volume.name());
+}
+
+Result<bool> Work::run_all()
+{
+	for (auto &item : items) {
+		if (item.record->copied)
+			continue;
+		BLKCTL_TRY(const bool whole, copy(item));
+		if (!whole)
+			return false;
+	}
+	return true;
+}
+
+Result<void> Work::end(bool clear)
+{
+	for (const auto &item : items)
+		if (!item.record->copied && !item.record->target.empty())
+			drop_target(item.target);
+	BLKCTL_TRY(const auto outcome, volume::end_backup(context, names(), items[0].record->id,
+							  clear, volume::Run::doit));
+	result.steps.insert(result.steps.end(), outcome.steps.begin(), outcome.steps.end());
+	return {};
+}
+
+} // namespace
+
+std::string_view word(BitmapMode mode)
+{
+	switch (mode) {
+	case BitmapMode::on_success:
+		return "on-success";
+	case BitmapMode::never:
+		return "never";
+	case BitmapMode::always:
+		break;
+	}
+	return "always";
+}
+
+std::optional<BitmapMode> bitmap_mode_from(std::string_view text)
+{
+	for (const auto mode : {BitmapMode::on_success, BitmapMode::never, BitmapMode::always})
+		if (word(mode) == text)
+			return mode;
+	return std::nullopt;
+}
+
+Result<BackupResult> backup(volume::Context &context, const std::vector<BackupRequest> &requests,
+			    const BackupOptions &options, volume::Run run)
+{
+	Work work{.context = context, .options = options};
+	const auto mode = requests.front().bitmap_mode;
+
+	BLKCTL_CHECK(work.open(requests, run));
+	if (const auto broken = work.broken()) {
+		if (run == volume::Run::doit)
+			BLKCTL_CHECK(work.end(mode == BitmapMode::always));
+		return *broken;
+	}
+	// One that was killed in its end has no view and no frozen bitmap any more.
+	if (!work.is_copied())
+		BLKCTL_CHECK(work.arm(run));
+	if (run == volume::Run::dry) {
+		for (auto &item : work.items) {
+			const auto ranges = work.ranges_of(item);
+			const auto bytes = ranges ? total_of(*ranges) : item.bytes();
+			item.done.bytes = bytes;
+			work.result.steps.push_back(fmt::format(
+				"copy {} of it to {}", format_size(bytes), item.request.target));
+			work.result.steps.push_back("remove " + item.view);
+			work.result.volumes.push_back(item.done);
+		}
+		return std::move(work.result);
+	}
+	const auto whole = work.run_all();
+	if (whole && !*whole)
+		return work.interrupted();
+	// What it was written to is not there now, but may be again.
+	if (!whole && work.may_come_back)
+		return whole.error();
+	const auto ended = work.end(whole ? mode != BitmapMode::never : mode == BitmapMode::always);
+	if (!whole)
+		return whole.error();
+	if (!ended)
+		return ended.error();
+	for (auto &item : work.items)
+		work.result.volumes.push_back(std::move(item.done));
+	return std::move(work.result);
+}
+
+} // namespace blkctl::job

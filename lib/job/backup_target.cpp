@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "job/backup_target.hpp"
+#include "base/files.hpp"
+#include "volume/metadata.hpp"
+#include "volume/target.hpp"
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace blkctl::job
+{
+
+namespace
+{
+
+namespace fs = std::filesystem;
+using volume::refusal;
+
+constexpr const char *target_verb = "backup";
+constexpr size_t longest_chain = 1000;
+
+Error no(Status status, const std::string &path, std::string why, std::string next = {})
+{
+	return refusal(status, target_verb, path, std::move(why), std::move(next));
+}
+
+bool is_there(const std::string &path)
+{
+	struct stat st;
+	return lstat(path.c_str(), &st) == 0;
+}
+
+std::string canonical(const std::string &path)
+{
+	std::error_code bad;
+	const auto full = fs::weakly_canonical(path, bad);
+	return bad ? path : full.string();
+}
+
+// A file beside which there is, or will be, nothing else; and not on the volume itself.
+Result<void> check_file(volume::Context &context, const volume::Volume &volume,
+			const std::string &path)
+{
+	std::error_code ignored;
+
+	if (!path.starts_with('/') || path.starts_with("/dev/"))
+		return no(Status::not_found, path,
+			  "there is no such device; a file is named by its full path");
+	if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored))
+		return no(Status::usage, path, "it is neither a device nor a file");
+	const auto folder = fs::path(path).parent_path();
+	if (!fs::is_directory(folder, ignored))
+		return no(Status::not_found, path, "there is no folder " + folder.string());
+	volume::Place place;
+	place.file = path;
+	return volume::check_not_on(context, target_verb, volume, place);
+}
+
+constexpr std::string_view full_word = "full ";
+constexpr std::string_view part_word = "part ";
+
+std::string note_of(volume::Context &context, DevNo device)
+{
+	const auto identity = context.probe.identity(device);
+	auto name = identity ? *identity : device.str();
+
+	std::replace(name.begin(), name.end(), '/', '_');
+	return context.state_dir + "/unfinished-" + name;
+}
+
+std::string note(volume::Context &context, DevNo device)
+{
+	return read_line(note_of(context, device)).value_or("");
+}
+
+Result<void> check_device(volume::Context &context, const volume::Volume &volume,
+			  const BackupRequest &request, const BackupTarget &target)
+{
+	if (target.format == transport::Format::qcow2)
+		return no(Status::usage, target.path, "a qcow2 is a file here");
+	BLKCTL_TRY(const auto block, context.probe.describe(*target.device));
+	BLKCTL_CHECK(volume::check_target(context,
+					  {.verb = target_verb,
+					   .role = "target",
+					   .any_content = request.force,
+					   .equal = request.is_incremental()},
+					  volume, block));
+	if (!request.is_incremental() || !note(context, *target.device).starts_with(full_word))
+		return {};
+	return no(Status::busy, target.path,
+		  "the last full backup to it was not finished: it is none",
+		  fmt::format("blkctl backup {} {} --bitmap {} --full --force", request.name,
+			      target.path, request.bitmap));
+}
+
+Result<void> check_raw(const BackupRequest &request, const BackupTarget &target)
+{
+	struct stat st = {};
+	const bool there = stat(target.path.c_str(), &st) == 0;
+	const auto size = static_cast<uint64_t>(st.st_size);
+
+	if (request.is_incremental()) {
+		if (there && size == target.bytes)
+			return {};
+		return no(there ? Status::usage : Status::not_found, target.path,
+			  there ? fmt::format("it has {} bytes, and the volume {}: it is no "
+					      "backup of it",
+					      size, target.bytes)
+				: "an incremental changes the backup before it, and there is none",
+			  fmt::format("blkctl backup {} {} --bitmap {} --full", request.name,
+				      target.path, request.bitmap));
+	}
+	if (there && size > 0 && !request.force)
+		return no(Status::busy, target.path, "the file holds something",
+			  "the same with --force, to replace it");
+	return {};
+}
+
+transport::Format format_by_name(const std::string &path)
+{
+	return path.ends_with(".qcow2") ? transport::Format::qcow2 : transport::Format::raw;
+}
+
+// The target is none of the files that it will be over.
+Result<void> check_chain(const BackupTarget &target)
+{
+	std::string path = target.backing;
+	std::error_code ignored;
+
+	for (size_t i = 0; i < longest_chain; i++) {
+		if (fs::equivalent(path, target.path, ignored))
+			return no(Status::usage, target.path, "it cannot be over itself");
+		if (format_by_name(path) == transport::Format::raw)
+			return {};
+		BLKCTL_TRY(const auto info, transport::look_at_image(path));
+		if (!info.backing)
+			return {};
+		path = (fs::path(path).parent_path() / info.backing->path).string();
+	}
+	return no(Status::usage, target.path, "the chain below it has no end");
+}
+
+Result<void> check_qcow2(const BackupRequest &request, const BackupTarget &target)
+{
+	if (is_there(target.path) && !request.force)
+		return no(Status::busy, target.path, "the file is there already",
+			  "another name, or --force to replace it");
+	if (target.backing.empty())
+		return {};
+	const auto format = format_by_name(target.backing);
+	BLKCTL_TRY(const auto before, transport::look_at_image(target.backing, format));
+	if (before.bytes != target.bytes)
+		return no(Status::usage, target.backing,
+			  fmt::format("it has {} bytes, and the volume {}: it is no backup of it",
+				      before.bytes, target.bytes));
+	return check_chain(target);
+}
+
+} // namespace
+
+Result<BackupTarget> find_target(volume::Context &context, const volume::Volume &volume,
+				 const BackupRequest &request, bool full)
+{
+	BackupTarget target{
+		.path = request.target, .format = request.format, .bytes = volume.sectors * 512};
+	const auto devno = context.probe.resolve(request.target);
+
+	if (devno)
+		target.device = *devno;
+	target.in_place = devno.has_value() || (!full && request.format == transport::Format::raw);
+	if (full || request.backing.empty())
+		return target;
+	std::error_code bad;
+	target.backing = fs::canonical(request.backing, bad).string();
+	if (bad)
+		return errno_error("open", request.backing, bad.value());
+	return target;
+}
+
+Result<BackupTarget> check_target(volume::Context &context, const volume::Volume &volume,
+				  const BackupRequest &request, bool full)
+{
+	BLKCTL_TRY(auto target, find_target(context, volume, request, full));
+
+	if (target.device) {
+		BLKCTL_CHECK(check_device(context, volume, request, target));
+		return target;
+	}
+	BLKCTL_CHECK(check_file(context, volume, target.path));
+	if (target.format == transport::Format::qcow2)
+		BLKCTL_CHECK(check_qcow2(request, target));
+	else
+		BLKCTL_CHECK(check_raw(request, target));
+	return target;
+}
+
+std::optional<std::string> identity_of(volume::Context &context, const BackupTarget &target)
+{
+	struct stat st;
+
+	if (target.device) {
+		const auto devno = context.probe.resolve(target.path);
+		if (!devno)
+			return std::nullopt;
+		// A number comes back on another device, this does not.
+		const auto seq = read_line("/sys/dev/block/" + devno->str() + "/diskseq");
+		return fmt::format("device {} {}", devno->str(), seq.value_or(""));
+	}
+	if (stat(target.file().c_str(), &st) != 0 || !S_ISREG(st.st_mode))
+		return std::nullopt;
+	return fmt::format("file {}:{}", st.st_dev, st.st_ino);
+}
+
+std::string key_of(volume::Context &context, const std::string &text)
+{
+	const auto devno = context.probe.resolve(text);
+	return devno ? devno->str() : canonical(text);
+}
+
+Result<std::unique_ptr<transport::Image>> open_target(volume::Context &context,
+						      const BackupTarget &target)
+{
+	// One that is gone is not made anew by the way.
+	if (!identity_of(context, target))
+		return no(Status::not_found, target.file(), "it is gone");
+	if (target.format == transport::Format::raw)
+		return transport::open_raw(target.file(), transport::Access::write);
+	return transport::open_qcow2(target.file(), transport::Access::write, context.run_dir);
+}
+
+Result<std::unique_ptr<transport::Image>> begin_target(volume::Context &context,
+						       const BackupTarget &target)
+{
+	if (target.in_place)
+		return open_target(context, target);
+	drop_target(target);
+	if (target.format == transport::Format::raw)
+		return transport::make_raw(target.file(), target.bytes);
+	std::optional<transport::Backing> backing;
+	if (!target.backing.empty())
+		backing = {target.backing, format_by_name(target.backing)};
+	BLKCTL_CHECK(transport::create_qcow2(target.file(), target.bytes, backing));
+	return transport::open_qcow2(target.file(), transport::Access::write, context.run_dir);
+}
+
+Result<void> finish_target(const BackupTarget &target)
+{
+	if (target.in_place)
+		return {};
+	if (std::rename(target.file().c_str(), target.path.c_str()) != 0)
+		return errno_error("rename", target.file(), errno);
+	return sync_folder_of(target.path);
+}
+
+void drop_target(const BackupTarget &target)
+{
+	if (!target.in_place)
+		(void)unlink(target.file().c_str());
+}
+
+Result<void> note_unfinished(volume::Context &context, const BackupTarget &target, bool full,
+			     const std::string &id)
+{
+	if (!target.device)
+		return {};
+	BLKCTL_CHECK(make_folder(context.state_dir));
+	return replace_file_durably(note_of(context, *target.device),
+				    std::string(full ? full_word : part_word) + id + "\n");
+}
+
+void note_finished(volume::Context &context, const BackupTarget &target)
+{
+	if (target.device)
+		forget_unfinished(context, *target.device);
+}
+
+bool is_unfinished(volume::Context &context, const BackupTarget &target, const std::string &id)
+{
+	return !target.device || note(context, *target.device).ends_with(" " + id);
+}
+
+void forget_unfinished(volume::Context &context, DevNo device)
+{
+	(void)unlink(note_of(context, device).c_str());
+}
+
+} // namespace blkctl::job

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Where a backup goes. A new image is written beside its name and gets it when it is whole: a part
+// of one is never taken for a backup. Internal to the library.
+#ifndef BLKCTL_JOB_BACKUP_TARGET_HPP
+#define BLKCTL_JOB_BACKUP_TARGET_HPP
+
+#include "job/backup.hpp"
+#include "volume/volume.hpp"
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace blkctl::job
+{
+
+struct BackupTarget {
+	std::string path = {}; // as it was asked for
+	transport::Format format = transport::Format::raw;
+	std::string backing = {}; // canonical
+	std::optional<DevNo> device = {};
+	bool in_place = false; // what is there is written to: a device, or the image before it
+	uint64_t bytes = 0;    // of the volume
+
+	// What is written to.
+	std::string file() const { return in_place ? path : path + ".part"; }
+};
+
+/*
+ * Looks whether a backup of the volume can go there. `full`: it is one, whatever was asked for.
+ * Errors: usage, not_found, busy, failed; each names the target.
+ */
+Result<BackupTarget> check_target(volume::Context &context, const volume::Volume &volume,
+				  const BackupRequest &request, bool full);
+
+// The same of one that is gone on with: no checks, but for what makes it another one.
+Result<BackupTarget> find_target(volume::Context &context, const volume::Volume &volume,
+				 const BackupRequest &request, bool full);
+
+// What tells one file or device from every other, as long as the host is up. Nothing: it is not
+// there.
+std::optional<std::string> identity_of(volume::Context &context, const BackupTarget &target);
+
+// Two of these are to be the same file or device. `text`: a target or a store.
+std::string key_of(volume::Context &context, const std::string &text);
+
+// Begins to write it. A part that another call has given up goes. Errors: as of the images.
+Result<std::unique_ptr<transport::Image>> begin_target(volume::Context &context,
+						       const BackupTarget &target);
+// Goes on with it.
+Result<std::unique_ptr<transport::Image>> open_target(volume::Context &context,
+						      const BackupTarget &target);
+// It is whole, and closed: it gets its name, durably. Errors: failed.
+Result<void> finish_target(const BackupTarget &target);
+// It will not be.
+void drop_target(const BackupTarget &target);
+
+/*
+ * A device has no name to be given when it is whole: that a backup to it was begun is written down
+ * until it is, and check_target() refuses an incremental to what was to be a full one. Errors:
+ * failed.
+ */
+Result<void> note_unfinished(volume::Context &context, const BackupTarget &target, bool full,
+			     const std::string &id);
+void note_finished(volume::Context &context, const BackupTarget &target);
+// Whether it is still that backup's.
+bool is_unfinished(volume::Context &context, const BackupTarget &target, const std::string &id);
+// Something else is on a device from here on.
+void forget_unfinished(volume::Context &context, DevNo device);
+
+} // namespace blkctl::job
+
+#endif

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// backup and restore on a recorded host: which bits are kept, what goes on, what is refused.
+#include "base/files.hpp"
+#include "fake_host.hpp"
+#include "job/apply.hpp"
+#include "job/backup.hpp"
+#include "volume/bitmaps.hpp"
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+
+using namespace blkctl;
+using job::BackupRequest;
+
+namespace
+{
+
+constexpr uint64_t volume_sectors = 8192; // 64 blocks
+constexpr uint64_t volume_bytes = volume_sectors * 512;
+constexpr uint64_t block_bytes = 65536;
+
+class Backup : public testing::Test
+{
+      protected:
+	Backup()
+	{
+		auto &device = host.mapper.add(
+			"v0", "BLKCTL-00112233445566778899aabbccddeeff-vol", fake::volume_number,
+			{{0, volume_sectors, "blkcopy", "track 8:0 0 - 0 - 128"}});
+		device.status.bitmaps = {{"b", 3, "recording"}};
+		host.mapper.lists["bitmap list b 0"] = "1+2 7+1 end";
+		for (uint64_t i = 0; i < volume_bytes; i++)
+			content += static_cast<char>(i / block_bytes % 4 ? i * 7 + i / 4096 : 0);
+		std::ofstream(view_file) << content;
+		options.open_view = [this](const std::string &) {
+			return transport::open_raw(view_file, transport::Access::read);
+		};
+	}
+
+	BackupRequest request() const
+	{
+		return {.name = "v0", .target = target, .store = "/dev/sdb"};
+	}
+	BackupRequest incremental() const
+	{
+		auto request = this->request();
+		request.bitmap = "b";
+		return request;
+	}
+	Result<job::BackupResult> run(const BackupRequest &request,
+				      volume::Run run = volume::Run::doit)
+	{
+		return job::backup(host.context, {request}, options, run);
+	}
+	std::string bitmap() const
+	{
+		const auto &found = host.mapper.devices.at(fake::volume_number).status.bitmaps[0];
+		return found.state + " " + std::to_string(found.dirty_blocks);
+	}
+	void expect_plain()
+	{
+		EXPECT_EQ(host.mapper.at(fake::volume_number).live[0].params,
+			  "track 8:0 0 - 0 - 128");
+		EXPECT_EQ(host.mapper.named("v0-backup"), nullptr);
+	}
+	void expect_refusal(const BackupRequest &request, Status status)
+	{
+		host.mapper.calls.clear();
+		const auto refused = run(request);
+		ASSERT_FALSE(refused);
+		EXPECT_EQ(refused.error().status, status) << refused.error().message();
+		EXPECT_TRUE(host.mapper.calls.empty());
+		expect_plain();
+	}
+
+	fake::Host host;
+	const std::string view_file = host.run_dir + "/view";
+	const std::string target = host.run_dir + "/image";
+	std::string content;
+	job::BackupOptions options;
+};
+
+} // namespace
+
+TEST_F(Backup, AFullOne)
+{
+	const auto plan = run(request(), volume::Run::dry);
+	ASSERT_TRUE(plan) << plan.error().message();
+	EXPECT_TRUE(host.mapper.calls.empty());
+	EXPECT_FALSE(std::filesystem::exists(target));
+	EXPECT_EQ(plan->volumes.at(0).bytes, volume_bytes);
+
+	auto verified = request();
+	verified.verify = true;
+	const auto done = run(verified);
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_EQ(read_file(target), content);
+	EXPECT_EQ(done->volumes.at(0).zeros, volume_bytes / 4);
+	EXPECT_TRUE(done->volumes.at(0).full);
+	expect_plain();
+	EXPECT_EQ(bitmap(), "recording 3");
+	EXPECT_EQ(run(request()).error().status, Status::busy);
+}
+
+TEST_F(Backup, AnIncrementalCopiesWhatHasChanged)
+{
+	std::ofstream(target) << std::string(volume_bytes, 'x');
+	const auto done = run(incremental());
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_EQ(done->volumes.at(0).bytes, 3 * block_bytes);
+	auto expected = std::string(volume_bytes, 'x');
+	for (const uint64_t block : {1, 2, 7})
+		expected.replace(block * block_bytes, block_bytes, content, block * block_bytes,
+				 block_bytes);
+	EXPECT_EQ(read_file(target), expected);
+	EXPECT_EQ(bitmap(), "recording 0");
+	expect_plain();
+}
+
+TEST_F(Backup, WhatBecomesOfTheBits)
+{
+	std::ofstream(target) << std::string(volume_bytes, 'x');
+	auto never = incremental();
+	never.bitmap_mode = job::BitmapMode::never;
+	ASSERT_TRUE(run(never));
+	EXPECT_EQ(bitmap(), "recording 3");
+
+	const auto good = options.open_view;
+	options.open_view =
+		[](const std::string &path) -> Result<std::unique_ptr<transport::Image>> {
+		return errno_error("read", path, EIO);
+	};
+	const auto failed = run(incremental());
+	ASSERT_FALSE(failed);
+	EXPECT_EQ(failed.error().status, Status::failed);
+	EXPECT_EQ(bitmap(), "recording 3");
+	expect_plain();
+	auto always = incremental();
+	always.bitmap_mode = job::BitmapMode::always;
+	EXPECT_FALSE(run(always));
+	EXPECT_EQ(bitmap(), "recording 0");
+	expect_plain();
+}
+
+TEST_F(Backup, OneThatMayHaveMissedWritesIsAFullOne)
+{
+	std::ofstream(target) << std::string(volume_bytes, 'x');
+	host.mapper.at(fake::volume_number).status.bitmaps[0].state = "inconsistent";
+	const auto done = run(incremental());
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_TRUE(done->volumes.at(0).full);
+	EXPECT_NE(done->volumes.at(0).note.find("may have missed"), std::string::npos);
+	EXPECT_EQ(read_file(target), content);
+	EXPECT_EQ(bitmap(), "recording 0");
+}
+
+TEST_F(Backup, AnInterruptedOneGoesOn)
+{
+	auto full = incremental();
+	full.full = true;
+	int asked = 0;
+	options.cancelled = [&] { return ++asked > 2; };
+	const auto left = run(full);
+	ASSERT_FALSE(left);
+	EXPECT_EQ(left.error().status, Status::timed_out);
+	EXPECT_EQ(bitmap(), "frozen 3");
+	EXPECT_EQ(run(request()).error().status, Status::busy);
+	// Somebody has frozen it anew meanwhile, with more in it: that is in no backup.
+	auto &now = host.mapper.at(fake::volume_number).status.bitmaps[0];
+	now.dirty_blocks = 4;
+	options.cancelled = [] { return false; };
+	EXPECT_EQ(run(full).error().status, Status::busy);
+	EXPECT_EQ(bitmap(), "frozen 4");
+	now.dirty_blocks = 3;
+	const auto done = run(full);
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_TRUE(done->volumes.at(0).resumed);
+	EXPECT_LT(done->volumes.at(0).data, volume_bytes * 3 / 4);
+	EXPECT_EQ(read_file(target), content);
+	expect_plain();
+	EXPECT_EQ(bitmap(), "recording 0");
+}
+
+// Only what it was written to is gone on with; the rest is no part of it.
+TEST_F(Backup, AnotherFileIsNotGoneOnWith)
+{
+	auto full = incremental();
+	full.full = true;
+	int asked = 0;
+	options.cancelled = [&] { return ++asked > 2; };
+	EXPECT_FALSE(run(full));
+	EXPECT_FALSE(std::filesystem::exists(target));
+	std::filesystem::rename(target + ".part", target + ".moved");
+	options.cancelled = [] { return false; };
+	EXPECT_EQ(run(full).error().status, Status::busy);
+	EXPECT_EQ(bitmap(), "frozen 3");
+	std::filesystem::rename(target + ".moved", target + ".part");
+	const auto busy = volume::bitmap_thaw(host.context, "v0", "b", volume::Run::doit);
+	ASSERT_FALSE(busy);
+	EXPECT_EQ(busy.error().status, Status::busy);
+	ASSERT_TRUE(run(full));
+	EXPECT_EQ(read_file(target), content);
+	EXPECT_FALSE(std::filesystem::exists(target + ".part"));
+	EXPECT_EQ(bitmap(), "recording 0");
+}
+
+// The view of somebody else that came after it is not ended with it.
+TEST_F(Backup, OneThatWasGivenUpMeanwhileEndsNothingElse)
+{
+	auto full = incremental();
+	full.full = true;
+	bool aborted = false;
+	options.cancelled = [&] {
+		if (!std::exchange(aborted, true)) {
+			EXPECT_TRUE(volume::abort(host.context, "v0", volume::Run::doit));
+			EXPECT_TRUE(volume::view(
+				host.context,
+				{.name = "v0", .view = "now", .store = "/dev/sdb", .bitmap = "b"},
+				volume::Run::doit));
+		}
+		return false;
+	};
+	const auto given_up = run(full);
+	ASSERT_FALSE(given_up);
+	EXPECT_EQ(given_up.error().status, Status::aborted) << given_up.error().message();
+	EXPECT_EQ(bitmap(), "frozen 3");
+	EXPECT_NE(host.mapper.named("now"), nullptr);
+	EXPECT_EQ(host.mapper.at(fake::volume_number).status.mode, table::Mode::backup);
+}
+
+TEST_F(Backup, AFailedFullOneIsNoBackupBeforeTheNext)
+{
+	auto full = incremental();
+	full.full = true;
+	const auto good = options.open_view;
+	options.open_view =
+		[&](const std::string &path) -> Result<std::unique_ptr<transport::Image>> {
+		std::ofstream(view_file) << content.substr(0, volume_bytes / 2);
+		return good(path);
+	};
+	EXPECT_FALSE(run(full));
+	EXPECT_FALSE(std::filesystem::exists(target));
+	EXPECT_FALSE(std::filesystem::exists(target + ".part"));
+	options.open_view = good;
+	expect_refusal(incremental(), Status::not_found);
+}
+
+TEST_F(Backup, NoTwoTargetsAreOne)
+{
+	auto same = request();
+	same.target = "/dev/sdb"; // the store
+	expect_refusal(same, Status::usage);
+}
+
+TEST_F(Backup, AbortGivesItUp)
+{
+	auto full = incremental();
+	full.full = true;
+	options.cancelled = [] { return true; };
+	EXPECT_FALSE(run(full));
+	EXPECT_EQ(bitmap(), "frozen 3");
+	ASSERT_TRUE(volume::abort(host.context, "v0", volume::Run::doit));
+	EXPECT_EQ(bitmap(), "recording 3");
+	expect_plain();
+}
+
+// Killed at any call, the same one finishes it, and the bits are forgotten only with a whole image.
+TEST_F(Backup, AKilledOneIsFinished)
+{
+	for (const bool after : {true, false})
+		for (int n = 0;; n++) {
+			host.mapper.calls.clear();
+			std::filesystem::remove(target);
+			host.mapper.at(fake::volume_number).status.bitmaps[0] = {"b", 3,
+										 "recording"};
+			auto full = incremental();
+			full.full = true;
+			(after ? host.mapper.kill_after : host.mapper.kill_before) = n;
+			bool killed = false;
+			try {
+				const auto whole = run(full);
+				EXPECT_TRUE(whole) << n << ": " << whole.error().message();
+			} catch (const fake::Killed &) {
+				killed = true;
+			}
+			host.mapper.kill_after = host.mapper.kill_before = -1;
+			if (!killed) {
+				EXPECT_GE(n, 8);
+				break;
+			}
+			if (bitmap() == "recording 0") {
+				EXPECT_EQ(read_file(target), content) << n;
+			}
+			full.force = true;
+			const auto done = run(full);
+			ASSERT_TRUE(done) << n << ": " << done.error().message();
+			EXPECT_EQ(read_file(target), content) << n;
+			expect_plain();
+		}
+}
+
+TEST_F(Backup, RefusesBadInput)
+{
+	auto bad = request();
+	bad.full = true;
+	expect_refusal(bad, Status::usage);
+	bad = incremental();
+	expect_refusal(bad, Status::not_found); // no backup before it
+	bad.format = transport::Format::qcow2;
+	expect_refusal(bad, Status::usage); // over nothing
+	bad = incremental();
+	bad.bitmap = "other";
+	expect_refusal(bad, Status::not_found);
+	bad = request();
+	bad.target = "relative";
+	expect_refusal(bad, Status::not_found);
+	bad.target = "/nowhere/image";
+	expect_refusal(bad, Status::not_found);
+	bad.target = "/dev/sda";
+	expect_refusal(bad, Status::usage);
+	std::ofstream(target) << "short";
+	expect_refusal(request(), Status::busy);
+	expect_refusal(incremental(), Status::usage);
+	host.mapper.at(fake::volume_number).status.bitmaps[0].state = "disabled";
+	expect_refusal(incremental(), Status::busy);
+	host.mapper.at(fake::volume_number).status.bitmaps[0].state = "frozen";
+	std::ofstream(target) << std::string(volume_bytes, 'x');
+	expect_refusal(incremental(), Status::busy);
+}
+
+TEST_F(Backup, RestoreRefusesBadInput)
+{
+	const auto apply = [&](const std::string &device) {
+		return job::apply(host.context, {.image = view_file, .device = device}, {},
+				  volume::Run::dry);
+	};
+	ASSERT_TRUE(apply("/dev/sdb"));
+	EXPECT_EQ(apply("/dev/nothing").error().status, Status::not_found);
+	host.probe.add({8, 48}, "/dev/sdd", 8);
+	EXPECT_EQ(apply("/dev/sdd").error().status, Status::usage);
+	host.probe.signatures[fake::disk_b] = {.type = "ext4"};
+	EXPECT_EQ(apply("/dev/sdb").error().status, Status::busy);
+	host.probe.used[fake::disk_small] = {
+		{udev::Use::Kind::mounted, "/srv", {}, fake::disk_small}};
+	EXPECT_EQ(apply("/dev/sdc").error().status, Status::busy);
+}
