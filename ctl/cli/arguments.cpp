@@ -28,6 +28,8 @@ po::options_description describe(const Verb &verb)
 			names += std::string(",") + option.letter;
 		if (option.value.empty())
 			all.add_options()(names.c_str(), po::bool_switch());
+		else if (option.repeated)
+			all.add_options()(names.c_str(), po::value<std::vector<std::string>>());
 		else
 			all.add_options()(names.c_str(), po::value<std::string>());
 	}
@@ -74,7 +76,9 @@ Arguments Arguments::parse(const Verb &verb, const std::vector<std::string> &wor
 		if (map.count(option.name) == 0)
 			continue;
 		const auto &found = map[option.name];
-		if (!option.value.empty())
+		if (option.repeated)
+			args.lists_[option.name] = found.as<std::vector<std::string>>();
+		else if (!option.value.empty())
 			args.values_[option.name] = found.as<std::string>();
 		else if (found.as<bool>())
 			args.flags_.insert(option.name);
@@ -122,6 +126,12 @@ std::optional<std::string> Arguments::value(const std::string &option) const
 	if (found == values_.end())
 		return std::nullopt;
 	return found->second;
+}
+
+std::vector<std::string> Arguments::values(const std::string &option) const
+{
+	auto found = lists_.find(option);
+	return found == lists_.end() ? std::vector<std::string>() : found->second;
 }
 
 const std::string &Arguments::at(size_t index) const

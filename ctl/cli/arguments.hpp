@@ -23,6 +23,8 @@ class Arguments
 	const Verb &verb() const { return *verb_; }
 	bool flag(const std::string &option) const;
 	std::optional<std::string> value(const std::string &option) const;
+	// Of an option that may be repeated.
+	std::vector<std::string> values(const std::string &option) const;
 	// Positional number `index`; the ones that may be left out read as "".
 	const std::string &at(size_t index) const;
 	// All positionals from `index` on.
@@ -36,6 +38,7 @@ class Arguments
 	const Verb *verb_;
 	std::set<std::string> flags_;
 	std::map<std::string, std::string> values_;
+	std::map<std::string, std::vector<std::string>> lists_;
 	std::vector<std::string> positionals_;
 };
 

@@ -139,9 +139,11 @@ std::string zsh_verb(const Verb &verb)
 			value = fmt::format(":{}:{}", zsh_text(option.value),
 					    zsh_action(option.offer, option.words));
 		std::string says = zsh_text(option.help);
-		out += fmt::format("      '--{}[{}]{}' \\\n", option.name, says, value);
+		const char *again = option.repeated ? "*" : "";
+		out += fmt::format("      '{}--{}[{}]{}' \\\n", again, option.name, says, value);
 		if (option.letter != 0)
-			out += fmt::format("      '-{}[{}]{}' \\\n", option.letter, says, value);
+			out += fmt::format("      '{}-{}[{}]{}' \\\n", again, option.letter, says,
+					   value);
 	}
 	for (const Positional &arg : verb.positionals)
 		out += fmt::format("      '{}:{}:{}' \\\n", arg.repeated ? "*" : "",

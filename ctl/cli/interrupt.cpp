@@ -45,7 +45,16 @@ Interrupt::~Interrupt()
 
 bool Interrupt::came() const
 {
-	return arrived != 0;
+	sigset_t pending;
+
+	if (arrived != 0)
+		return true;
+	// Of work that has no wait in which it could come through.
+	sigpending(&pending);
+	for (int signal : watched)
+		if (sigismember(&pending, signal) == 1)
+			return true;
+	return false;
 }
 
 } // namespace blkctl::cli

@@ -2,12 +2,22 @@
 #include "cli/pace.hpp"
 #include "base/size.hpp"
 #include "cli/refusal.hpp"
+#include "cli/terminal.hpp"
 #include <algorithm>
 
 namespace blkctl::cli
 {
 
 using std::chrono::milliseconds;
+
+namespace
+{
+
+// Often enough to look alive on a terminal, seldom enough not to fill a log.
+constexpr milliseconds terminal_interval{500};
+constexpr milliseconds log_interval{5000};
+
+} // namespace
 
 std::vector<Option> pace_options(const std::string &interval)
 {
@@ -24,6 +34,20 @@ std::optional<milliseconds> interval_of(const Arguments &args)
 	if (interval < least_interval)
 		bad_usage("--interval: less than 50ms");
 	return interval;
+}
+
+Option interval_option()
+{
+	return {.name = "interval",
+		.value = "TIME",
+		.help = "how often progress is shown: 0.5 s on a terminal, 5 s elsewhere, if not "
+			"given"};
+}
+
+milliseconds progress_interval(const Arguments &args)
+{
+	const bool live = on_terminal() && !args.flag("json");
+	return interval_of(args).value_or(live ? terminal_interval : log_interval);
 }
 
 Pace pace_of(const Arguments &args, milliseconds interval)

@@ -32,6 +32,10 @@ Pace pace_of(const Arguments &args, std::chrono::milliseconds interval);
 inline constexpr std::chrono::milliseconds least_interval{50};
 std::optional<std::chrono::milliseconds> interval_of(const Arguments &args);
 
+// The same of verbs that show progress, and how often they do.
+Option interval_option();
+std::chrono::milliseconds progress_interval(const Arguments &args);
+
 } // namespace blkctl::cli
 
 #endif

@@ -34,6 +34,7 @@ struct Option {
 	std::string help;
 	std::vector<std::string> words = {}; // if any: the only values allowed
 	Offer offer = Offer::nothing;
+	bool repeated = false; // it may be given again, for another value
 };
 
 struct Example {

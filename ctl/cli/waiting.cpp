@@ -17,9 +17,6 @@ namespace blkctl::cli
 namespace
 {
 
-// Often enough to look alive on a terminal, seldom enough not to fill a log.
-constexpr std::chrono::milliseconds terminal_interval{500};
-constexpr std::chrono::milliseconds log_interval{5000};
 constexpr std::chrono::milliseconds default_downtime{1000};
 
 class Screen
@@ -62,10 +59,7 @@ std::vector<Option> wait_options()
 		 .value = "TIME",
 		 .help = "stop waiting after so long (30, 500ms, 5m, 2h), with status 7; the job "
 			 "goes on"},
-		{.name = "interval",
-		 .value = "TIME",
-		 .help = "how often progress is shown: 0.5 s on a terminal, 5 s elsewhere, if not "
-			 "given"},
+		interval_option(),
 	};
 }
 
@@ -132,9 +126,7 @@ Waiting waiting_of(const Arguments &args, bool must)
 		// Whoever says how long to wait wants to wait.
 		waiting.wait = true;
 	}
-	bool live = on_terminal() && !waiting.json;
-	waiting.interval = live ? terminal_interval : log_interval;
-	waiting.interval = interval_of(args).value_or(waiting.interval);
+	waiting.interval = progress_interval(args);
 	return waiting;
 }
 

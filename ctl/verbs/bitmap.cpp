@@ -210,8 +210,8 @@ const Register entry{Verb{
 		 "otherwise. Then clear, when it is copied; or thaw, when that has failed, and "
 		 "nothing is lost.",
 		 "list NAME: what there is. A bitmap that is inconsistent may have missed writes, "
-		 "as another tool had the device meanwhile: clear it, and begin with a full "
-		 "backup. "
+		 "as another tool had the device meanwhile: frozen, all of it has changed, "
+		 "and it begins anew. "
 		 "dump NAME BITMAP: the ranges that have changed, as offset and length in bytes, "
 		 "one a line; --format json, or raw: a bit a block, the lowest first.",
 		 "Bitmaps belong to the volume and go on recording through copy, pivot, snapshot, "

@@ -9,27 +9,57 @@ namespace blkctl::cli::verb_view
 namespace
 {
 
-Status run(const Arguments &args)
+// NAME VIEW --store STORE; or NAME=VIEW=STORE, of each of several.
+std::vector<volume::ViewRequest> requests_of(const Arguments &args)
 {
+	const auto store = args.value("store");
+	std::vector<volume::ViewRequest> requests;
 	volume::ViewRequest request;
 
-	const auto store = args.value("store");
-	if (!store)
-		bad_usage("--store is missing: old data has to go somewhere");
-	request.name = args.at(0);
-	request.view = args.at(1);
-	request.store = *store;
+	request.bitmap = args.value("bitmap").value_or("");
 	request.no_freeze = args.flag("no-freeze");
 	request.force = args.flag("force");
+	if (args.at(0).find('=') == std::string::npos) {
+		if (args.count() != 2)
+			bad_usage("it is: blkctl view NAME VIEW --store STORE, or NAME=VIEW=STORE "
+				  "of each of several");
+		if (!store)
+			bad_usage("--store is missing: old data has to go somewhere");
+		request.name = args.at(0);
+		request.view = args.at(1);
+		request.store = *store;
+		return {request};
+	}
+	if (store)
+		bad_usage("--store goes with NAME VIEW");
+	for (const auto &word : args.rest(0)) {
+		const auto first = word.find('=');
+		const auto second = first == std::string::npos ? first : word.find('=', first + 1);
+		if (second == std::string::npos || first == 0 || second + 1 == word.size())
+			bad_usage(fmt::format("\"{}\" is not NAME=VIEW=STORE", word));
+		request.name = word.substr(0, first);
+		request.view = word.substr(first + 1, second - first - 1);
+		request.store = word.substr(second + 1);
+		requests.push_back(request);
+	}
+	return requests;
+}
+
+Status run(const Arguments &args)
+{
+	const auto requests = requests_of(args);
 	auto host = take(volume::Host::open());
-	const auto outcome = take(volume::view(host.context(), request, run_of(args)));
+	const auto outcome = take(volume::view_all(host.context(), requests, run_of(args)));
 	const auto stall = outcome.stall_ms ? fmt::format(" (it took {:.1f} ms)", *outcome.stall_ms)
 					    : std::string();
-	report_outcome(
-		args, outcome,
-		fmt::format("/dev/mapper/{} holds what {} held at that instant{}; next, when "
-			    "it has been read: blkctl remove {}",
-			    request.view, outcome.name, stall, request.view));
+	std::string names;
+	for (const auto &request : requests)
+		names += (names.empty() ? "" : ", ") + ("/dev/mapper/" + request.view);
+	report_outcome(args, outcome,
+		       fmt::format("{} {} what {} held at that instant{}; next, when "
+				   "it has been read: blkctl remove {}",
+				   names, requests.size() > 1 ? "hold" : "holds", outcome.name,
+				   stall, requests.front().view));
 	return Status::ok;
 }
 
@@ -52,13 +82,25 @@ const Register entry{Verb{
 		 "does so while somebody still reads the view, who gets errors then. What is where "
 		 "is in memory alone: after a boot the view is gone and the volume as it is "
 		 "without one.",
+		 "For an incremental backup by other tools, --bitmap freezes a bitmap at the same "
+		 "instant: what blkctl-bitmap(8) dumps then is what has to be read from the view. "
+		 "Then clear it, or thaw it if that has failed.",
 		 "The view has none of the links by label or UUID in /dev/disk: those go on "
 		 "meaning the volume. Mount it with options like ro,norecovery."},
-	.positionals = {volume_positional(),
-			{.name = "VIEW", .help = "what the view is called in /dev/mapper"}},
+	.positionals = {{.name = "NAME",
+			 .help = "the volume; or NAME=VIEW=STORE, of each of several",
+			 .offer = Offer::volume},
+			{.name = "VIEW",
+			 .help = "what the view is called in /dev/mapper",
+			 .optional = true,
+			 .repeated = true}},
 	.options = {{.name = "store",
 		     .value = "STORE",
 		     .help = "where old data goes; must be given"},
+		    {.name = "bitmap",
+		     .value = "BITMAP",
+		     .help = "freeze this bitmap at the same instant: it has what has changed by "
+			     "then, see blkctl-bitmap(8)"},
 		    no_freeze_option(),
 		    force_store_option(),
 		    dry_run_option(),
@@ -67,7 +109,9 @@ const Register entry{Verb{
 		      "Then, for example: dd if=/dev/mapper/data-now of=/backup/data.img bs=1M "
 		      "iflag=direct; and blkctl remove data-now."},
 		     {"blkctl view data data-now --store /var/tmp/data.store",
-		      "The same with a sparse file."}},
+		      "The same with a sparse file."},
+		     {"blkctl view db=db-now=/dev/vdc log=log-now=/dev/vdd",
+		      "Of a database and its log, at one instant."}},
 	.run = run,
 }};
 
