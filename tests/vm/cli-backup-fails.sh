@@ -1,0 +1,118 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: kernels=6.1,6.12 quick=6.12 timeout=200
+# Backups that fail, by their store, their target or their comparison, lose
+# nothing: the next incremental has it all. Of several volumes all keep their
+# bits, and their instant is one. What is refused changes nothing.
+# guards: what becomes of a bitmap; all or none; refusals.
+UDEV=1
+source "$(dirname "$0")/lib.sh"
+source "$VM_DIR/lib-cli.sh"
+source "$VM_DIR/lib-image.sh"
+cli_setup
+modprobe loop
+mk_brd 4 16
+SPARE=/dev/ram3 VOLUME_BYTES=$((16 << 20))
+images=$RESULTS/images
+mkdir -p "$images" "$WORK/small"
+mount -t tmpfs -o size=6m tmpfs "$WORK/small"
+undo umount "$WORK/small"
+exits 0 ctl create data /dev/ram0
+undo remove_dm data
+fill /dev/ram0 3
+put() { dd if=/dev/urandom of=/dev/mapper/"${2:-data}" bs=4k count=1 seek=$(($1 * 16)) oflag=direct conv=notrunc status=none; } # BLOCK
+exits 0 ctl bitmap add data b
+exits 0 ctl backup data "$images/data.img" --bitmap b --full
+is "$(bits_of data b)" 0 "bits after a full one"
+
+note "the target is full"
+put 3
+put 4
+exits 5 ctl backup data "$WORK/small/full.img"
+has "$OUT" 'No space' "why"
+cp --sparse=always "$images/data.img" "$WORK/data.img"
+truncate -s 16M "$WORK/small/data.img"
+dd if=/dev/urandom of=/dev/mapper/data bs=1M count=8 seek=4 oflag=direct conv=notrunc status=none
+exits 5 ctl backup data "$WORK/small/data.img" --bitmap b
+plain data
+is "$(bits_of data b), $(bits_state data b)" "130, recording" "bits after a target that was full"
+exits 0 ctl backup data "$images/data.img" --bitmap b
+is "$(sum_of "$images/data.img")" "$(sum /dev/mapper/data)" "the next one has it all"
+rm -f "$WORK"/small/*
+
+note "the store fails"
+mk_dm store "$(linear_line /dev/ram1)"
+put 5
+run_bg "$WORK/backup" "$BLKCTL" backup data "$images/data.img" --bitmap b --store /dev/mapper/store --rate 64k
+until_true 20 "no view" test -b /dev/mapper/data-backup
+kill -INT "$BG"
+wait "$BG" && fail "it was not interrupted"
+swap_dm store "$(error_line /dev/ram1)"
+put 5
+put 6
+until_true 10 "not broken" phase_is data broken
+exits 5 ctl backup data "$images/data.img" --bitmap b --store /dev/mapper/store
+has "$OUT" 'store has failed' "why"
+plain data
+is "$(bits_of data b)" 2 "bits after a store that failed"
+remove_dm store
+exits 0 ctl backup data "$images/data.img" --bitmap b --bitmap-mode never
+is "$(sum_of "$images/data.img")" "$(sum /dev/mapper/data)" "the next one"
+is "$(bits_of data b)" 2 "bits that are never forgotten"
+
+note "several, at one instant"
+fill /dev/ram1 4
+exits 0 ctl create log /dev/ram1
+undo remove_dm log
+exits 0 ctl bitmap add log b
+put 9 log
+exits 5 ctl backup data="$images/data.img" log="$WORK/small/log.img" --full --bitmap b --force
+is "$(bits_of data b), $(bits_of log b)" "2, 1" "bits after one of two has failed"
+plain data
+plain log
+exits 0 ctl backup data="$images/data.img" log="$images/log.img" --full --bitmap b --force
+is "$(bits_of data b), $(bits_of log b)" "0, 0" "bits after both were right"
+is "$(sum_of "$images/log.img")" "$(sum /dev/mapper/log)" "the second one"
+exits 0 ctl view data=d-now=/dev/ram2 log=l-now=/dev/ram3 --force --bitmap b
+put 1
+put 1 log
+is "$(bits_of data b), $(bits_state log b)" "0, frozen" "bitmaps of the instant"
+exits 4 ctl bitmap freeze data b
+exits 0 ctl remove d-now
+exits 0 ctl remove l-now
+exits 0 ctl bitmap thaw data b
+exits 0 ctl bitmap thaw log b
+is "$(bits_of data b), $(bits_of log b)" "1, 1" "bits of both sides"
+
+note "bad input"
+before=$(dmsetup table)
+exits 2 ctl backup data
+exits 2 ctl backup data "$images/x.img" --full
+exits 2 ctl backup data "$images/x.qcow2" --bitmap b
+exits 2 ctl backup data /dev/mapper/data
+exits 2 ctl backup data /dev/ram0
+exits 2 ctl backup data "$images/x.img" --bitmap-mode never
+exits 2 ctl backup data=/a=b data2
+exits 2 ctl backup data="$images/x.img" log="$images/x.img"
+exits 2 ctl backup data "$images/x.img" --store "$images/x.img"
+exits 2 ctl backup data "$images/log.img" log "$images/data.img"
+exits 3 ctl backup data "$images/x.img" --bitmap nothing
+exits 3 ctl backup data "$images/x.img" --bitmap b
+exits 3 ctl backup nothing "$images/x.img"
+exits 3 ctl backup data /nowhere/x.img
+exits 3 ctl backup data relative.img
+exits 4 ctl backup data "$images/log.img"
+truncate -s 8M "$images/short.img"
+exits 2 ctl backup data "$images/short.img" --bitmap b
+ctl bitmap disable data b
+exits 4 ctl backup data "$images/data.img" --bitmap b
+ctl bitmap enable data b
+mkfs.ext4 -q -F /dev/ram2
+exits 4 ctl backup data /dev/ram2
+exits 4 ctl restore /dev/ram2 --image "$images/data.img"
+exits 4 ctl restore /dev/ram0 --image "$images/data.img" --force
+exits 2 ctl restore /dev/ram2 --image "$images/data.img" extra
+exits 3 ctl restore /dev/ram2 --image "$images/nothing.img" --force
+is "$(dmsetup table)" "$before" "tables after refusals"
+[[ ! -e $images/x.img && ! -e $images/x.img.part && ! -e $images/x.qcow2 ]] || fail "a refusal has made an image"
+pass

@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: kernels=6.1,6.12 quick=6.12 timeout=300
+# Backups of a volume in use: a full one; chains of incrementals, as raw images
+# and as qcow2 files, each restored and equal to the volume at its instant; one
+# that is interrupted, and one that is killed, go on as of their instant.
+# guards: the view and the bitmap of one instant; what is copied; what is resumed.
+UDEV=1
+source "$(dirname "$0")/lib.sh"
+source "$VM_DIR/lib-cli.sh"
+source "$VM_DIR/lib-image.sh"
+cli_setup
+mk_loops 8
+mk_loop 8 && SPARE=$REPLY
+VOLUME_BYTES=$((8 << 20))
+images=$RESULTS/images
+mkdir -p "$images"
+exits 0 ctl create data "$A"
+undo remove_dm data
+fill "$A" 8
+hammer_start /dev/mapper/data --threads 2 --min 4k --max 64k --discard 4 --zero 6 --think-us 60000
+
+note "full, raw"
+before=$(dmsetup table data)
+exits 0 ctl backup data "$images/one.img" --dry-run
+has "$OUT" 'copy 8.00 MiB' "the size beforehand"
+is "$(dmsetup table data)" "$before" "after a dry run"
+[[ ! -e $images/one.img ]] || fail "a dry run has made the image"
+backup_begins data "$images/one.img" --rate 4M --verify
+backup_ends
+is "$(sum_of "$images/one.img")" "$INSTANT" "the image"
+plain data
+note "$(tail -n 1 "$WORK/backup")"
+
+note "chains under load"
+exits 0 ctl bitmap add data qcow2
+exits 0 ctl bitmap add data raw
+exits 0 ctl backup data "$images/0.qcow2" --bitmap qcow2 --full
+exits 0 ctl backup data "$images/raw.img" --bitmap raw --full
+for i in {1..10}; do
+	backup_begins data "$images/$i.qcow2" --bitmap qcow2 --backing "$images/$((i - 1)).qcow2" --rate 4M
+	backup_ends
+	has "$(cat "$WORK/backup")" 'incremental backup' "what it says"
+	qemu-img check -q "$images/$i.qcow2" || fail "qemu-img check of $i"
+	image_holds "$images/$i.qcow2" "$INSTANT" "restored incremental $i, qcow2"
+	((i % 3)) && continue
+	backup_begins data "$images/raw.img" --bitmap raw --rate 2M
+	backup_ends
+	is "$(sum_of "$images/raw.img")" "$INSTANT" "the raw image after incremental $i"
+	image_holds "$images/raw.img" "$INSTANT" "restored raw $i"
+done
+hammer_stop
+exits 0 ctl backup data "$images/last.qcow2" --bitmap qcow2 --backing "$images/10.qcow2" --verify
+image_holds "$images/last.qcow2" "$(sum /dev/mapper/data)" "the last one is the volume"
+qemu-img compare -q "$images/last.qcow2" /dev/mapper/data || fail "qemu-img compare"
+is "$(bits_of data qcow2)" 0 "bits after the last"
+
+note "nothing to copy, and holes"
+exits 0 ctl backup data "$images/none.qcow2" --bitmap qcow2 --backing "$images/last.qcow2"
+has "$OUT" '0 B looked at' "what it says"
+dd if=/dev/zero of=/dev/mapper/data bs=1M seek=2 count=4 oflag=direct status=none
+exits 0 ctl backup data "$images/holes.img"
+is "$(sum_of "$images/holes.img")" "$(sum /dev/mapper/data)" "with holes"
+le "$(holds_kib "$images/holes.img")" $((4 * 1024 + 64)) "KiB of an image that is half zeroes"
+exits 0 ctl backup data "$SPARE" --force --verify
+is "$(sum "$SPARE")" "$(sum /dev/mapper/data)" "onto a device"
+
+note "interrupted, and killed"
+fill "$A" 9
+instant=$(sum /dev/mapper/data)
+hammer_start /dev/mapper/data --threads 2 --min 4k --max 64k --think-us 60000
+exits 0 ctl bitmap clear data raw
+for signal in INT KILL; do
+	rm -f "$images/cut.img"
+	sync_point=$(date +%s%N)
+	run_bg "$WORK/backup" "$BLKCTL" backup data "$images/cut.img" --rate 2M --bitmap raw --full
+	until_true 20 "no view" test -b /dev/mapper/data-backup
+	instant=$(sum /dev/mapper/data-backup)
+	kept=$(bits_of data raw)
+	sleep 2
+	kill -$signal "$BG"
+	wait "$BG" && fail "it was not interrupted"
+	is "$(st data mode)" backup "after $signal"
+	exits 4 ctl backup data "$images/other.img" --force
+	is "$(bits_state data raw)" frozen "the bitmap after $signal"
+	exits 4 ctl bitmap thaw data raw
+	mv "$images/cut.img.part" "$images/moved"
+	exits 4 ctl backup data "$images/cut.img" --bitmap raw --full
+	mv "$images/moved" "$images/cut.img.part"
+	exits 0 ctl backup data "$images/cut.img" --bitmap raw --full
+	has "$OUT" 'went on with one' "what it says after $signal"
+	is "$(sum_of "$images/cut.img")" "$instant" "after $signal, as of its instant"
+	plain data
+	note "$signal: $kept blocks kept, $((($(date +%s%N) - sync_point) / 1000000)) ms"
+done
+
+note "given up"
+put_bits=$(bits_of data raw)
+run_bg "$WORK/backup" "$BLKCTL" backup data "$images/cut.img" --rate 300k --bitmap raw
+until_true 20 "no view" test -b /dev/mapper/data-backup
+sleep 1
+kill -INT "$BG"
+wait "$BG" && fail "it was not interrupted"
+exits 0 ctl abort data
+plain data
+is "$(bits_state data raw)" recording "the bitmap of a backup that was given up"
+ge "$(bits_of data raw)" "$put_bits" "its bits"
+hammer_stop
+exits 0 ctl backup data "$images/cut.img" --bitmap raw
+is "$(sum_of "$images/cut.img")" "$(sum /dev/mapper/data)" "the next one"
+pass
