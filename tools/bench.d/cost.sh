@@ -63,8 +63,44 @@ remove_cold() {
 	[[ -z ${3:-} ]] || remove_dm beside
 }
 
+# tracked ROW NUMBER: writes over a clean device with so many bitmaps of 64 KiB, in
+# memory, twice from anew; then what they cost when all is marked.
+tracked() {
+	local ms least=0 run i
+	make_dm peer "0 $LEN blkcopy track $A 0 - 0 - 128"
+	for ((i = 0; i < $2; i++)); do dmsetup message peer 0 bitmap add "b$i"; done
+	for run in 1 2; do
+		for ((i = 0; i < $2; i++)); do dmsetup message peer 0 bitmap clear "b$i"; done
+		settle
+		ms=$(one_run /dev/mapper/peer randwrite 32 50)
+		((ms > 0))
+		((run > 1 && ms > least)) || least=$ms
+	done
+	row cost "$1, clean" pattern '"randwrite qd32"' instructions $((least * 1000000 / IOS))
+	all_patterns "$1, marked" /dev/mapper/peer
+	remove_dm peer
+}
+
+# The same of dm-era: with its metadata made anew it knows of no write.
+era() {
+	local ms least=0 run
+	for run in 1 2; do
+		dd if=/dev/zero of=$META bs=1M count=1 oflag=direct status=none
+		make_dm peer "0 $LEN era $META $A 128"
+		settle
+		ms=$(one_run /dev/mapper/peer randwrite 32 50)
+		((ms > 0))
+		((run > 1 && ms > least)) || least=$ms
+		((run > 1)) || remove_dm peer
+	done
+	row cost "dm-era, 64 KiB, clean" pattern '"randwrite qd32"' instructions $((least * 1000000 / IOS))
+	all_patterns "dm-era, 64 KiB, marked" /dev/mapper/peer
+	remove_dm peer
+}
+
 load_modules
 modprobe dm-snapshot
+modprobe dm-era
 # Of 80 MiB: dm-snapshot has its metadata where its data is.
 ram_disks 3 80
 A=/dev/ram0 B=/dev/ram1 META=/dev/ram2 LEN=$((64 * 2048))
@@ -97,6 +133,10 @@ make_dm peer "0 $LEN clone $META $B $A 128"
 wait_until 60 clone_hydrated peer
 all_patterns "dm-clone, hydrated" /dev/mapper/peer
 remove_dm peer
+
+tracked "blkcopy track, one bitmap" 1
+tracked "blkcopy track, ten bitmaps" 10
+era
 
 cold "blkcopy overlay, 4 KiB blocks" "0 $LEN blkcopy overlay $A 0 $B 0 $META 8"
 cold "blkcopy backup, 4 KiB blocks" "0 $LEN blkcopy backup $A 0 $B 0 - 8 1 paused"
