@@ -84,8 +84,8 @@ const Register entry{Verb{
 		 "without one.",
 		 "For an incremental backup by other tools, --bitmap freezes a bitmap at the same "
 		 "instant: what blkctl-bitmap(8) dumps then is what has to be read from the view. "
-		 "Then clear it, or thaw it if that has failed.",
-		 "The view has none of the links by label or UUID in /dev/disk: those go on "
+		 "Then clear it, or thaw it if that has failed. The view has none of the links by "
+		 "label or UUID in /dev/disk: those go on "
 		 "meaning the volume. Mount it with options like ro,norecovery."},
 	.positionals = {{.name = "NAME",
 			 .help = "the volume; or NAME=VIEW=STORE, of each of several",

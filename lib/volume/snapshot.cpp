@@ -56,6 +56,7 @@ std::vector<std::string> all_of(const std::vector<SnapshotRequest> &requests,
 {
 	std::vector<std::string> found;
 
+	found.reserve(requests.size());
 	for (const auto &request : requests)
 		found.push_back(request.*member);
 	return found;

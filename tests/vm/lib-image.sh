@@ -34,3 +34,30 @@ plain() {
 	[[ ! -e /dev/mapper/$1-backup ]] || fail "the view of $1 is still there"
 	[[ ! -e /var/lib/blkctl/$1.backup-store ]] || fail "the store of $1 is still there"
 }
+
+# chain N: a full one and N incrementals of a volume in use, as qcow2 files and, every
+# other time, into a raw image; each restored equals the volume at its instant.
+chain() {
+	local i
+	exits 0 ctl bitmap add data qcow2
+	exits 0 ctl bitmap add data raw
+	exits 0 ctl backup data "$images/0.qcow2" --bitmap qcow2 --full
+	exits 0 ctl backup data "$images/raw.img" --bitmap raw --full
+	for ((i = 1; i <= $1; i++)); do
+		backup_begins data "$images/$i.qcow2" --bitmap qcow2 --backing "$images/$((i - 1)).qcow2" --rate 4M
+		backup_ends
+		has "$(cat "$WORK/backup")" 'incremental backup' "what it says"
+		qemu-img check -q "$images/$i.qcow2" || fail "qemu-img check of $i"
+		image_holds "$images/$i.qcow2" "$INSTANT" "restored incremental $i, qcow2"
+		((i % 2)) && continue
+		backup_begins data "$images/raw.img" --bitmap raw --rate 2M
+		backup_ends
+		is "$(sum_of "$images/raw.img")" "$INSTANT" "the raw image after incremental $i"
+		image_holds "$images/raw.img" "$INSTANT" "restored raw $i"
+	done
+	hammer_stop
+	exits 0 ctl backup data "$images/last.qcow2" --bitmap qcow2 --backing "$images/$1.qcow2" --verify
+	image_holds "$images/last.qcow2" "$(sum /dev/mapper/data)" "the last one is the volume"
+	qemu-img compare -q "$images/last.qcow2" /dev/mapper/data || fail "qemu-img compare"
+	is "$(bits_of data qcow2)" 0 "bits after the last"
+}
