@@ -160,7 +160,7 @@ const Register entry{Verb{
 	.name = "backup",
 	.group = Group::snapshots,
 	.rank = 5,
-	.summary = "copy what is on a volume now, or what has changed, while it is in use",
+	.summary = "copy what is on a volume now, or what has changed",
 	.description =
 		{"TARGET becomes what the volume holds at the instant this begins, while it goes "
 		 "on being written to: a device, or the full path of a file, raw or, with "
@@ -222,11 +222,10 @@ const Register entry{Verb{
 		    dry_run_option(),
 		    json_option()},
 	.examples = {{"blkctl backup data /backup/data.img --verify", "All of it, into a file."},
-		     {"blkctl bitmap add data nightly\nblkctl backup data /backup/full.qcow2 "
-		      "--bitmap nightly --full",
-		      "The first one of a chain;"},
-		     {"blkctl backup data /backup/mon.qcow2 --bitmap nightly --backing "
-		      "/backup/full.qcow2",
+		     {"blkctl backup data /backup/0.qcow2 --bitmap nightly --full",
+		      "The first one of a chain; the bitmap is there already;"},
+		     {"blkctl backup data /backup/1.qcow2 --bitmap nightly --backing "
+		      "/backup/0.qcow2",
 		      "and the next."},
 		     {"blkctl backup db=/backup/db.img log=/backup/log.img",
 		      "A database and its log, as of one instant."}},

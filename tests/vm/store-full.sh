@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=100
+# vm: slow=1 timeout=100
 # The store of an overlay fills up: the writer is told so, what was written
 # before and what was never written reads on, nothing is lost; there is an
 # event; when the store has grown writes go on, and all comes back from the

@@ -43,7 +43,7 @@ TEST(Registry, HasEveryVerbOnce)
 					  "list",       "show",     "watch",  "events", "remove",
 					  "help",       "format",   "check",  "dump",   "restore",
 					  "repair",     "snapshot", "commit", "stream", "activate",
-					  "deactivate", "bitmap",   "view",   "export"};
+					  "deactivate", "bitmap",   "view",   "export", "backup"};
 	EXPECT_EQ(names, wanted);
 }
 
