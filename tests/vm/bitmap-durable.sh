@@ -24,11 +24,15 @@ is "$(st vol segments)" "0/16" "segments of a volume without bitmaps"
 bitmap add one
 bitmap add other 256
 bitmap add off disabled
-put 3
-put 100
-is "$(listed one), $(listed other)" "3+1 100+1, 2+2 100+2" "what was written"
+# A slow machine may have cleared the marks before it has looked: once more then.
+for i in {1..5}; do
+	put 3
+	put 100
+	cp "$META_FILE" "$WORK/live"
+	[[ $(st vol segments) != 2/16 ]] || break
+done
 is "$(st vol segments)" "2/16" "segments marked"
-cp "$META_FILE" "$WORK/live"
+is "$(listed one), $(listed other)" "3+1 100+1, 2+2 100+2" "what was written"
 msg vol seal
 remove_dm vol
 come_back
