@@ -39,8 +39,9 @@ std::vector<std::pair<std::string, std::string>> pairs_of(const Arguments &args)
 transport::Format format_of(const Arguments &args, const std::string &target)
 {
 	const auto text = args.value("format");
-	const bool is_qcow2 = text ? *text == "qcow2" : target.ends_with(".qcow2");
-	return is_qcow2 ? transport::Format::qcow2 : transport::Format::raw;
+	if (!text)
+		return transport::format_by_name(target);
+	return *text == "qcow2" ? transport::Format::qcow2 : transport::Format::raw;
 }
 
 std::vector<job::BackupRequest> requests_of(const Arguments &args)

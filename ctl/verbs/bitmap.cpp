@@ -146,9 +146,7 @@ Status dump(const Arguments &args, volume::Context &context)
 		return Status::ok;
 	}
 	boost::json::array all;
-	for (const auto &run : runs) {
-		const auto offset = run.first * block;
-		const auto length = std::min(run.count * block, size - offset);
+	for (const auto &[offset, length] : volume::ranges_of(found, runs)) {
 		if (format == "json")
 			all.push_back({{"offset", offset}, {"length", length}});
 		else

@@ -79,8 +79,9 @@ const Register entry{Verb{
 		 "status is 0. The socket, for root alone, is there from when it can be used, and "
 		 "the URI for clients is printed then.",
 		 "With --bitmap a client also finds which ranges have changed, as the context "
-		 "qemu:dirty-bitmap:BITMAP: what a bitmap of the volume has kept when it was "
-		 "frozen, so freeze it first, with blkctl-bitmap(8). The context base:allocation "
+		 "qemu:dirty-bitmap:BITMAP: what a bitmap of the volume has kept that was frozen "
+		 "at the view's instant, by --bitmap of blkctl-view(8). The context "
+		 "base:allocation "
 		 "is there too, and says that all is data: a device does not tell its holes.",
 		 "A qemu-storage-daemon, of Debian's qemu-system-common, does the serving, and "
 		 "ends with blkctl. While it runs VIEW is open and cannot be removed."},

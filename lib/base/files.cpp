@@ -109,6 +109,21 @@ Result<void> sync_folder_of(const std::string &path)
 	return {};
 }
 
+Result<UniqueFd> make_file(const std::string &path)
+{
+	UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+
+	if (!fd && errno == EEXIST)
+		return Error{.status = Status::busy,
+			     .what = "make the file",
+			     .device = path,
+			     .why = "it is there already",
+			     .sys_errno = EEXIST};
+	if (!fd)
+		return errno_error("make the file", path, errno);
+	return fd;
+}
+
 Result<void> make_folder(const std::string &path)
 {
 	if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {

@@ -52,6 +52,10 @@ Result<void> replace_file_durably(const std::string &path, const std::string &co
 // That a file is there, or gone, survives a power cut when this returns. Errors: failed.
 Result<void> sync_folder_of(const std::string &path);
 
+// A new, empty file, to write to, for its owner alone. Errors: busy (there is something of this
+// name), failed.
+Result<UniqueFd> make_file(const std::string &path);
+
 // Makes a folder (0700) unless it is there. Errors: failed.
 Result<void> make_folder(const std::string &path);
 

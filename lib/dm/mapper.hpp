@@ -141,8 +141,8 @@ class Mapper
 	 * The switch of several devices at one instant, suspended in this order: all of them, or,
 	 * with an error, none, and what was loaded is gone. Messages are sent in that instant.
 	 * Whoever is killed meanwhile leaves nothing suspended or frozen. An error of a table that
-	 * a target only refuses when it is resumed is the exception: that device is suspended, and
-	 * others may have switched.
+	 * a target only refuses when it is resumed is the exception: that device goes on with its
+	 * old one, and others may have switched.
 	 */
 	virtual Result<GroupResult> switch_all(const std::vector<DevNo> &devices,
 					       const GroupOptions &options) = 0;

@@ -6,7 +6,6 @@
 #include "volume/steps.hpp"
 #include "volume/use.hpp"
 #include <fmt/format.h>
-#include <memory>
 
 namespace blkctl::job
 {
@@ -23,7 +22,7 @@ Result<transport::Format> format_of(const ApplyRequest &request)
 {
 	if (request.format)
 		return *request.format;
-	if (request.image.ends_with(".qcow2"))
+	if (transport::format_by_name(request.image) == transport::Format::qcow2)
 		return transport::Format::qcow2;
 	BLKCTL_TRY(const auto info, transport::look_at_image(request.image));
 	if (info.format == transport::Format::raw)
@@ -64,32 +63,19 @@ Result<udev::BlockDevice> check_device(volume::Context &context, const ApplyRequ
 	return block;
 }
 
-struct Progress {
-	const ApplyOptions &options;
-	uint64_t total;
+CopyHooks hooks_of(const ApplyOptions &options, uint64_t total, bool verifying)
+{
+	CopyHooks hooks;
 
-	CopyHooks hooks(bool verifying) const
-	{
-		CopyHooks hooks;
-		const auto shown = std::make_shared<Meter::Clock::time_point>();
-		const auto all = std::make_shared<Meter>();
-
-		hooks.cancelled = options.cancelled;
-		hooks.on_progress = [*this, verifying, shown, all](uint64_t done) {
-			const auto now = Meter::Clock::now();
-			Job job;
-			job.state = State::copying;
-			job.total_bytes = total;
-			job.done_bytes = job.copied_bytes = done;
-			all->sample(now, job);
-			if (!options.on_progress || now - *shown < options.interval)
-				return;
-			*shown = now;
-			options.on_progress(verifying, job, *all);
-		};
-		return hooks;
-	}
-};
+	hooks.cancelled = options.cancelled;
+	if (options.on_progress)
+		hooks.on_progress =
+			progress_of(total, 0, options.interval,
+				    [&options, verifying](const Job &job, const Meter &meter) {
+					    options.on_progress(verifying, job, meter);
+				    });
+	return hooks;
+}
 
 Error interrupted(const ApplyRequest &request)
 {
@@ -114,15 +100,16 @@ Result<Applied> apply(volume::Context &context, const ApplyRequest &request,
 		return applied;
 	BLKCTL_TRY(const auto target, transport::open_raw(block.path, transport::Access::write));
 	forget_unfinished(context, block.devno);
-	const std::vector<ByteRange> all{{0, source->size()}};
-	const Progress progress{options, source->size()};
-	BLKCTL_TRY(const auto moved, copy_ranges(*source, *target, all, {}, progress.hooks(false)));
+	const std::vector<Range> all{{0, source->size()}};
+	BLKCTL_TRY(const auto moved, copy_ranges(*source, *target, all, {},
+						 hooks_of(options, source->size(), false)));
 	if (moved.cancelled)
 		return interrupted(request);
 	applied.data = moved.data;
 	if (request.verify) {
 		BLKCTL_TRY(const auto seen,
-			   compare_ranges(*source, *target, all, progress.hooks(true)));
+			   compare_ranges(*source, *target, all,
+					  hooks_of(options, source->size(), true)));
 		if (seen.cancelled)
 			return interrupted(request);
 	}

@@ -168,7 +168,7 @@ struct Work {
 	bool is_copied() const;
 	std::optional<Error> broken() const;
 	Result<void> arm(volume::Run run);
-	Result<std::vector<ByteRange>> ranges_of(const Item &item) const;
+	Result<std::vector<Range>> ranges_of(const Item &item) const;
 	Result<std::unique_ptr<transport::Image>> open_image(Item &item) const;
 	Result<void> note_kept(Item &item) const;
 	CopyHooks hooks_of(Item &item, BackupStage stage, uint64_t total, uint64_t before) const;
@@ -227,16 +227,19 @@ Result<void> Work::check_group(const std::string &id) const
 Result<void> Work::open(const std::vector<BackupRequest> &requests, volume::Run run)
 {
 	BLKCTL_TRY(const auto fresh_id, random_hex());
+	std::vector<dm::Info> infos;
 	std::string group, id;
 
 	for (const auto &request : requests) {
 		BLKCTL_CHECK(check_words(request));
 		BLKCTL_TRY(const auto info, volume::find_device(context, request.name));
 		group += (group.empty() ? "" : ", ") + info.name;
+		infos.push_back(info);
 	}
-	for (const auto &request : requests) {
+	for (size_t i = 0; i < requests.size(); i++) {
+		const auto &request = requests[i];
+		const auto &info = infos[i];
 		Item item{.request = request};
-		BLKCTL_TRY(const auto info, volume::find_device(context, request.name));
 		item.view = volume::backup_view(info.name);
 		if (run == volume::Run::doit && !lock(item.view + ".job"))
 			return refusal(Status::busy, backup_verb, info.name, "a backup of it runs",
@@ -331,21 +334,12 @@ Result<void> Work::note_kept(Item &item) const
 	return volume::update_backup(context, item.volume.info, record);
 }
 
-Result<std::vector<ByteRange>> Work::ranges_of(const Item &item) const
+Result<std::vector<Range>> Work::ranges_of(const Item &item) const
 {
-	const auto end = item.bytes();
-	const uint64_t block = uint64_t{item.volume.status.block_sectors} * 512;
-	std::vector<ByteRange> ranges;
-
 	if (item.record->full)
-		return std::vector<ByteRange>{{0, end}};
+		return std::vector<Range>{{0, item.bytes()}};
 	BLKCTL_TRY(const auto runs, volume::read_bitmap(context, item.volume, item.record->bitmap));
-	for (const auto &run : runs) {
-		const auto first = run.first * block;
-		if (first < end)
-			ranges.push_back({first, std::min(run.count * block, end - first)});
-	}
-	return ranges;
+	return volume::ranges_of(item.volume, runs);
 }
 
 // Which file or device it is is written down before a byte is written to it.
@@ -365,23 +359,15 @@ Result<std::unique_ptr<transport::Image>> Work::open_image(Item &item) const
 
 CopyHooks Work::hooks_of(Item &item, BackupStage stage, uint64_t total, uint64_t before) const
 {
-	const auto meter = std::make_shared<Meter>();
-	const auto shown = std::make_shared<Meter::Clock::time_point>();
 	CopyHooks hooks;
 
 	hooks.cancelled = options.cancelled;
-	hooks.on_progress = [this, &item, stage, total, before, meter, shown](uint64_t done) {
-		const auto now = Meter::Clock::now();
-		Job job;
-		job.state = State::copying;
-		job.total_bytes = total;
-		job.done_bytes = job.copied_bytes = before + done;
-		meter->sample(now, job);
-		if (!options.on_progress || now - *shown < options.interval)
-			return;
-		*shown = now;
-		options.on_progress(item.request, stage, job, *meter);
-	};
+	if (options.on_progress)
+		hooks.on_progress =
+			progress_of(total, before, options.interval,
+				    [this, &item, stage](const Job &job, const Meter &meter) {
+					    options.on_progress(item.request, stage, job, meter);
+				    });
 	if (stage == BackupStage::copying)
 		hooks.on_safe = [this, &item](uint64_t offset) {
 			item.record->done = offset;

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 namespace blkctl::job
 {
@@ -34,7 +35,7 @@ struct Piece {
 };
 
 // The first piece of a range, cut at multiples of its size so that direct I/O finds it aligned.
-ByteRange first_of(const ByteRange &range)
+Range first_of(const Range &range)
 {
 	const auto room = piece_bytes - range.offset % piece_bytes;
 	return {range.offset, std::min<uint64_t>(range.length, room)};
@@ -47,7 +48,7 @@ ByteRange first_of(const ByteRange &range)
 class ReadAhead
 {
       public:
-	ReadAhead(transport::Image &source, const std::vector<ByteRange> &ranges)
+	ReadAhead(transport::Image &source, const std::vector<Range> &ranges)
 		: ranges_(ranges), thread_([this, &source] { run(source); })
 	{
 	}
@@ -112,7 +113,7 @@ class ReadAhead
 	}
 
 	// False: nobody wants it.
-	Result<bool> read_piece(transport::Image &source, const ByteRange &range)
+	Result<bool> read_piece(transport::Image &source, const Range &range)
 	{
 		Piece piece{.offset = range.offset, .length = range.length};
 		BLKCTL_CHECK(source.read(range.offset, piece.data.span().first(range.length)));
@@ -125,7 +126,7 @@ class ReadAhead
 		return true;
 	}
 
-	const std::vector<ByteRange> ranges_;
+	const std::vector<Range> ranges_;
 	std::mutex lock_; // of all below
 	std::condition_variable changed_;
 	std::deque<Piece> ready_;
@@ -181,7 +182,25 @@ void pace(Clock::time_point begin, uint64_t done, const CopyStyle &style, const 
 
 } // namespace
 
-uint64_t total_of(const std::vector<ByteRange> &ranges)
+std::function<void(uint64_t)> progress_of(uint64_t total, uint64_t before,
+					  std::chrono::milliseconds interval, OnJob call)
+{
+	return [total, before, interval, call = std::move(call), meter = Meter(),
+		shown = Clock::time_point()](uint64_t done) mutable {
+		const auto now = Clock::now();
+		Job job;
+		job.state = State::copying;
+		job.total_bytes = total;
+		job.done_bytes = job.copied_bytes = before + done;
+		meter.sample(now, job);
+		if (now - shown < interval)
+			return;
+		shown = now;
+		call(job, meter);
+	};
+}
+
+uint64_t total_of(const std::vector<Range> &ranges)
 {
 	uint64_t total = 0;
 
@@ -190,9 +209,9 @@ uint64_t total_of(const std::vector<ByteRange> &ranges)
 	return total;
 }
 
-std::vector<ByteRange> from(const std::vector<ByteRange> &ranges, uint64_t offset)
+std::vector<Range> from(const std::vector<Range> &ranges, uint64_t offset)
 {
-	std::vector<ByteRange> left;
+	std::vector<Range> left;
 
 	for (const auto &range : ranges) {
 		const auto end = range.offset + range.length;
@@ -204,7 +223,7 @@ std::vector<ByteRange> from(const std::vector<ByteRange> &ranges, uint64_t offse
 }
 
 Result<Moved> copy_ranges(transport::Image &source, transport::Image &target,
-			  const std::vector<ByteRange> &ranges, const CopyStyle &style,
+			  const std::vector<Range> &ranges, const CopyStyle &style,
 			  const CopyHooks &hooks)
 {
 	ReadAhead ahead(source, ranges);
@@ -239,7 +258,7 @@ Result<Moved> copy_ranges(transport::Image &source, transport::Image &target,
 }
 
 Result<Moved> compare_ranges(transport::Image &source, transport::Image &target,
-			     const std::vector<ByteRange> &ranges, const CopyHooks &hooks)
+			     const std::vector<Range> &ranges, const CopyHooks &hooks)
 {
 	ReadAhead ahead(source, ranges);
 	transport::Buffer other(piece_bytes);

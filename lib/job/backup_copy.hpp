@@ -4,7 +4,9 @@
 #define BLKCTL_JOB_BACKUP_COPY_HPP
 
 #include "base/error.hpp"
+#include "job/job.hpp"
 #include "transport/image.hpp"
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -12,17 +14,12 @@
 namespace blkctl::job
 {
 
-struct ByteRange {
-	uint64_t offset = 0;
-	uint64_t length = 0;
+using transport::Range;
 
-	bool operator==(const ByteRange &) const = default;
-};
-
-uint64_t total_of(const std::vector<ByteRange> &ranges);
+uint64_t total_of(const std::vector<Range> &ranges);
 
 // What is left of ranges, in order, from an offset on.
-std::vector<ByteRange> from(const std::vector<ByteRange> &ranges, uint64_t offset);
+std::vector<Range> from(const std::vector<Range> &ranges, uint64_t offset);
 
 struct CopyHooks {
 	// Bytes of this call; of a range that was known to be zeroes too.
@@ -31,6 +28,12 @@ struct CopyHooks {
 	std::function<void(uint64_t offset)> on_safe = [](uint64_t) {};
 	std::function<bool()> cancelled = [] { return false; };
 };
+
+// What becomes of on_progress: a job that is `before` bytes of `total` on its way already, told of
+// at once and then no more often than every `interval`.
+using OnJob = std::function<void(const Job &, const Meter &)>;
+std::function<void(uint64_t done)> progress_of(uint64_t total, uint64_t before,
+					       std::chrono::milliseconds interval, OnJob call);
 
 struct CopyStyle {
 	// The target reads as zeroes where nothing was written: there they need not be written.
@@ -49,12 +52,12 @@ struct Moved {
  * the target holds a part then.
  */
 Result<Moved> copy_ranges(transport::Image &source, transport::Image &target,
-			  const std::vector<ByteRange> &ranges, const CopyStyle &style,
+			  const std::vector<Range> &ranges, const CopyStyle &style,
 			  const CopyHooks &hooks);
 
 // Reads both. Errors: failed, naming the first place that differs; those of the images.
 Result<Moved> compare_ranges(transport::Image &source, transport::Image &target,
-			     const std::vector<ByteRange> &ranges, const CopyHooks &hooks);
+			     const std::vector<Range> &ranges, const CopyHooks &hooks);
 
 } // namespace blkctl::job
 

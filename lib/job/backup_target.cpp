@@ -120,11 +120,6 @@ Result<void> check_raw(const BackupRequest &request, const BackupTarget &target)
 	return {};
 }
 
-transport::Format format_by_name(const std::string &path)
-{
-	return path.ends_with(".qcow2") ? transport::Format::qcow2 : transport::Format::raw;
-}
-
 // The target is none of the files that it will be over.
 Result<void> check_chain(const BackupTarget &target)
 {
@@ -134,7 +129,7 @@ Result<void> check_chain(const BackupTarget &target)
 	for (size_t i = 0; i < longest_chain; i++) {
 		if (fs::equivalent(path, target.path, ignored))
 			return no(Status::usage, target.path, "it cannot be over itself");
-		if (format_by_name(path) == transport::Format::raw)
+		if (transport::format_by_name(path) == transport::Format::raw)
 			return {};
 		BLKCTL_TRY(const auto info, transport::look_at_image(path));
 		if (!info.backing)
@@ -151,7 +146,7 @@ Result<void> check_qcow2(const BackupRequest &request, const BackupTarget &targe
 			  "another name, or --force to replace it");
 	if (target.backing.empty())
 		return {};
-	const auto format = format_by_name(target.backing);
+	const auto format = transport::format_by_name(target.backing);
 	BLKCTL_TRY(const auto before, transport::look_at_image(target.backing, format));
 	if (before.bytes != target.bytes)
 		return no(Status::usage, target.backing,
@@ -242,7 +237,7 @@ Result<std::unique_ptr<transport::Image>> begin_target(volume::Context &context,
 		return transport::make_raw(target.file(), target.bytes);
 	std::optional<transport::Backing> backing;
 	if (!target.backing.empty())
-		backing = {target.backing, format_by_name(target.backing)};
+		backing = {target.backing, transport::format_by_name(target.backing)};
 	BLKCTL_CHECK(transport::create_qcow2(target.file(), target.bytes, backing));
 	return transport::open_qcow2(target.file(), transport::Access::write, context.run_dir);
 }

@@ -5,6 +5,7 @@
 #define BLKCTL_TRANSPORT_EXPORT_HPP
 
 #include "base/error.hpp"
+#include "transport/image.hpp"
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -13,14 +14,6 @@
 
 namespace blkctl::transport
 {
-
-// In bytes, whole sectors.
-struct Range {
-	uint64_t offset = 0;
-	uint64_t length = 0;
-
-	bool operator==(const Range &) const = default;
-};
 
 // Clients find it as the context qemu:dirty-bitmap:NAME.
 struct ExportedBitmap {

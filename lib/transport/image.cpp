@@ -23,6 +23,11 @@ std::string_view word(Format format)
 	return format == Format::qcow2 ? "qcow2" : "raw";
 }
 
+Format format_by_name(std::string_view path)
+{
+	return path.ends_with(".qcow2") ? Format::qcow2 : Format::raw;
+}
+
 Buffer::Buffer(size_t bytes)
 	: memory_(static_cast<std::byte *>(::operator new (bytes, std::align_val_t{alignment}))),
 	  bytes_(bytes)

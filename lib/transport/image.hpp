@@ -22,8 +22,18 @@ inline constexpr uint64_t sector_bytes = 512;
 
 enum class Format { raw, qcow2 };
 std::string_view word(Format format); // "raw", "qcow2"
+// What a file is by its name alone: qcow2 if that ends so.
+Format format_by_name(std::string_view path);
 
 enum class Access { read, write };
+
+// In bytes, whole sectors.
+struct Range {
+	uint64_t offset = 0;
+	uint64_t length = 0;
+
+	bool operator==(const Range &) const = default;
+};
 
 // A range, in bytes, and whether it is known to read as zeroes.
 struct Extent {

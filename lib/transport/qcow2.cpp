@@ -179,15 +179,7 @@ Result<void> create_qcow2(const std::string &path, uint64_t bytes,
 	program.words.push_back(std::to_string(bytes));
 
 	// qemu-img would overwrite what is there.
-	const UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-	if (!fd && errno == EEXIST)
-		return Error{.status = Status::busy,
-			     .what = "make the file",
-			     .device = path,
-			     .why = "it is there already",
-			     .sys_errno = EEXIST};
-	if (!fd)
-		return errno_error("make the file", path, errno);
+	BLKCTL_TRY(const auto fd, make_file(path));
 	const auto made = run_program(program, patience);
 	if (made && fsync(fd.get()) == 0)
 		return sync_folder_of(path);

@@ -42,16 +42,7 @@ Result<DevNo> devno_of(int fd, const std::string &path)
 Result<void> SystemLoops::make(const std::string &path, uint64_t bytes)
 {
 	BLKCTL_CHECK(make_folder(std::filesystem::path(path).parent_path().string()));
-	const UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-
-	if (!fd && errno == EEXIST)
-		return Error{.status = Status::busy,
-			     .what = "make the file",
-			     .device = path,
-			     .why = "it is there already",
-			     .sys_errno = EEXIST};
-	if (!fd)
-		return errno_error("make the file", path, errno);
+	BLKCTL_TRY(const auto fd, make_file(path));
 	if (ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0 || fsync(fd.get()) != 0) {
 		auto error = errno_error("make the file", path, errno);
 		unlink(path.c_str());

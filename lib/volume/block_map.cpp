@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/block_map.hpp"
 #include "uapi/blkcopy.h"
+#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
 
@@ -87,6 +88,20 @@ Result<MapPage> parse_map_page(std::string_view text)
 	if (!ended)
 		return bad_page("");
 	return page;
+}
+
+std::vector<transport::Range> ranges_of(const Volume &volume, const std::vector<BlockRun> &runs)
+{
+	const uint64_t block = uint64_t{volume.status.block_sectors} * transport::sector_bytes;
+	const uint64_t size = volume.sectors * transport::sector_bytes;
+	std::vector<transport::Range> ranges;
+
+	ranges.reserve(runs.size());
+	for (const auto &run : runs) {
+		const auto offset = run.first * block;
+		ranges.push_back({offset, std::min(run.count * block, size - offset)});
+	}
+	return ranges;
 }
 
 Result<BlockMap> read_block_map(Context &context, const Volume &volume)

@@ -3,6 +3,7 @@
 #ifndef BLKCTL_VOLUME_BLOCK_MAP_HPP
 #define BLKCTL_VOLUME_BLOCK_MAP_HPP
 
+#include "transport/image.hpp"
 #include "volume/volume.hpp"
 #include <cstdint>
 #include <optional>
@@ -40,6 +41,9 @@ Result<MapPage> parse_map_page(std::string_view text);
 // Errors: failed.
 Result<std::vector<BlockRun>> read_runs(Context &context, const Volume &volume,
 					const std::string &message);
+
+// The same in bytes; the last block may be a part of one.
+std::vector<transport::Range> ranges_of(const Volume &volume, const std::vector<BlockRun> &runs);
 
 // The whole map. The lists are read one after the other while blocks change place, so a block
 // that moves meanwhile may be in two of them or in none. Errors: failed.

@@ -4,7 +4,6 @@
 #include "volume/bitmaps.hpp"
 #include "volume/lock.hpp"
 #include "volume/steps.hpp"
-#include <algorithm>
 #include <fmt/format.h>
 
 namespace blkctl::volume
@@ -23,28 +22,18 @@ constexpr std::chrono::seconds lock_patience{10};
 Result<transport::ExportedBitmap> kept_by(Context &context, const Volume &volume,
 					  const std::string &bitmap)
 {
-	const auto &all = volume.status.bitmaps;
-	transport::ExportedBitmap exported;
-
 	// Refuses one that is not there, or inconsistent.
 	BLKCTL_TRY(const auto runs, read_bitmap(context, volume, bitmap));
-	const auto found = std::find_if(all.begin(), all.end(),
-					[&](const auto &one) { return one.name == bitmap; });
-	if (found == all.end() || found->state != BLKCOPY_BITMAP_FROZEN)
+	BLKCTL_TRY(const auto status, bitmap_of(export_verb, volume, bitmap));
+	if (status.state != BLKCOPY_BITMAP_FROZEN)
 		return refusal(Status::busy, export_verb, volume.name(),
 			       fmt::format("bitmap \"{}\" was not frozen at the view's instant: "
 					   "what it has is not of the view",
 					   bitmap),
 			       fmt::format("blkctl view with --bitmap {}, of a new view", bitmap));
-	const auto block = volume.status.block_sectors * sector_size;
-	exported.name = bitmap;
-	exported.granularity = block;
-	for (const auto &run : runs) {
-		const auto offset = run.first * block;
-		exported.dirty.push_back({offset, std::min(run.count * block,
-							   volume.sectors * sector_size - offset)});
-	}
-	return exported;
+	return transport::ExportedBitmap{.name = bitmap,
+					 .granularity = volume.status.block_sectors * sector_size,
+					 .dirty = ranges_of(volume, runs)};
 }
 
 // The volume that a device is a view of.

@@ -2,6 +2,21 @@
 # shellcheck shell=bash
 # Backups by the command line tool. Sourced after lib-cli.sh.
 
+# volume_in_use: data, of 8 MiB over $A, written to; $SPARE to restore to, and a folder
+# for images.
+volume_in_use() {
+	cli_setup
+	mk_loops 8
+	mk_loop 8 && SPARE=$REPLY
+	VOLUME_BYTES=$((8 << 20))
+	images=$RESULTS/images
+	mkdir -p "$images"
+	exits 0 ctl create data "$A"
+	undo remove_dm data
+	fill "$A" 8
+	hammer_start /dev/mapper/data --threads 2 --min 4k --max 64k --discard 4 --zero 6 --think-us 60000
+}
+
 # backup_begins NAME TARGET OPTION...: in the background; $INSTANT is the sum of what the
 # volume held at its instant, read from its view while it runs.
 backup_begins() {
