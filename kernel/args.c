@@ -176,11 +176,27 @@ static int parse_features(struct dm_arg_set *as, const struct bkc_mode *mode,
 	return 0;
 }
 
+/* A device of the line, and no number. */
+static int parse_bitmaps(const struct bkc_mode *mode, const char *word,
+			 struct bkc_params *p, char **error)
+{
+	if (!mode->has_top) {
+		*error = "This mode has its bitmaps where its metadata is";
+		return -EINVAL;
+	}
+	if (p->bitmaps) {
+		*error = "Parameter given twice";
+		return -EINVAL;
+	}
+	p->bitmaps = word;
+	return 0;
+}
+
 static int parse_params(struct dm_arg_set *as, const struct bkc_mode *mode,
 			struct bkc_params *p, char **error)
 {
 	static const struct dm_arg count_arg = {
-		0, 2 * BKC_PARAM_NR, "Invalid number of parameters"
+		0, 2 * (BKC_PARAM_NR + 1), "Invalid number of parameters"
 	};
 	unsigned int argc;
 	int r;
@@ -198,6 +214,12 @@ static int parse_params(struct dm_arg_set *as, const struct bkc_mode *mode,
 		const char *word = dm_shift_arg(as);
 		enum bkc_param_id id;
 
+		if (!strcmp(key, BLKCOPY_PARAM_BITMAPS)) {
+			r = parse_bitmaps(mode, word, p, error);
+			if (r)
+				return r;
+			continue;
+		}
 		r = bkc_parse_param(key, word, p, &id);
 		if (r == -ENOENT) {
 			*error = "Unknown parameter";
@@ -254,7 +276,7 @@ int bkc_parse_options(struct dm_arg_set *as, const struct bkc_mode *mode,
 ssize_t bkc_print_options(const struct bkc_params *p, char *result,
 			  ssize_t sz, unsigned int maxlen)
 {
-	unsigned int nr_params = 2 * hweight32(p->given);
+	unsigned int nr_params = 2 * (hweight32(p->given) + !!p->bitmaps);
 	unsigned int nr_features = 0;
 	unsigned int i;
 
@@ -276,5 +298,7 @@ ssize_t bkc_print_options(const struct bkc_params *p, char *result,
 		else
 			DMEMIT(" %s %u", keys[i].key, p->value[i]);
 	}
+	if (p->bitmaps)
+		DMEMIT(" %s %s", BLKCOPY_PARAM_BITMAPS, p->bitmaps);
 	return sz;
 }

@@ -297,12 +297,14 @@ static void drop_side(struct bkc_bitmap *b, unsigned int side)
 
 /*
  * Nothing has changed, as of now; of a frozen one what was kept is forgotten.
- * One that was inconsistent is not any more, unless something is kept. Returns 0,
- * -ENOENT or -ENOMEM.
+ * One that was inconsistent is not any more, unless something is kept: that is
+ * durable when this returns. Returns 0, -ENOENT, -ENOMEM, or what writing the
+ * metadata returned.
  */
 int bkc_bitmap_clear(struct bkc_tracker *tr, const char *name)
 {
 	struct bkc_bitmap *b = bkc_bitmap_find(tr, name);
+	bool mended = false;
 	int r;
 
 	if (!b)
@@ -311,13 +313,15 @@ int bkc_bitmap_clear(struct bkc_tracker *tr, const char *name)
 		r = turn(b);
 		if (r)
 			return r;
+		mended = b->inconsistent;
 		b->inconsistent = false;
 	}
 	drop_side(b, !b->active);
 	b->frozen = false;
-	if (tr->meta)
-		bkc_bitmap_dirty_slot(b);
-	return 0;
+	if (!tr->meta)
+		return 0;
+	bkc_bitmap_dirty_slot(b);
+	return mended ? bkc_bitmap_store(tr) : 0;
 }
 
 /* Returns 0, -ENOENT, or what writing the metadata returned. */

@@ -6,7 +6,7 @@
  *	args.c		the table line's words to and from struct bkc_params
  *	state.c		the state object and the registry tables share it by
  *	map.c		the block map: two validity bits a block
- *	range.c		ranges in flight, hashed; who may go, who waits
+ *	range.c, range_copy.c	ranges in flight, hashed; who may go, who waits
  *	io.c		map and end_io: reads, writes, dual writes, flushes
  *	copy.c, buffer.c	one copy of one run: read, scan, write, publish
  *	copier.c	which run is copied next, and when
@@ -22,6 +22,7 @@
  *	bitmap.c	one bitmap of changed blocks
  *	bitmap_meta.c	bitmaps on a metadata device
  *	intent.c	segments that are marked before they are written to
+ *	track.c		the bitmaps' metadata device of another mode
  *	epoch.c		which writes have ended
  *	flush.c		flushes of top, and what they tell
  *	phase.c		pivot, abort, leg errors and their policy, events
@@ -189,6 +190,7 @@ struct bkc_params {
 	bool nosync;
 	bool copy_on_read;
 	bool persistent;
+	const char *bitmaps;	/* a device; while a line is parsed or printed */
 };
 
 enum { BKC_COPY_DUAL, BKC_COPY_BACKGROUND };
@@ -448,6 +450,9 @@ struct bkc_table {
 	bool away;		/* bkc_state.lock */
 	struct bkc_tracker *tracker;
 	struct list_head tracked;	/* bkc_tracker.tables, or empty */
+	/* See track.c: who has this table's bitmaps; whose bitmaps these are. */
+	struct bkc_table *track;
+	struct bkc_table *of;
 };
 
 /* args.c */
@@ -484,6 +489,9 @@ enum bkc_verdict {
 enum bkc_verdict bkc_range_admit(struct bkc_state *s, struct bio *bio,
 				 struct bkc_io *io, sector_t start,
 				 unsigned int len);
+void bkc_range_cut(struct bkc_table *t, struct bio *bio, struct bkc_io *io);
+enum bkc_verdict bkc_range_admit_cut(struct bkc_state *s, struct bio *bio,
+				     struct bkc_io *io);
 void bkc_range_done(struct bkc_state *s, struct bkc_io *io);
 unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
 				  u64 block, unsigned int nr, bool exclusive);
@@ -514,6 +522,10 @@ bool bkc_tracker_begin(struct bkc_table *t, struct bio *bio, struct bkc_io *io);
 void bkc_tracker_end(struct bkc_tracker *tr, struct bkc_io *io);
 void bkc_tracker_wake(struct bkc_tracker *tr);
 
+/* track.c */
+int bkc_track_open(struct bkc_table *t, char **error);
+void bkc_track_close(struct bkc_table *t);
+
 /* redirect.c */
 int bkc_redirect_map(struct bkc_table *t, struct bio *bio);
 int bkc_redirect_end_io(struct bkc_table *t, struct bio *bio,
@@ -540,6 +552,7 @@ void bkc_merge_exit(struct bkc_state *s);
 int bkc_map_bio(struct dm_target *ti, struct bio *bio);
 int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
 void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict);
+void bkc_map_again(struct bio *bio);
 void bkc_remap(struct bkc_table *t, struct bio *bio, enum bkc_leg leg,
 	       sector_t offset);
 void bkc_note_error(struct bkc_table *t, struct bio *bio, blk_status_t status);

@@ -185,6 +185,13 @@ static unsigned int take_batch(struct bkc_meta *meta, u64 *next, u64 *index)
 	return nr;
 }
 
+/* What is flushed before bits are written that speak of it. */
+struct volume {
+	struct bkc_state *s;
+	struct block_device *bdev[BKC_LEGS];
+	u8 legs;	/* BIT(enum bkc_leg) */
+};
+
 /* A leg that is not written to, or not any more, has nothing to flush. */
 static u8 legs_written(const struct bkc_state *s)
 {
@@ -199,16 +206,66 @@ static u8 legs_written(const struct bkc_state *s)
 }
 
 /*
+ * Of bitmaps: what a crash takes from the volume after a bitmap was cleared would
+ * be a change that it does not know of. The legs are those of a table whose
+ * bitmaps they are, a live one: bkc_state_postsuspend() waits for who has found
+ * it here. There is none before the first is resumed, and no need while all is
+ * suspended: nothing has been written.
+ */
+static struct volume bitmaps_volume(struct bkc_meta *meta)
+{
+	struct bkc_state *s = meta->s;
+	struct volume v = { .s = s };
+	struct bkc_table *t, *found = NULL;
+	int leg;
+
+	/* Nor can a leg that is suspended as well be flushed. */
+	if (READ_ONCE(meta->closed))
+		return v;
+	mutex_lock(&s->tables_lock);
+	list_for_each_entry(t, &s->tables, list)
+		if (!found || READ_ONCE(t->live))
+			found = t;
+	if (found && found->of)
+		found = found->of;
+	if (found) {
+		v.s = found->s;
+		/* It goes on without its copy, and so do its bitmaps. */
+		v.legs = READ_ONCE(v.s->route) == BKC_ROUTE_TOP ? BIT(BKC_TOP) :
+								   BIT(BKC_BASE);
+		for (leg = 0; leg < BKC_LEGS; leg++)
+			v.bdev[leg] = found->dev[leg] ? found->dev[leg]->bdev : NULL;
+	}
+	mutex_unlock(&s->tables_lock);
+	return v;
+}
+
+static struct volume volume_of(struct bkc_meta *meta)
+{
+	struct bkc_state *s = meta->s;
+	struct volume v = { .s = s, .legs = legs_written(s) };
+
+	if (bkc_meta_has_bitmaps(meta))
+		return bitmaps_volume(meta);
+	memcpy(v.bdev, s->bdev, sizeof(v.bdev));
+	return v;
+}
+
+/*
  * Step 3. @epoch: of top, before step 2. "In both" must not be said of what a
  * flush of somebody else's has failed for, see bkc_flush_top().
  */
-static int flush_legs(struct bkc_state *s, u32 epoch)
+static int flush_legs(struct bkc_meta *meta, u32 epoch)
 {
-	u8 legs = legs_written(s);
+	const struct volume v = volume_of(meta);
+	struct bkc_state *s = v.s;
 	int leg, r;
 
+	/* Where what was written is has to be durable as well. */
+	if (s != meta->s && s->mode->durable)
+		return bkc_meta_commit(s->meta);
 	for (leg = 0; leg < BKC_LEGS; leg++) {
-		if (!(legs & BIT(leg)))
+		if (!(v.legs & BIT(leg)))
 			continue;
 		if (leg == BKC_TOP && !s->mode->durable &&
 		    READ_ONCE(s->route) == BKC_ROUTE_MAP) {
@@ -217,7 +274,7 @@ static int flush_legs(struct bkc_state *s, u32 epoch)
 				return r;
 			continue;
 		}
-		r = blkdev_issue_flush(s->bdev[leg]);
+		r = blkdev_issue_flush(v.bdev[leg]);
 		if (r) {
 			/*
 			 * The device may not tell again, and nobody has asked us
@@ -267,14 +324,14 @@ static int commit(struct bkc_meta *meta, bool everything)
 		return -EIO;
 	if (everything) {
 		while (!r && (nr = take_batch(meta, &next, index))) {
-			r = flush_legs(meta->s, epoch) ?:
+			r = flush_legs(meta, epoch) ?:
 			    bkc_meta_write_batch(meta, index, nr);
 			settle(meta, index, nr, !r);
 			flushed++;
 		}
 	}
 	if (!r && !flushed)
-		r = flush_legs(meta->s, epoch);
+		r = flush_legs(meta, epoch);
 	if (!r)
 		WRITE_ONCE(meta->durable, wanted);
 	if (!r && everything)

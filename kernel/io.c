@@ -229,6 +229,23 @@ void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict)
 }
 
 /*
+ * A write that was parked before its table's mode had a look at it, cut by
+ * bkc_range_cut(). In io_wq of another state, no lock held.
+ */
+void bkc_map_again(struct bio *bio)
+{
+	struct bkc_io *io = bkc_io_of(bio);
+	struct bkc_table *t = io->table;
+	enum bkc_verdict verdict = BKC_ROUTE_CHANGED;
+
+	io->fua = bio->bi_opf & REQ_FUA;
+	if (t->mode->has_top)
+		verdict = bkc_range_admit_cut(t->s, bio, io);
+	if (verdict != BKC_WAIT)
+		bkc_issue_parked(bio, verdict);
+}
+
+/*
  * An error of a bio that went to one leg alone. Not bi_bdev tells which: what
  * is below may have re-aimed the bio. Nor the route: it may have changed.
  */

@@ -309,8 +309,13 @@ static int bitmap_verb(struct bkc_table *t, unsigned int argc, char **argv,
 	struct bkc_tracker *tr = t->tracker;
 	const char *verb = argv[0];
 
-	/* What is on the disk says that the end was a clean one. */
-	if (tr->meta && !READ_ONCE(t->s->live))
+	/*
+	 * What is on the disk says that the end was a clean one. Frozen it is in
+	 * memory alone, and may be of an instant at which several are suspended,
+	 * or be taken back at that.
+	 */
+	if (tr->meta && !READ_ONCE(tr->meta->s->live) &&
+	    (!tr->meta->loaded || (strcmp(verb, "freeze") && strcmp(verb, "thaw"))))
 		return -EAGAIN;
 	if (!strcmp(verb, "add"))
 		return message_bitmap_add(t, argc - 1, argv + 1);
@@ -365,11 +370,18 @@ static int message_verify(struct bkc_table *t)
 	return refuse(t, r, "verify");
 }
 
+static void seal(struct bkc_state *s)
+{
+	spin_lock_irq(&s->lock);
+	s->sealed = true;
+	spin_unlock_irq(&s->lock);
+}
+
 static int message_seal(struct bkc_table *t)
 {
-	spin_lock_irq(&t->s->lock);
-	t->s->sealed = true;
-	spin_unlock_irq(&t->s->lock);
+	seal(t->s);
+	if (t->track)
+		seal(t->track->s);
 	bkc_tracker_seal(t->tracker);
 	return 0;
 }

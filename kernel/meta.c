@@ -533,6 +533,7 @@ static int open_marked(struct bkc_meta *meta)
 	if (phase != BKC_PHASE_ABORTED &&
 	    (nothing_to_write(meta) || !bkc_meta_commit(meta)))
 		clear |= BLKCOPY_META_TOP_STALE | BLKCOPY_META_UNSEALED;
+	WRITE_ONCE(meta->closed, false);
 	bkc_intent_start(meta);
 	return bkc_meta_write_super(meta, phase, 0, clear);
 }
@@ -595,6 +596,7 @@ void bkc_meta_close(struct bkc_meta *meta)
 			set |= BLKCOPY_META_TOP_STALE;
 	}
 	r = bkc_meta_commit(meta);
+	WRITE_ONCE(meta->closed, !r && !s->mode->durable);
 	if (!r && !s->mode->durable)
 		r = bkc_intent_clear_all(meta);
 	/* Stale it is, clean or not. */

@@ -65,6 +65,7 @@ struct bkc_meta {
 	struct blkcopy_meta_super *next_super;	/* what is being written */
 	bool may_write_base;	/* the disk says that it is no image, or is whole */
 	bool loaded;		/* life_lock: read once, never again */
+	bool closed;		/* no I/O is in flight, and all is durable */
 
 	/* Exact sectors. */
 	u64 *generation;	/* of commit_work: the newest that is durable */

@@ -27,7 +27,7 @@
 #include <linux/slab.h>
 
 #include "backup.h"
-#include "meta.h"
+#include "range.h"
 
 static unsigned int bucket_index(sector_t start)
 {
@@ -37,16 +37,6 @@ static unsigned int bucket_index(sector_t start)
 struct bkc_bucket *bkc_range_bucket(struct bkc_state *s, sector_t start)
 {
 	return &s->buckets[bucket_index(start)];
-}
-
-static bool overlap(const struct bkc_range *r, sector_t start, sector_t end)
-{
-	return r->start < end && start < r->end;
-}
-
-static bool is_copy(const struct bkc_range *r)
-{
-	return r->kind == BKC_RANGE_COPY || r->kind == BKC_RANGE_COPY_EXCL;
 }
 
 int bkc_buckets_init(struct bkc_state *s)
@@ -73,37 +63,6 @@ void __bkc_range_kick(struct bkc_state *s, struct bkc_bucket *b)
 	queue_work(s->io_wq, &s->retry_work);
 }
 
-/*
- * Bucket lock held. An exclusive copy that waited for writes may be free; its
- * work looks.
- */
-static void __kick_copies(struct bkc_bucket *b, const struct bkc_range *gone)
-{
-	struct bkc_range *r;
-
-	list_for_each_entry(r, &b->ranges, list)
-		if (r->kind == BKC_RANGE_COPY_EXCL &&
-		    overlap(r, gone->start, gone->end)) {
-			struct bkc_copy *copy =
-				container_of(r, struct bkc_copy, range);
-
-			if (copy->step == BKC_STEP_WAIT)
-				queue_work(copy->s->copy_wq, &copy->work);
-		}
-}
-
-/*
- * Bucket lock held. @redirects: it is said of blocks whose next write a crash
- * would lose without it, so a flush has to wait for it.
- */
-static u64 publish(struct bkc_state *s, u64 first, u64 nr, enum bkc_valid valid,
-		   bool redirects)
-{
-	if (s->meta)
-		return bkc_meta_publish(s->meta, first, nr, valid, redirects);
-	return bkc_map_set(&s->map, first, nr, valid);
-}
-
 /* Bucket lock held. */
 static void __cancel_copied(struct bkc_state *s, struct bkc_range *r,
 			    sector_t start, sector_t end)
@@ -122,7 +81,7 @@ void __bkc_range_cancel_copies(struct bkc_state *s, struct bkc_bucket *b,
 	struct bkc_range *r;
 
 	list_for_each_entry(r, &b->ranges, list)
-		if (r->kind == BKC_RANGE_COPY && overlap(r, start, end))
+		if (r->kind == BKC_RANGE_COPY && bkc_range_overlaps(r, start, end))
 			__cancel_copied(s, r, start, end);
 }
 
@@ -209,7 +168,7 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 	/* In a backup either may go first; and any number may be parked. */
 	if (!s->mode->preserves)
 		bio_list_for_each(before, older)
-			if (overlap(&bkc_io_of(before)->range, start, end))
+			if (bkc_range_overlaps(&bkc_io_of(before)->range, start, end))
 				return BKC_WAIT;
 	if (s->mode->durable)
 		return __bkc_redirect_admit(s, b, bio);
@@ -219,12 +178,12 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 	if (kind == BKC_RANGE_REFUSED)
 		return BKC_REFUSE;
 	list_for_each_entry(r, &b->ranges, list) {
-		if (!overlap(r, start, end))
+		if (!bkc_range_overlaps(r, start, end))
 			continue;
 		if (r->kind == BKC_RANGE_COPY_EXCL)
 			return BKC_WAIT;
 		if (r->kind == BKC_RANGE_WRITE_DUAL ||
-		    (kind == BKC_RANGE_WRITE_DUAL && !is_copy(r)))
+		    (kind == BKC_RANGE_WRITE_DUAL && !bkc_range_is_copy(r)))
 			return BKC_WAIT;
 	}
 	if (in_both && s->meta) {
@@ -236,7 +195,7 @@ static enum bkc_verdict __admit(struct bkc_state *s, struct bkc_bucket *b,
 	__bkc_range_cancel_copies(s, b, start, end);
 	if (kind == BKC_RANGE_WRITE_BASE) {
 		nr = bkc_map_span(&s->map, start, end, &first);
-		if (publish(s, first, nr, BKC_IN_BASE, false))
+		if (__bkc_range_publish(s, first, nr, BKC_IN_BASE, false))
 			bkc_copier_kick_soon(s);
 	}
 	io->range.kind = kind;
@@ -261,11 +220,18 @@ static sector_t __trim(struct bkc_state *s, struct bkc_bucket *b,
 	if (run < nr)
 		end = (first + run) << s->map.block_shift;
 	list_for_each_entry(r, &b->ranges, list) {
-		if (r->kind != BKC_RANGE_COPY_EXCL || !overlap(r, start, end))
+		if (r->kind != BKC_RANGE_COPY_EXCL || !bkc_range_overlaps(r, start, end))
 			continue;
 		end = r->start > start ? r->start : min(end, r->end);
 	}
 	return end;
+}
+
+/* What it does concerns all of each. */
+static void to_whole_blocks(struct bkc_state *s, struct bkc_range *range)
+{
+	range->start = round_down(range->start, 1U << s->map.block_shift);
+	range->end = round_up(range->end, 1U << s->map.block_shift);
 }
 
 /**
@@ -298,13 +264,10 @@ enum bkc_verdict bkc_range_admit(struct bkc_state *s, struct bio *bio,
 		end = __trim(s, b, start, end);
 	if (end - start < len)
 		dm_accept_partial_bio(bio, end - start);
-	if (s->mode->durable) {
-		/* Whole blocks: what it does concerns all of each. */
-		start = round_down(start, 1U << s->map.block_shift);
-		end = round_up(end, 1U << s->map.block_shift);
-	}
 	io->range.start = start;
 	io->range.end = end;
+	if (s->mode->durable)
+		to_whole_blocks(s, &io->range);
 	verdict = __admit(s, b, bio, &b->parked);
 	if (verdict == BKC_WAIT) {
 		/* It may wait here as long as it takes, nobody else does. */
@@ -312,6 +275,59 @@ enum bkc_verdict bkc_range_admit(struct bkc_state *s, struct bio *bio,
 		bio_clear_polled(bio);
 		bio_list_add(&b->parked, bio);
 	}
+	spin_unlock_irqrestore(&b->lock, flags);
+	return verdict;
+}
+
+/**
+ * bkc_range_cut - a write is about to be parked elsewhere
+ * @t: the table
+ * @bio: being mapped
+ * @io: its per-bio data, the range set
+ *
+ * In map: cuts @bio to what bkc_range_admit_cut() can take, whatever its blocks
+ * are by then.
+ */
+void bkc_range_cut(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
+{
+	const struct bkc_map *map = &t->s->map;
+	sector_t start = io->range.start, end;
+	enum bkc_valid valid;
+	u64 first, nr, run;
+
+	if (!t->mode->has_top)
+		return;
+	end = min(io->range.end, (start | (BKC_REGION_SECTORS - 1)) + 1);
+	if (t->mode->durable) {
+		end = bkc_redirect_cut(t->s, start, end);
+	} else {
+		nr = bkc_map_span(map, start, end, &first);
+		run = bkc_map_run(map, first, nr, &valid);
+		if (run < nr)
+			end = (first + run) << map->block_shift;
+	}
+	if (end < io->range.end)
+		dm_accept_partial_bio(bio, end - start);
+	io->range.end = end;
+}
+
+/*
+ * The same as bkc_range_admit(), of a write that was cut when it was mapped. Any
+ * context.
+ */
+enum bkc_verdict bkc_range_admit_cut(struct bkc_state *s, struct bio *bio,
+				     struct bkc_io *io)
+{
+	struct bkc_bucket *b = bkc_range_bucket(s, io->range.start);
+	enum bkc_verdict verdict;
+	unsigned long flags;
+
+	spin_lock_irqsave(&b->lock, flags);
+	if (s->mode->durable)
+		to_whole_blocks(s, &io->range);
+	verdict = __admit(s, b, bio, &b->parked);
+	if (verdict == BKC_WAIT)
+		bio_list_add(&b->parked, bio);
 	spin_unlock_irqrestore(&b->lock, flags);
 	return verdict;
 }
@@ -336,11 +352,11 @@ void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
 	if (io->range.kind == BKC_RANGE_WRITE_DUAL &&
 	    unlikely(io->status[BKC_BASE] || io->status[BKC_TOP])) {
 		nr = bkc_map_span(&s->map, io->range.start, io->range.end, &first);
-		if (publish(s, first, nr, BKC_IN_BASE, false))
+		if (__bkc_range_publish(s, first, nr, BKC_IN_BASE, false))
 			bkc_copier_kick_soon(s);
 	}
 	list_del(&io->range.list);
-	__kick_copies(b, &io->range);
+	__bkc_range_kick_copies(b, &io->range);
 	__bkc_range_kick(s, b);
 	spin_unlock_irqrestore(&b->lock, flags);
 	/* The mark may go, when what has been said above is durable. */
@@ -433,186 +449,4 @@ void bkc_range_sync(struct bkc_state *s)
 		spin_lock_irq(&s->buckets[i].lock);
 		spin_unlock_irq(&s->buckets[i].lock);
 	}
-}
-
-/*
- * ---- Copies
- */
-
-/* Bucket lock held. Is anything else in flight where it copies? */
-static bool __busy(struct bkc_bucket *b, const struct bkc_copy *copy)
-{
-	struct bkc_range *r;
-
-	list_for_each_entry(r, &b->ranges, list)
-		if (r != &copy->range &&
-		    overlap(r, copy->range.start, copy->range.end))
-			return true;
-	return false;
-}
-
-/*
- * Registers a run of blocks in one of @states; see bkc_range_begin_copy(). @count:
- * what counts it in flight, or NULL.
- */
-static unsigned int begin_run(struct bkc_state *s, struct bkc_copy *copy,
-			      u64 block, unsigned int nr, unsigned int states,
-			      bool exclusive, atomic64_t *count)
-{
-	unsigned int shift = s->map.block_shift;
-	sector_t start = (sector_t)block << shift;
-	struct bkc_bucket *b = bkc_range_bucket(s, start);
-	enum bkc_valid valid;
-	struct bkc_range *r;
-	sector_t end;
-
-	bitmap_zero(copy->cancelled, BKC_RUN_BLOCKS_MAX);
-	spin_lock_irq(&b->lock);
-	nr = bkc_map_run(&s->map, block, nr, &valid);
-	if (!(states & BIT(valid)) || s->route != BKC_ROUTE_MAP || s->hold)
-		goto none;
-	end = min(start + ((sector_t)nr << shift), s->map.len);
-	list_for_each_entry(r, &b->ranges, list) {
-		if (!overlap(r, start, end) || (exclusive && !is_copy(r)))
-			continue;
-		if (r->start <= start)
-			goto none;
-		/* The block in which r begins is out of bounds as well. */
-		end = round_down(r->start, 1U << shift);
-		if (end <= start)
-			goto none;
-	}
-	nr = bkc_block_of(&s->map, end - 1) - block + 1;
-	copy->block = block;
-	copy->nr_blocks = nr;
-	copy->valid = valid;
-	copy->writing = false;
-	copy->safe = false;
-	atomic_set(&copy->refs, 1);
-	copy->epoch = READ_ONCE(s->top_epoch);
-	copy->range.start = start;
-	copy->range.end = end;
-	copy->range.kind = exclusive ? BKC_RANGE_COPY_EXCL : BKC_RANGE_COPY;
-	copy->step = BKC_STEP_WAIT;
-	copy->status[BKC_BASE] = BLK_STS_OK;
-	copy->status[BKC_TOP] = BLK_STS_OK;
-	if (count)
-		atomic64_add((end - start) << SECTOR_SHIFT, count);
-	list_add_tail(&copy->range.list, &b->ranges);
-	spin_unlock_irq(&b->lock);
-	return nr;
-none:
-	spin_unlock_irq(&b->lock);
-	return 0;
-}
-
-/**
- * bkc_range_begin_copy - register a run that is to be copied
- * @s: state
- * @copy: the copy, with a buffer; all else of it is set here
- * @block: first block of the run
- * @nr: blocks it has at most; they lie in one region
- * @exclusive: writes wait for it, and it for them; else it is cut short where
- *	a write is in flight, and a write that comes later cancels its blocks
- *
- * Process context, does not sleep. Returns how many blocks are registered; 0
- * when the first is not to be copied or is busy. inflight counts it from here on.
- * An exclusive copy may have to wait: see bkc_range_copy_ready().
- */
-unsigned int bkc_range_begin_copy(struct bkc_state *s, struct bkc_copy *copy,
-				  u64 block, unsigned int nr, bool exclusive)
-{
-	return begin_run(s, copy, block, nr, s->mode->copy_states, exclusive,
-			 copy->demand ? &s->saving : &s->inflight);
-}
-
-/*
- * The same of a run whose blocks are in both, to be read there while writes wait.
- * It ends with bkc_range_end_copy(), as one that failed.
- */
-unsigned int bkc_range_begin_verify(struct bkc_state *s, struct bkc_copy *copy,
-				    u64 block, unsigned int nr)
-{
-	return begin_run(s, copy, block, nr, BIT(BKC_IN_BOTH), true, NULL);
-}
-
-/*
- * May it begin to read? True once: the caller has its next step then. False
- * while an exclusive copy has to wait for writes in flight; the last of them
- * queues copy->work.
- */
-bool bkc_range_copy_ready(struct bkc_state *s, struct bkc_copy *copy)
-{
-	struct bkc_bucket *b = bkc_range_bucket(s, copy->range.start);
-	bool ready;
-
-	spin_lock_irq(&b->lock);
-	ready = copy->step == BKC_STEP_WAIT &&
-		(copy->range.kind == BKC_RANGE_COPY || !__busy(b, copy));
-	if (ready)
-		copy->step = BKC_STEP_BUSY;
-	spin_unlock_irq(&b->lock);
-	return ready;
-}
-
-/**
- * bkc_range_begin_write - a copy is about to write
- * @s: state
- * @copy: the copy; copy->skip is set to the blocks it must not write
- *
- * Process context. Where users write to the same leg, a write that came before
- * has cancelled its blocks, and one that comes from here on waits for the copy:
- * or the copy's data, older, would be the last to arrive. Elsewhere what was
- * cancelled is written all the same: it will be copied again. False when
- * nothing is left to write.
- */
-bool bkc_range_begin_write(struct bkc_state *s, struct bkc_copy *copy)
-{
-	struct bkc_bucket *b = bkc_range_bucket(s, copy->range.start);
-
-	bitmap_zero(copy->skip, BKC_RUN_BLOCKS_MAX);
-	if (!s->mode->durable)
-		return true;
-	spin_lock_irq(&b->lock);
-	copy->writing = true;
-	bitmap_copy(copy->skip, copy->cancelled, BKC_RUN_BLOCKS_MAX);
-	spin_unlock_irq(&b->lock);
-	return !bitmap_full(copy->skip, copy->nr_blocks);
-}
-
-/**
- * bkc_range_end_copy - a copy has ended
- * @s: state
- * @copy: the copy
- * @ok: base was read and top written
- *
- * Any context. Publishes the blocks that are now in both, lets waiters go.
- * Returns how many blocks were published.
- */
-unsigned int bkc_range_end_copy(struct bkc_state *s, struct bkc_copy *copy,
-				bool ok)
-{
-	struct bkc_bucket *b = bkc_range_bucket(s, copy->range.start);
-	enum bkc_valid valid = s->mode->copied[copy->valid];
-	/*
-	 * Zeroes that are in top now: a write that is redirected there by that
-	 * alone makes no commit necessary itself. Of a block in both it does.
-	 */
-	bool redirects = s->mode->durable && valid == BKC_IN_TOP;
-	unsigned int from, to, published = 0;
-	unsigned long flags;
-
-	spin_lock_irqsave(&b->lock, flags);
-	/* Pairs with bkc_range_sync() in drop_top(): see top_epoch. */
-	if (ok && copy->epoch == READ_ONCE(s->top_epoch))
-		for_each_clear_bitrange(from, to, copy->cancelled,
-					copy->nr_blocks)
-			published += publish(s, copy->block + from, to - from,
-					     valid, redirects);
-	list_del(&copy->range.list);
-	__kick_copies(b, &copy->range);
-	__bkc_range_kick(s, b);
-	spin_unlock_irqrestore(&b->lock, flags);
-	bkc_wake_drain(s);
-	return published;
 }

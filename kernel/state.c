@@ -246,7 +246,8 @@ struct bkc_state *bkc_state_get(struct bkc_table *t, char **error)
 	list_for_each_entry(s, &registry, registry) {
 		/* Blocks without state have nothing to share. */
 		if (!t->mode->has_top) {
-			if ((same_key(s, t) || same_device(s, t)) &&
+			/* Who is over a stale base, is asked itself. */
+			if (!t->of && (same_key(s, t) || same_device(s, t)) &&
 			    base_is_stale(s, t)) {
 				*error = "Base is stale: its copy has pivoted to top";
 				s = ERR_PTR(-EINVAL);
@@ -332,6 +333,9 @@ void bkc_state_put(struct bkc_table *t)
 		s->sealed = false;
 	spin_unlock_irq(&s->lock);
 	mutex_unlock(&s->tables_lock);
+	/* As in postsuspend: it may have been found when none was live. */
+	if (t->resumed && s->meta && bkc_meta_has_bitmaps(s->meta))
+		flush_workqueue(s->meta->wq);
 
 	mutex_lock(&registry_lock);
 	last = refcount_dec_and_test(&s->refs);
@@ -511,6 +515,9 @@ void bkc_state_postsuspend(struct bkc_table *t)
 		/* A copy_on_read may have begun since the others were stopped. */
 		bkc_copier_stop(s);
 		bkc_meta_close(s->meta);
+	} else if (s->live && bkc_meta_has_bitmaps(s->meta)) {
+		/* One that flushes our legs; the next finds another table's. */
+		flush_workqueue(s->meta->wq);
 	}
 	mutex_unlock(&s->life_lock);
 }

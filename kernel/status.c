@@ -56,24 +56,35 @@ static void block_counts(struct bkc_state *s, enum bkc_phase phase,
 	}
 }
 
-static u64 nr_segments(const struct bkc_state *s)
+/* The metadata that the line speaks of: the map's, or if none the bitmaps'. */
+static const struct bkc_meta *meta_of(const struct bkc_table *t)
 {
-	u64 sectors = (u64)s->params.value[BKC_PARAM_SEGMENT] <<
-		      (20 - SECTOR_SHIFT);
-
-	if (s->meta && s->meta->intent.nr)
-		return s->meta->intent.nr;
-	return DIV_ROUND_UP_ULL(s->map.len, sectors);
+	return t->s->meta || !t->track ? t->s->meta : t->track->s->meta;
 }
 
-static const char *health_word(const struct bkc_state *s)
+static u64 nr_segments(const struct bkc_table *t)
 {
-	if (!s->meta)
-		return BLKCOPY_HEALTH_RW;
-	if (s->meta->any_bad)
+	u64 sectors = (u64)t->s->params.value[BKC_PARAM_SEGMENT] <<
+		      (20 - SECTOR_SHIFT);
+	const struct bkc_meta *meta = meta_of(t);
+
+	if (meta && meta->intent.nr)
+		return meta->intent.nr;
+	return DIV_ROUND_UP_ULL(t->s->map.len, sectors);
+}
+
+static bool is_failed(const struct bkc_meta *meta)
+{
+	return meta && READ_ONCE(meta->health) != BKC_HEALTH_RW;
+}
+
+static const char *health_word(const struct bkc_table *t)
+{
+	if (t->s->meta && t->s->meta->any_bad)
 		return BLKCOPY_HEALTH_FAIL;
-	return READ_ONCE(s->meta->health) == BKC_HEALTH_RW ?
-	       BLKCOPY_HEALTH_RW : BLKCOPY_HEALTH_META_RO;
+	if (is_failed(t->s->meta) || (t->track && is_failed(t->track->s->meta)))
+		return BLKCOPY_HEALTH_META_RO;
+	return BLKCOPY_HEALTH_RW;
 }
 
 static unsigned int status_bitmaps(struct bkc_table *t, char *result,
@@ -108,6 +119,7 @@ static unsigned int status_bitmaps(struct bkc_table *t, char *result,
 static void status_info(struct bkc_table *t, char *result, unsigned int maxlen)
 {
 	struct bkc_state *s = t->s;
+	const struct bkc_meta *meta = meta_of(t);
 	enum bkc_phase phase = READ_ONCE(s->phase);
 	u64 count[BKC_VALID_NR];
 	struct bkc_verify *v;
@@ -118,7 +130,7 @@ static void status_info(struct bkc_table *t, char *result, unsigned int maxlen)
 	if (phase == BKC_PHASE_SYNCED && count[BKC_IN_BASE])
 		phase = BKC_PHASE_COPYING;
 	DMEMIT("%s %s %s %llu %llu %llu %llu %llu %u %llu %llu %llu",
-	       t->mode->name, phase_words[phase], health_word(s),
+	       t->mode->name, phase_words[phase], health_word(t),
 	       count[BKC_IN_BASE], count[BKC_IN_BOTH], count[BKC_IN_TOP],
 	       count[BKC_IN_NONE], s->map.nr_blocks, t->block_sectors,
 	       (u64)atomic64_read(&s->copied) >> 10,
@@ -126,12 +138,12 @@ static void status_info(struct bkc_table *t, char *result, unsigned int maxlen)
 		     atomic64_read(&s->saving)) >> 10,
 	       bkc_copier_rate_kib(s));
 	DMEMIT(" %llu/%llu %u %u %llu %u",
-	       s->meta ? READ_ONCE(s->meta->intent.nr_marked) : 0,
-	       nr_segments(s),
+	       meta ? READ_ONCE(meta->intent.nr_marked) : 0,
+	       nr_segments(t),
 	       (u32)atomic_read(&s->errors[BKC_BASE]),
 	       (u32)atomic_read(&s->errors[BKC_TOP]),
-	       s->meta ? (u64)atomic64_read(&s->meta->commits) : 0,
-	       s->meta ? s->meta->torn : 0);
+	       meta ? (u64)atomic64_read(&meta->commits) : 0,
+	       meta ? meta->torn : 0);
 	sz = status_bitmaps(t, result, sz, maxlen);
 	DMEMIT(" %s", stopper_words[READ_ONCE(s->stopped_by)]);
 	v = READ_ONCE(s->verify);
@@ -149,6 +161,7 @@ static void status_table(struct bkc_table *t, char *result,
 	mutex_lock(&t->s->tables_lock);
 	params = t->resumed ? t->s->params : t->params;
 	params.no_discard_passdown = t->params.no_discard_passdown;
+	params.bitmaps = t->track ? t->track->meta_dev->name : NULL;
 	mutex_unlock(&t->s->tables_lock);
 
 	DMEMIT("%s %s %llu %s %llu %s %u", t->mode->name,

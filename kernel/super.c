@@ -116,7 +116,8 @@ int bkc_meta_write_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set,
 	super->mode = cpu_to_le32(s->mode->meta_mode);
 	super->phase = cpu_to_le32(disk_phase(phase));
 	for (leg = 0; leg < BKC_LEGS; leg++) {
-		if (!s->bdev[leg])
+		/* Of bitmaps nobody asks, and the device may be gone. */
+		if (!s->bdev[leg] || bkc_meta_has_bitmaps(meta))
 			continue;
 		super->leg[leg].sectors =
 			cpu_to_le64(bdev_nr_sectors(s->bdev[leg]));

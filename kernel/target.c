@@ -433,6 +433,9 @@ static int bkc_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	r = parse_line(t, argc, argv, &ti->error);
 	if (r)
 		goto bad;
+	r = bkc_track_open(t, &ti->error);
+	if (r)
+		goto bad;
 	t->s = bkc_state_get(t, &ti->error);
 	if (IS_ERR(t->s)) {
 		r = PTR_ERR(t->s);
@@ -448,6 +451,7 @@ static int bkc_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	ti->private = t;
 	return 0;
 bad:
+	bkc_track_close(t);
 	table_free(t);
 	return r;
 }
@@ -457,6 +461,7 @@ static void bkc_dtr(struct dm_target *ti)
 	struct bkc_table *t = ti->private;
 
 	bkc_tracker_put(t);
+	bkc_track_close(t);
 	bkc_state_put(t);
 	table_free(t);
 }
@@ -467,23 +472,44 @@ static void bkc_dtr(struct dm_target *ti)
 
 static void bkc_presuspend(struct dm_target *ti)
 {
-	bkc_state_presuspend(ti->private);
+	struct bkc_table *t = ti->private;
+
+	bkc_state_presuspend(t);
+	if (t->track)
+		bkc_state_presuspend(t->track);
 }
 
 static int bkc_preresume(struct dm_target *ti)
 {
-	return bkc_state_preresume(ti->private);
+	struct bkc_table *t = ti->private;
+	int r = t->track ? bkc_state_preresume(t->track) : 0;
+
+	if (r)
+		return r;
+	r = bkc_state_preresume(t);
+	/* Or the disk would say that nothing goes past the bitmaps. */
+	if (r && t->track)
+		bkc_state_postsuspend(t->track);
+	return r;
 }
 
 static void bkc_postsuspend(struct dm_target *ti)
 {
-	bkc_state_postsuspend(ti->private);
+	struct bkc_table *t = ti->private;
+
+	bkc_state_postsuspend(t);
+	if (t->track)
+		bkc_state_postsuspend(t->track);
 }
 
 /* Also after a suspend that failed half-way (presuspend_undo). */
 static void bkc_resume(struct dm_target *ti)
 {
-	bkc_state_resume(ti->private);
+	struct bkc_table *t = ti->private;
+
+	if (t->track)
+		bkc_state_resume(t->track);
+	bkc_state_resume(t);
 }
 
 static int bkc_iterate_devices(struct dm_target *ti,

@@ -6,7 +6,8 @@
  *
  * Bitmaps belong to the volume, not to a mode: a tracker is kept with the dm
  * device ("-") or with a "mem:<id>", and every table of that key, whatever its
- * mode, uses it. In mode track with a metadata device it is kept with the state.
+ * mode, uses it. On a metadata device it is kept with the state of that, which is
+ * of a table in mode track, or of one that another has for it (track.c).
  *
  * Epochs: a bitmap is frozen or cleared at an instant. Writes in flight then
  * belong to both sides, as nobody can tell when their data arrives: each carries
@@ -89,8 +90,12 @@ bool bkc_tracker_begin(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 	io->epoch = bkc_epoch_enter(&tr->epoch);
 	if (tr->meta && rcu_access_pointer(tr->bitmaps) &&
 	    !bkc_intent_begin(tr->meta, io->range.start, io->range.end,
-			      &io->epoch))
+			      &io->epoch)) {
+		/* It may be ended there, or else is cut for good. */
+		io->range.kind = BKC_RANGE_DONE;
+		bkc_range_cut(t, bio, io);
 		return park(tr, bio);
+	}
 	begin(tr, io);
 	return false;
 }
@@ -123,8 +128,7 @@ static void retry_one(struct bkc_tracker *tr, struct bio *bio)
 	if (bkc_intent_begin(tr->meta, io->range.start, io->range.end,
 			     &io->epoch)) {
 		begin(tr, io);
-		bkc_remap(io->table, bio, BKC_BASE, io->range.start);
-		dm_submit_bio_remap(bio, NULL);
+		bkc_map_again(bio);
 	} else if (READ_ONCE(tr->meta->health) != BKC_HEALTH_RW) {
 		bio_io_error(bio);
 	} else {
@@ -254,6 +258,8 @@ struct bkc_tracker *bkc_tracker_get(struct bkc_table *t, char **error)
 	struct bkc_tracker *tr;
 	unsigned int noio;
 
+	if (t->track)
+		return t->track->tracker;
 	/*
 	 * It is the state's, and goes with it. Where data moves, what is on the
 	 * metadata device are the marks, and bitmaps are in memory.
@@ -311,6 +317,10 @@ static void void_bitmaps(struct bkc_tracker *tr)
 }
 
 /*
+ * ---- A table's life. One that has a track table leaves it to that.
+ */
+
+/*
  * In dtr. Writes may go past us from here on, if it was the last live table of
  * its dm device, and that was not said to be us (seal).
  */
@@ -319,6 +329,8 @@ void bkc_tracker_put(struct bkc_table *t)
 	struct bkc_tracker *tr = t->tracker;
 	bool last = false;
 
+	if (t->track)
+		return;
 	/* Not in trackers_lock: a message may hold it while metadata hangs. */
 	mutex_lock(&tr->mutex);
 	if (!list_empty(&t->tracked)) {
@@ -353,6 +365,8 @@ void bkc_tracker_went_past(struct bkc_table *t)
 	struct bkc_tracker *tr = t->tracker;
 	const void *md = dm_table_get_md(t->ti->table);
 
+	if (t->track)
+		return;
 	mutex_lock(&tr->mutex);
 	if (!tr->live && tr->live_md && tr->live_md != md && !tr->sealed)
 		bkc_bitmaps_void(tr);
@@ -366,6 +380,8 @@ void bkc_tracker_resume(struct bkc_table *t)
 {
 	struct bkc_tracker *tr = t->tracker;
 
+	if (t->track)
+		return;
 	bkc_tracker_went_past(t);
 	mutex_lock(&tr->mutex);
 	/* Loaded before there were bitmaps. */
@@ -384,6 +400,8 @@ void bkc_tracker_presuspend(struct bkc_table *t)
 {
 	struct bkc_tracker *tr = t->tracker;
 
+	if (t->track)
+		return;
 	mutex_lock(&tr->mutex);
 	tr->live--;
 	tr->live_md = dm_table_get_md(t->ti->table);

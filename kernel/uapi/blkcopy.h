@@ -108,6 +108,12 @@
 #define BLKCOPY_PARAM_COPY_MODE "copy_mode"
 #define BLKCOPY_PARAM_ON_BASE_ERROR "on_base_error"
 #define BLKCOPY_PARAM_ON_TOP_ERROR "on_top_error"
+/*
+ * Of every mode but track: the metadata device that has the volume's bitmaps,
+ * formatted for mode track, where it is the line's <meta>. The same device may go
+ * from the one to the other by a reload, and its bitmaps go on recording.
+ */
+#define BLKCOPY_PARAM_BITMAPS "bitmaps"
 
 #define BLKCOPY_COPY_MODE_DUAL "dual"
 #define BLKCOPY_COPY_MODE_BACKGROUND "background"
@@ -194,7 +200,8 @@
  *                       changed by then
  *                       merge and list: ESTALE when it is inconsistent; frozen,
  *                       all of it has changed, and it is not any more;
- *                       all: EAGAIN while suspended, with a metadata device
+ *                       all but freeze and thaw: EAGAIN while suspended, with
+ *                       a metadata device
  *   seal                the next removal is ours: the state stays valid
  * The kernel log holds the reason in words.
  */

@@ -8,7 +8,7 @@ source "$(dirname "$0")/lib.sh"
 BUILD=$2
 release=$(uname -r)
 
-cmake --install "$BUILD" --prefix /usr >/dev/null
+cmake --install "$BUILD" >/dev/null
 udevadm control --reload
 mkdir -p "/lib/modules/$release/updates"
 cp "$BLKCTL_MODULE_DIR/dm-blkcopy.ko" "/lib/modules/$release/updates/"

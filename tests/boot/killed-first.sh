@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The first life: a volume in this mode is written to, and the machine is reset
 # between two writes. What was acknowledged is summed before.
-# usage: killed-first.sh overlay|stream|commit|layers
+# usage: killed-first.sh overlay|stream|commit|layers|bitmaps
 # shellcheck source=tests/boot/lib.sh
 source "$(dirname "$0")/lib.sh"
 setup
@@ -17,8 +17,8 @@ write_files() {
 	sync -f $MNT
 }
 
-begin() { # DISK: a volume with a filesystem
-	ctl create data "$(id "$1")"
+begin() { # DISK [OPTION...]: a volume with a filesystem
+	ctl create data "$(id "$1")" "${@:2}"
 	mkfs.ext4 -q /dev/mapper/data
 	mount /dev/mapper/data $MNT
 	write_files old
@@ -41,6 +41,11 @@ commit)
 	write_files between
 	dmsetup reload data --table "$(dmsetup table data | sed 's/overlay/commit/') 0 2 rate_kib 64"
 	dmsetup resume data
+	;;
+bitmaps)
+	begin 0 --metadata "$(id 3)"
+	ctl bitmap add data nightly
+	ctl backup data "$(id 2)" --bitmap nightly --full --force
 	;;
 stream)
 	begin 0

@@ -7,6 +7,13 @@ source "$(dirname "$0")/lib.sh"
 setup
 cp "$RESULTS/blkctltab" /etc/
 
+# incremental: vdc, a backup, is what the volume is; only what has changed is copied.
+incremental() {
+	ctl backup data "$(id 2)" --bitmap nightly | tee "$RESULTS/backup"
+	grep -q 'incremental backup' "$RESULTS/backup"
+	cmp "$(id 2)" /dev/mapper/data
+}
+
 for meta in 3 4; do ctl check "$(id $meta)" || [[ $? -eq 3 ]]; done
 ctl activate --all --timeout 20s
 mode=$(dmsetup status data | awk '{ print $4, $5 }')
@@ -14,6 +21,11 @@ case $1 in
 overlay | layers) [[ $mode == "overlay idle" ]] ;;
 commit) [[ $mode == commit\ * ]] ;;
 stream) [[ $mode == stream\ * ]] ;;
+bitmaps)
+	[[ $mode == "track idle" ]]
+	ctl bitmap list data
+	incremental
+	;;
 esac
 e2fsck -fp /dev/mapper/data || (($? <= 1))
 mount /dev/mapper/data $MNT
@@ -30,6 +42,14 @@ stream)
 	dd if=/dev/zero of="$(id 0)" bs=1M count=64 oflag=direct status=none
 	;;
 overlay) ctl commit data --wait ;;
+bitmaps)
+	dd if=/dev/urandom of=$MNT/third bs=64k count=3 conv=fsync status=none
+	umount $MNT
+	ctl deactivate data
+	ctl activate data
+	incremental
+	mount /dev/mapper/data $MNT
+	;;
 layers)
 	ctl show data
 	ctl commit data --layer 1 --wait

@@ -2,15 +2,16 @@
 # shellcheck shell=bash
 # Bitmaps of changed blocks, by messages.
 
-# bitmap VERB WORD...: of the volume vol.
-bitmap() { msg vol bitmap "$@"; }
+# bitmap VERB WORD...: of the volume VOL, or vol.
+bitmap() { msg "${VOL:-vol}" bitmap "$@"; }
 
 # listed NAME: its runs, "first+count", all on one line.
 listed() {
-	local from=0 out=() words
+	local from=0 out=() words said
 	while [[ $from != end ]]; do
-		read -r -a words <<<"$(dmsetup message vol 0 bitmap list "$1" "$from")"
-		((${#words[@]})) || fail "bitmap list $1 $from says nothing"
+		said=$(dmsetup message "${VOL:-vol}" 0 bitmap list "$1" "$from") || return 1
+		read -r -a words <<<"$said"
+		((${#words[@]})) || return 1
 		from=${words[-1]}
 		unset 'words[-1]'
 		out+=("${words[@]}")
@@ -20,7 +21,7 @@ listed() {
 
 # bitmap_is NAME: "dirty state" of the status line.
 bitmap_is() {
-	dmsetup status --noflush vol | awk -v n="$1" '{ for (i = 21; i < NF; i++) if ($i == n) print $(i + 1), $(i + 2) }'
+	dmsetup status --noflush "${VOL:-vol}" | awk -v n="$1" '{ for (i = 21; i < NF; i++) if ($i == n) print $(i + 1), $(i + 2) }'
 }
 
 # blocks_of RUNS...: one number a line.
@@ -31,7 +32,8 @@ blocks_of() {
 
 # covers NAME OLD NEW: no block that differs is missing from the bitmap.
 covers() {
-	local missing
-	missing=$(comm -23 <("$(tool changed)" "$2" "$3" $((${BLOCK:-128} * 512)) | sort) <(blocks_of $(listed "$1") | sort) | head -n 3 | paste -sd' ')
+	local missing runs
+	runs=$(listed "$1") || fail "bitmap $1 cannot be listed"
+	missing=$(comm -23 <("$(tool changed)" "$2" "$3" $((${BLOCK:-128} * 512)) | sort) <(blocks_of $runs | sort) | head -n 3 | paste -sd' ')
 	[[ -z $missing ]] || fail "bitmap $1 misses changed blocks: $missing"
 }

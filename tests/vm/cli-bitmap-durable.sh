@@ -1,0 +1,136 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# vm: kernels=6.1,6.12 quick=6.12 timeout=250
+# Bitmaps that survive a crash, by the command line: incremental backups go on after
+# a power cut, through every job, and begin anew where writes may have gone past.
+# guards: the bitmaps' metadata in every table, the tab, the seal.
+UDEV=1
+source "$(dirname "$0")/lib.sh"
+source "$VM_DIR/lib-cli.sh"
+source "$VM_DIR/lib-image.sh"
+cli_setup
+mk_loops 16
+mk_loop 16 && SPARE=$REPLY
+mkdir -p /var/lib/blkctl
+bits=/var/lib/blkctl/data.bitmaps
+put() { dd if=/dev/urandom of=/dev/mapper/data bs=4k count=1 seek=$(($1 * 16)) oflag=direct conv=notrunc status=none; } # BLOCK
+loops_before=$(losetup -l --noheadings | wc -l)
+
+# A power cut: what is in the file as it is now, and nothing of what was in memory.
+power_cut() {
+	cp "$bits" "$WORK/cut"
+	ctl deactivate data
+	cp "$WORK/cut" "$bits"
+	ctl activate --all
+}
+# An incremental onto $SPARE, which then is what the volume is.
+incremental() { # WHAT [REGEX]
+	exits 0 ctl backup data "$SPARE" --bitmap nightly
+	has "$OUT" "${2:-incremental backup}" "$1"
+	note "$1: $(grep -o '[^;]*backup[^;]*' <<<"$OUT" | head -n 1)"
+	is "$(sum "$SPARE")" "$(sum /dev/mapper/data)" "the backup $1"
+}
+
+note "made, and refused"
+exits 2 ctl create data "$A" --metadata "$A"
+exits 2 ctl create data "$A" --no-boot
+exits 0 ctl create data "$A" --metadata "$bits" --dry-run
+[[ ! -e $bits ]] || fail "a dry run has made $bits"
+fill "$A"
+exits 0 ctl create data "$A" --metadata "$bits"
+exits 0 ctl create data "$A" --metadata "$bits"
+has "$OUT" 'so already' "create, again"
+undo remove_dm data
+has "$(cat /etc/blkctltab)" "bitmaps=$bits" "the tab"
+has "$(ctl show data)" "bitmaps.*0, on /dev/loop" "what show says"
+ctl bitmap add data nightly
+exits 0 ctl backup data "$SPARE" --bitmap nightly --full --force
+put 3
+exits 0 ctl check "$bits"
+incremental "in order"
+
+note "a cut"
+put 5
+put 200
+power_cut
+incremental "after a power cut"
+ge "$(bits_of data nightly)" 0 "bits after it"
+put 7
+ctl deactivate data
+is "$(losetup -l --noheadings | wc -l)" "$loops_before" "loop devices after deactivate"
+exits 0 ctl check "$bits"
+has "$OUT" 'nightly' "check says what bitmaps there are"
+ctl activate data
+is "$(bits_of data nightly)" 1 "bits after an orderly end"
+exits 3 ctl activate "$WORK/nothing"
+
+note "a cut in the middle of a backup"
+run_bg "$WORK/backup" "$BLKCTL" backup data "$SPARE" --bitmap nightly --rate 16k
+until_true 20 "no view" test -b /dev/mapper/data-backup
+put 9
+kill -KILL "$BG"
+wait "$BG" && fail "it was not killed"
+cp "$bits" "$WORK/cut"
+ctl abort data
+ctl deactivate data
+cp "$WORK/cut" "$bits"
+ctl activate data
+incremental "after a cut in a backup"
+
+note "through every job"
+put 17
+ctl snapshot data="$B"
+put 19
+has "$(cat /etc/blkctltab)" "bitmaps=$bits" "the tab of an overlay"
+power_cut
+is "$(st data mode)" overlay "mode after a cut in an overlay"
+incremental_of_overlay=$(bits_of data nightly)
+ge "$incremental_of_overlay" 2 "bits after a cut in an overlay"
+put 33
+ctl commit data --wait
+incremental "after a snapshot and its commit"
+put 35
+ctl copy data "$B" --pivot --force --wait
+has "$(cat /etc/blkctltab)" "data file:.* - uuid=.*bitmaps=$bits" "the tab after a pivot"
+put 37
+power_cut
+incremental "after a copy, its pivot and a cut"
+is "$(bits_of data nightly)" 0 "bits in the end"
+
+note "another tool"
+put 49
+dmsetup remove data
+ctl activate data
+is "$(bits_state data nightly)" inconsistent "after a removal by another tool"
+incremental "after that" 'full backup'
+put 51
+ctl deactivate --all
+ctl activate --all
+is "$(bits_of data nightly)" 1 "bits after all were taken away"
+# In use: sealed alone.
+exec 9</dev/mapper/data
+exits 0 ctl deactivate --all
+has "$OUT" 'in use' "deactivate --all of one that is open"
+exec 9<&-
+dmsetup remove data
+ctl activate --all
+is "$(bits_state data nightly)" recording "after a removal that was sealed"
+incremental "in the end"
+
+note "metadata of another volume, and none"
+ctl deactivate data
+mv "$bits" "$WORK/mine"
+exits 3 ctl activate data
+truncate -s "$(stat -c %s "$WORK/mine")" "$bits"
+exits 3 ctl activate data
+rm "$bits"
+mv "$WORK/mine" "$bits"
+sed -i 's/uuid=../uuid=00/' /etc/blkctltab
+exits 8 ctl activate data
+is "$(dmsetup ls 2>/dev/null | grep -c '^data' || true)" 0 "devices after refusals"
+sed -i "s/uuid=[0-9a-f]*,//" /etc/blkctltab
+ctl activate data
+ctl remove data
+[[ ! -e $bits ]] || fail "$bits is still there"
+is "$(losetup -l --noheadings | wc -l)" "$loops_before" "loop devices in the end"
+pass
