@@ -137,6 +137,8 @@ static int load_sector(struct bkc_meta *meta, struct page **slots, u64 index,
 	    never_written(page_address(slots[1]))) {
 		/* So that the next is written to slot 0. */
 		meta->generation[index] = BLKCOPY_META_FIRST_GENERATION - 1;
+		/* Or what was there has been discarded: the sum tells. */
+		set_bit(index, meta->unsettled);
 		return 0;
 	}
 	slot = choose_slot(meta, slots, index, &maybe_older);
@@ -237,7 +239,7 @@ static int load_exact(struct bkc_meta *meta)
 			goto out;
 		cond_resched();
 	}
-	if (unsure)
+	if (unsure || bkc_meta_has_bitmaps(meta))
 		judge_unsure(meta, unsure);
 	bad = bitmap_weight(meta->bad, meta->nr_exact);
 	meta->any_bad = bad;

@@ -18,10 +18,10 @@ OfflineHost open_offline()
 	return {.probe = take(udev::System::open())};
 }
 
-std::string ranges_text(const std::vector<meta::Range> &ranges)
+std::string ranges_text(const std::vector<meta::Range> &ranges, const std::string &of)
 {
 	constexpr size_t most = 8;
-	std::string text = "blocks";
+	std::string text = of;
 
 	for (size_t i = 0; i < ranges.size() && i < most; ++i) {
 		const auto &[first, count] = ranges[i];

@@ -24,7 +24,7 @@ struct OfflineHost {
 OfflineHost open_offline();
 
 // "blocks 5-9, 77": for a person; of many only the first are named.
-std::string ranges_text(const std::vector<meta::Range> &ranges);
+std::string ranges_text(const std::vector<meta::Range> &ranges, const std::string &of = "blocks");
 
 } // namespace blkctl::cli
 

@@ -124,6 +124,17 @@ std::string job_lines(const report::Row &row)
 	return out + line("next", next_text(row));
 }
 
+std::string bitmaps_text(const report::Row &row)
+{
+	const auto &status = row.volume.status;
+	auto text = fmt::format("{}, ", status.bitmaps.size());
+
+	if (row.bitmaps_path.empty())
+		return text + "in memory";
+	return text + fmt::format("on {}, {} of {} segments marked", row.bitmaps_path,
+				  status.segments_marked, status.segments);
+}
+
 } // namespace
 
 std::string show_text(const report::Row &row)
@@ -155,6 +166,8 @@ std::string show_text(const report::Row &row)
 		out += line("metadata",
 			    fmt::format("{}, {} commits, {} torn", row.meta_path,
 					volume.status.meta_commits, volume.status.meta_torn));
+	if (!volume.status.bitmaps.empty() || !row.bitmaps_path.empty())
+		out += line("bitmaps", bitmaps_text(row));
 	out += line("blocks", blocks_text(row));
 	out += layer_lines(row);
 	out += job_lines(row);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/size.hpp"
+#include "cli/all.hpp"
 #include "cli/common.hpp"
 #include "cli/refusal.hpp"
-#include "cli/terminal.hpp"
-#include "report/report.hpp"
 #include <fmt/format.h>
 
 namespace blkctl::cli::verb_activate
@@ -13,30 +12,6 @@ namespace
 {
 
 using Clock = std::chrono::steady_clock;
-
-// Each on its own: one that cannot be brought back keeps no other from it. The first that went
-// wrong gives the status.
-class All
-{
-      public:
-	explicit All(const Arguments &args) : args_(args) {}
-
-	void complain_of(Error error)
-	{
-		if (error.what.empty())
-			error.what = "activate";
-		if (args_.flag("json"))
-			say(report::json_error(error));
-		complain("blkctl: " + error.message());
-		if (status_ == Status::ok)
-			status_ = error.status;
-	}
-	Status status() const { return status_; }
-
-      private:
-	const Arguments &args_;
-	Status status_ = Status::ok;
-};
 
 std::string said(const volume::Outcome &outcome)
 {

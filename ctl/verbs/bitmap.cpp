@@ -213,7 +213,10 @@ const Register entry{Verb{
 		 "dump NAME BITMAP: the ranges that have changed, as offset and length in bytes, "
 		 "one a line; --format json, or raw: a bit a block, the lowest first.",
 		 "Bitmaps belong to the volume and go on recording through copy, pivot, snapshot, "
-		 "commit and stream. They are in memory: they end with the device."},
+		 "commit and stream. They are in memory, and end with the device, unless the "
+		 "volume "
+		 "was created with --metadata: then they come back with it, also after a crash, "
+		 "when what was being written to counts as changed."},
 	.positionals =
 		{{.name = "ACTION",
 		  .help = "add, remove, clear, enable, disable, freeze, thaw, merge, list or dump",

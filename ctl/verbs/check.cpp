@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/size.hpp"
 #include "cli/common.hpp"
 #include "cli/metadata.hpp"
 #include "cli/refusal.hpp"
@@ -14,6 +15,39 @@ namespace
 
 // Of many findings the first are enough for a person; --json has them all.
 constexpr size_t most = 20;
+
+void say_bitmaps(const volume::Checked &checked)
+{
+	const auto &contents = checked.contents;
+	if (!contents.super.has_bitmaps())
+		return;
+	say(fmt::format("{}: bitmaps: {}, room for {}", checked.path, contents.bitmaps.size(),
+			contents.super.geometry.bitmap_slots));
+	for (const auto &bitmap : contents.bitmaps) {
+		const auto changed = contents.changed(bitmap).count();
+		auto text = fmt::format("{}: bitmap '{}': {}{}, {} of {} granules of {} changed",
+					checked.path, bitmap.name,
+					bitmap.recording ? "recording" : "disabled",
+					contents.is_inconsistent(bitmap) ? ", inconsistent" : "",
+					changed, bitmap.changes.granules(),
+					format_size(uint64_t{bitmap.granule_sectors} * 512));
+		if (!bitmap.unreadable.empty())
+			text += "; they include all whose bits cannot be read: " +
+				ranges_text(bitmap.unreadable, "granules");
+		say(text);
+	}
+	for (const auto slot : contents.lost_bitmaps)
+		say(fmt::format("{}: the bitmap in slot {} is lost, if there was one", checked.path,
+				slot));
+	if (contents.super.unsealed)
+		say(fmt::format("{}: writes may have gone past the volume, which was stopped "
+				"without a seal: no bitmap says what has changed",
+				checked.path));
+	if (auto marked = contents.segments.count())
+		say(fmt::format("{}: {} of {} segments are marked: while a bitmap records, all of "
+				"them counts as changed",
+				checked.path, marked, contents.segments.segments()));
+}
 
 void say_findings(const volume::Checked &checked)
 {
@@ -33,6 +67,24 @@ void say_findings(const volume::Checked &checked)
 		say(fmt::format("{}: and {} more", checked.path, said - most));
 	if (auto torn = contents.count(meta::Verdict::torn))
 		say(fmt::format("{}: torn: {}; nothing is lost by that", checked.path, torn));
+	say_bitmaps(checked);
+}
+
+// "'one': granules 0-255; the one in slot 3, if there was one"
+std::string lost_in_bitmaps(const meta::Contents &contents)
+{
+	std::string text;
+	const auto add = [&](const std::string &each) {
+		text += (text.empty() ? "" : "; ") + each;
+	};
+
+	for (const auto &bitmap : contents.bitmaps)
+		if (!bitmap.unreadable.empty())
+			add(fmt::format("of bitmap '{}': {}, which count as changed", bitmap.name,
+					ranges_text(bitmap.unreadable, "granules")));
+	for (const auto slot : contents.lost_bitmaps)
+		add(fmt::format("the bitmap in slot {}, if there was one: it is lost", slot));
+	return text;
 }
 
 Error damaged(const volume::Checked &checked)
@@ -48,6 +100,8 @@ Error damaged(const volume::Checked &checked)
 	error.why = "something is bad, but nothing is lost";
 	if (!lost.empty())
 		error.why = "these cannot be read: " + ranges_text(lost);
+	if (const auto bitmaps = lost_in_bitmaps(contents); !bitmaps.empty())
+		error.why = "these cannot be read: " + bitmaps;
 	return error;
 }
 
@@ -83,6 +137,10 @@ const Register entry{Verb{
 		 "a "
 		 "stop in good order nothing may be torn: a bad sector is then harmless only if it "
 		 "is known to be the older one.",
+		 "Of mode track the bitmaps are listed. Bits that cannot be read count as all "
+		 "changed, so that a bitmap says more than has changed, never less; one is "
+		 "inconsistent if it may have missed writes. A bitmap whose name cannot be read "
+		 "is lost.",
 		 "With --base and --top it is also checked whether these are the devices that the "
 		 "metadata is about, and whether the base has been changed by somebody else."},
 	.positionals = {meta_positional()},

@@ -36,14 +36,19 @@ Status run(const Arguments &args)
 		bad_usage("--boot goes without --from: that comes back unless --no-boot is given");
 	if (args.value("from"))
 		return run_from(args);
-	for (const char *option : {"metadata", "copy-on-read", "no-hydrate", "force", "no-boot"})
+	const auto metadata = args.value("metadata");
+	if (args.flag("no-boot") && !metadata)
+		bad_usage("--no-boot goes with --from or --metadata");
+	for (const char *option : {"copy-on-read", "no-hydrate", "force"})
 		if (args.value(option) || args.flag(option))
 			bad_usage(fmt::format("--{} goes with --from", option));
 	volume::CreateRequest request;
 	request.name = args.at(0);
 	request.device = args.at(1);
 	request.block_sectors = block_sectors_of(args);
-	request.boot = args.flag("boot");
+	request.metadata = metadata.value_or("");
+	// Bitmaps that survive a crash are of no use to a volume that does not.
+	request.boot = args.flag("boot") || (metadata && !args.flag("no-boot"));
 	auto host = take(volume::Host::open());
 	auto outcome = take(volume::create(host.context(), request, run_of(args)));
 	report_outcome(args, outcome,
@@ -65,6 +70,10 @@ const Register entry{Verb{
 		 "The volume lives in the kernel only. With --boot it is written down in "
 		 "/etc/blkctltab and comes back at boot, before /etc/fstab is mounted; without, "
 		 "create it again before what is on it is mounted.",
+		 "Bitmaps of changed blocks, see blkctl-bitmap(8), are in memory. With --metadata "
+		 "they are on that device, or in that file: they are right after a power cut too, "
+		 "when they have more than has changed, but never less. Then the volume comes back "
+		 "at boot unless --no-boot is given.",
 		 "A device that is mounted, or used as swap, or held by another device is refused. "
 		 "A "
 		 "live LV or other device-mapper device can be taken over with blkctl-attach(8) "
@@ -82,7 +91,14 @@ const Register entry{Verb{
 			  "lost",
 		  .words = {},
 		  .offer = Offer::block_device},
-		 metadata_option(),
+		 {.name = "metadata",
+		  .value = "META",
+		  .help = "the device, or the file, for bitmaps that survive a crash; with --from "
+			  "it remembers which blocks are where, and is a file in /var/lib/blkctl "
+			  "if "
+			  "not given",
+		  .words = {},
+		  .offer = Offer::block_device},
 		 {.name = "copy-on-read",
 		  .value = "",
 		  .help = "with --from: keep on DEVICE what a read has brought from BASE"},
@@ -103,6 +119,8 @@ const Register entry{Verb{
 		      "Uses what is on /dev/nbd0 at once, and brings it to /dev/vdc meanwhile."},
 		     {"blkctl create data /dev/vdb", "Makes /dev/mapper/data over /dev/vdb."},
 		     {"blkctl create data /dev/vdb --boot", "The same, and again at every boot."},
+		     {"blkctl create data /dev/vdb --metadata /var/lib/blkctl/data.bitmaps",
+		      "The same, with bitmaps that survive a crash."},
 		     {"blkctl create data /dev/vdb --dry-run", "Only says what would be done."}},
 	.run = run,
 }};

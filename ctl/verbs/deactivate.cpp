@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/all.hpp"
 #include "cli/common.hpp"
+#include "cli/refusal.hpp"
 #include <fmt/format.h>
 
 namespace blkctl::cli::verb_deactivate
@@ -8,12 +10,44 @@ namespace blkctl::cli::verb_deactivate
 namespace
 {
 
+std::string said(const volume::Outcome &outcome)
+{
+	return fmt::format("not active any more; blkctl activate {} brings it back", outcome.name);
+}
+
+// Whoever removes what is still in use is the shutdown.
+Status run_all(const Arguments &args)
+{
+	auto host = take(volume::Host::open());
+	auto &context = host.context();
+	All all(args);
+
+	for (const auto &volume : take(volume::list(context)).volumes) {
+		if (volume.kind != volume::Kind::created)
+			continue;
+		auto outcome = volume.info.open_count == 0
+				       ? volume::deactivate(context, volume.name(), run_of(args))
+				       : volume::seal(context, volume.name(), run_of(args));
+		if (!outcome)
+			all.complain_of(outcome.error());
+		else if (volume.info.open_count == 0)
+			report_outcome(args, *outcome, said(*outcome));
+		else
+			report_outcome(args, *outcome,
+				       "in use; what removes it next is taken for the shutdown");
+	}
+	return all.status();
+}
+
 Status run(const Arguments &args)
 {
-	return run_operation(args, volume::deactivate, [](const volume::Outcome &outcome) {
-		return fmt::format("not active any more; blkctl activate {} brings it back",
-				   outcome.name);
-	});
+	const bool named = args.count() > 0;
+
+	if (named == args.flag("all"))
+		bad_usage(named ? "--all goes without NAME" : "it takes NAME, or --all");
+	if (!named)
+		return run_all(args);
+	return run_operation(args, volume::deactivate, said);
 }
 
 const Register entry{Verb{
@@ -27,10 +61,18 @@ const Register entry{Verb{
 		 "naming it: blkctl-activate(8), or the next boot, brings it back.",
 		 "It must not be mounted or open. A copy whose state is in memory alone would be "
 		 "lost and is refused; so is a volume that was made by blkctl-attach(8), whose "
-		 "device is somebody else's."},
-	.positionals = {volume_positional()},
-	.options = {dry_run_option(), json_option()},
-	.examples = {{"blkctl deactivate data", "Its devices are free then."}},
+		 "device is somebody else's.",
+		 "With --all every volume that was created. One that is in use stays, and whatever "
+		 "removes it next is taken for the shutdown: what its metadata says, and its "
+		 "bitmaps, stay valid. blkctl-activate.service does this when the machine is shut "
+		 "down; a volume removed by another tool has bitmaps that are inconsistent."},
+	.positionals =
+		{{.name = "NAME", .help = "the volume", .offer = Offer::volume, .optional = true}},
+	.options = {{.name = "all", .value = "", .help = "all volumes that were created"},
+		    dry_run_option(),
+		    json_option()},
+	.examples = {{"blkctl deactivate data", "Its devices are free then."},
+		     {"blkctl deactivate --all", "What is done at a shutdown."}},
 	.run = run,
 }};
 

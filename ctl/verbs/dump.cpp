@@ -41,6 +41,10 @@ const Register entry{Verb{
 		{"Prints one object: the superblock by name, the runs of blocks that are in the "
 		 "same place, the marked segments. blkctl-restore(8) makes metadata of it again. "
 		 "Blocks whose place is not known any more are \"unreadable\".",
+		 "Of mode track it has the bitmaps, each with the runs of granules that have "
+		 "changed. Bits that cannot be read count as changed; a bitmap whose name cannot "
+		 "be "
+		 "read is not in it: see blkctl-check(8).",
 		 "What is dumped while META is in use is no state that ever was."},
 	.positionals = {meta_positional()},
 	.options = {{.name = "output",

@@ -3,6 +3,7 @@
 #include "cli/common.hpp"
 #include "cli/metadata.hpp"
 #include "cli/refusal.hpp"
+#include <charconv>
 #include <fmt/format.h>
 #include <limits>
 
@@ -30,6 +31,17 @@ uint32_t segment_mib_of(const std::string &text)
 	return static_cast<uint32_t>(mib);
 }
 
+uint32_t bitmaps_of(const std::string &text)
+{
+	uint32_t number = 0;
+	const auto *const last = text.data() + text.size();
+	const auto [end, error] = std::from_chars(text.data(), last, number);
+	if (error != std::errc() || end != last || number == 0 || number > meta::bitmap_slots_max)
+		bad_usage(fmt::format("--bitmaps \"{}\": not a number from 1 to {}", text,
+				      meta::bitmap_slots_max));
+	return number;
+}
+
 Status run(const Arguments &args)
 {
 	volume::FormatRequest request;
@@ -42,6 +54,8 @@ Status run(const Arguments &args)
 	request.top = args.value("top").value_or("");
 	request.name = args.value("name").value_or("");
 	request.mode = *meta::mode_from(args.value("mode").value_or("overlay"));
+	if (auto number = args.value("bitmaps"))
+		request.bitmaps = bitmaps_of(*number);
 	request.block_sectors = block_sectors_of(args);
 	request.force = args.flag("force");
 	auto host = open_offline();
@@ -56,12 +70,16 @@ const Register entry{Verb{
 	.rank = 1,
 	.summary = "make a metadata device for a volume",
 	.description =
-		{"Writes metadata that says: every block of the volume is on its base. What was on "
-		 "META is lost. The verbs that need a metadata device make one by themselves; this "
+		{"Writes metadata that says: every block of the volume is on its base; of mode "
+		 "track: there is no bitmap. What was on META is lost. The verbs that need a "
+		 "metadata device make one by themselves; this "
 		 "is for tables that are loaded by hand, and for a device of one's own.",
 		 "META is refused while it is in use, and, unless --force is given, if it carries "
 		 "a signature or metadata. One that is too small is told how many bytes are "
 		 "needed: of a volume of 1 TiB in blocks of 64 KiB, 8.2 MiB.",
+		 "In mode track it is room for bitmaps, which record what changes: for each as "
+		 "much as its bits may take, twice. Of that volume 64 take 261 MiB. Nothing is "
+		 "written to what reads as zeroes already, so a sparse file stays sparse.",
 		 "The legs are written down by names that last over a boot: the UUID of a "
 		 "device-mapper device, the one of a partition, a name in /dev/disk/by-id, the "
 		 "file "
@@ -85,7 +103,11 @@ const Register entry{Verb{
 		 {.name = "mode",
 		  .value = "MODE",
 		  .help = "what the volume will do with them: overlay if not given",
-		  .words = {"mirror", "stream", "overlay"}},
+		  .words = {"mirror", "stream", "overlay", "track"}},
+		 {.name = "bitmaps",
+		  .value = "NUMBER",
+		  .help = "of mode track: how many bitmaps there is room for; 64, the most there "
+			  "can be, if not given"},
 		 block_size_option(),
 		 {.name = "segment",
 		  .value = "SIZE",
@@ -99,7 +121,9 @@ const Register entry{Verb{
 	.examples = {{"blkctl format /dev/vdm --base /dev/vdb --top /dev/vdc",
 		      "Metadata for an overlay of /dev/vdc over /dev/vdb."},
 		     {"blkctl format data.meta --size 1T --dry-run",
-		      "Whether the file is large enough, and how large it has to be."}},
+		      "Whether the file is large enough, and how large it has to be."},
+		     {"blkctl format bits.meta --base /dev/vdb --mode track --bitmaps 4",
+		      "Room for four bitmaps that record what changes on /dev/vdb."}},
 	.run = run,
 }};
 

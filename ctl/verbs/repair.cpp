@@ -24,6 +24,29 @@ Error still_missing(const volume::Repaired &repaired, bool picked)
 	return error;
 }
 
+Error still_lost(const volume::Repaired &repaired)
+{
+	Error error;
+	error.status = Status::needs_attention;
+	error.device = repaired.outcome.name;
+	error.why = "the bitmap in a slot stays lost, if there was one:";
+	for (const auto slot : repaired.lost_bitmaps)
+		error.why += fmt::format(" {}", slot);
+	error.next = "blkctl dump " + repaired.outcome.name + ", for those that are left";
+	return error;
+}
+
+void say_bitmaps(const volume::Repaired &repaired)
+{
+	for (const auto &[name, granules] : repaired.changed)
+		say(fmt::format(
+			"{}: of bitmap '{}' these could not be read, and count as changed: {}",
+			repaired.outcome.name, name, ranges_text(granules, "granules")));
+	for (const auto &name : repaired.inconsistent)
+		say(fmt::format("{}: bitmap '{}' is inconsistent: it may have missed writes",
+				repaired.outcome.name, name));
+}
+
 Status run(const Arguments &args)
 {
 	bool pick = args.flag("older-slot");
@@ -40,8 +63,12 @@ Status run(const Arguments &args)
 	if (!args.flag("json") && !repaired.picked.empty())
 		say(fmt::format("{}: these may be as they once were: {}", outcome.name,
 				ranges_text(repaired.picked)));
+	if (!args.flag("json"))
+		say_bitmaps(repaired);
 	if (!repaired.missing.empty())
 		refuse(still_missing(repaired, pick));
+	if (!repaired.lost_bitmaps.empty())
+		refuse(still_lost(repaired));
 	return Status::ok;
 }
 
@@ -56,6 +83,10 @@ const Register entry{Verb{
 		 "slot if that is known to be the newest. It makes up nothing: blocks whose place "
 		 "is "
 		 "not known stay unreadable, and are named; the status is then 8.",
+		 "Of a bitmap, bits that cannot be read are written as all changed: it says more "
+		 "than has changed, never less. One that may have missed writes is written as "
+		 "inconsistent. One whose name cannot be read stays lost; the status is then 8, "
+		 "and the next activation goes on without it.",
 		 "What is torn needs no repair: the next activation goes on from the good slot.",
 		 "Keep a dump first: see blkctl-dump(8)."},
 	.positionals = {meta_positional()},

@@ -93,7 +93,8 @@ const Register entry{Verb{
 		 "blkctl-dump(8): dumped again it is the same text. META is refused as by "
 		 "blkctl-format(8).",
 		 "A dump that is older than the last write to the volume names wrong places: what "
-		 "is read then is not what was written. Blocks that were unreadable stay so."},
+		 "is read then is not what was written. Blocks that were unreadable stay so. Of "
+		 "bitmaps such a dump does not say what has changed since."},
 	.positionals = {{.name = "META",
 			 .help = "the metadata device or file; or, with --image, the device",
 			 .offer = Offer::block_device},

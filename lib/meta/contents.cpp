@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "meta/contents.hpp"
+#include "meta/bitmap_contents.hpp"
 #include "meta/crc32c.hpp"
 #include <algorithm>
 
@@ -70,15 +71,23 @@ void read_intents(Device &device, const Layout &layout, Contents &contents)
 struct Pair {
 	std::array<Decoded<Exact>, 2> slots = {Damage::blank, Damage::blank};
 
-	std::array<std::optional<Damage>, 2> damage() const
+	bool is_blank() const
+	{
+		return !slots[0] && slots[0].error() == Damage::blank && !slots[1] &&
+		       slots[1].error() == Damage::blank;
+	}
+
+	std::array<std::optional<Damage>, 2> damage(bool bitmaps) const
 	{
 		std::array<std::optional<Damage>, 2> found;
 
 		for (unsigned slot = 0; slot < 2; slot++)
 			if (!slots[slot])
 				found[slot] = slots[slot].error();
-		if (slots[0] && slots[0]->generation == BLKCOPY_META_FIRST_GENERATION &&
-		    found[1] == Damage::blank)
+		// Of a bitmap it may be the first write that has failed.
+		const bool first =
+			slots[0] ? slots[0]->generation == BLKCOPY_META_FIRST_GENERATION : bitmaps;
+		if (first && found[1] == Damage::blank)
 			found[1].reset();
 		if (slots[0] && slots[1]) {
 			const auto older = slots[0]->generation < slots[1]->generation ? 0u : 1u;
@@ -92,8 +101,13 @@ struct Pair {
 void judge(uint64_t index, const Pair &pair, Contents &contents)
 {
 	auto &state = contents.exact[index];
-	const auto damage = pair.damage();
+	const bool bitmaps = contents.super.has_bitmaps();
+	const auto damage = pair.damage(bitmaps);
 
+	if (bitmaps && pair.is_blank()) {
+		state.generation = BLKCOPY_META_FIRST_GENERATION - 1;
+		return;
+	}
 	for (unsigned slot = 0; slot < 2; slot++) {
 		if (pair.slots[slot] && pair.slots[slot]->generation > state.generation) {
 			state.good = slot;
@@ -108,10 +122,25 @@ void judge(uint64_t index, const Pair &pair, Contents &contents)
 					     .damage = damage[slot],
 					     .verdict = Verdict::torn});
 	}
-	if (state.good)
+	if (bitmaps && state.good)
+		take_bitmap_sector(contents, index, pair.slots[*state.good]->words);
+	else if (bitmaps)
+		doubt_bitmap_sector(contents, index);
+	else if (state.good)
 		contents.map.set_sector(index, pair.slots[*state.good]->words);
 	else
 		contents.map.set_lost(index, true);
+}
+
+// A good slot is left, and what it says may be outdated.
+void doubt(uint64_t index, Contents &contents)
+{
+	if (contents.super.has_bitmaps()) {
+		doubt_bitmap_sector(contents, index);
+		return;
+	}
+	contents.doubtful[index] = contents.map.sector(index);
+	contents.map.set_lost(index, true);
 }
 
 /*
@@ -151,29 +180,59 @@ void judge_clean(Contents &contents)
 {
 	const auto old = outdated(contents);
 	const bool lost = std::any_of(contents.exact.begin(), contents.exact.end(),
-				      [](const ExactState &state) { return !state.good; });
+				      [](const ExactState &state) { return state.is_lost(); });
 	const auto is_doubtful = [&](uint64_t index) {
 		if (old)
 			return std::find(old->begin(), old->end(), index) != old->end();
-		// A lost one hides what the sum was made of: then what is whole is believed.
-		return !lost || contents.exact[index].bad > 0;
+		// A lost one hides what the sum was made of: then what is whole is believed, but
+		// not bits of zeroes: maybe they were written, and say that nothing has changed.
+		return !lost || contents.exact[index].bad > 0 || is_blank_bits(contents, index);
 	};
 
 	for (auto &finding : contents.findings)
 		if (finding.place == Place::exact)
-			finding.verdict =
-				is_doubtful(finding.index) ? Verdict::doubtful : Verdict::spare;
+			finding.verdict = is_doubtful(finding.index) &&
+							  says_something(contents, finding.index)
+						  ? Verdict::doubtful
+						  : Verdict::spare;
 	for (uint64_t i = 0; i < contents.exact.size(); i++) {
-		if (!contents.exact[i].good || !is_doubtful(i))
+		if (contents.exact[i].is_lost() || !is_doubtful(i) || !says_something(contents, i))
 			continue;
-		contents.doubtful[i] = contents.map.sector(i);
-		contents.map.set_lost(i, true);
+		doubt(i, contents);
 		if (contents.exact[i].bad == 0)
 			contents.findings.push_back({.place = Place::exact,
 						     .index = i,
-						     .slot = *contents.exact[i].good,
+						     .slot = contents.exact[i].good.value_or(0),
 						     .verdict = Verdict::doubtful});
 	}
+}
+
+/*
+ * After a stop without warning what is bad was being written; but what a device does not give may
+ * have been durable, and the marks of what it says gone.
+ */
+void judge_unclean(Contents &contents)
+{
+	for (auto &finding : contents.findings) {
+		if (finding.place != Place::exact || finding.damage != Damage::io ||
+		    !contents.exact[finding.index].good || !says_something(contents, finding.index))
+			continue;
+		finding.verdict = Verdict::doubtful;
+		doubt(finding.index, contents);
+	}
+}
+
+// Nothing good is left of a sector.
+Verdict judge_lost(const Contents &contents, const Finding &finding)
+{
+	if (!contents.super.has_bitmaps())
+		return Verdict::lost;
+	if (!says_something(contents, finding.index))
+		return contents.super.clean ? Verdict::spare : Verdict::torn;
+	// The first write there ever was: whoever waited for it was never told that it is done.
+	const bool first = contents.exact[finding.index].bad == 1;
+	return !contents.super.clean && first && finding.damage != Damage::io ? Verdict::torn
+									      : Verdict::lost;
 }
 
 } // namespace
@@ -271,13 +330,16 @@ void each_slot(Device &device, const Superblock &super, const OnSlot &call)
 {
 	const auto layout = *layout_of(super.geometry);
 
-	each_sector(device, layout.first_exact, 2 * layout.nr_exact,
-		    [&](uint64_t i, const Sector *at) {
-			    const auto slot = static_cast<unsigned>(i % 2);
-			    call(i / 2, slot,
-				 at ? decode_exact(*at, super.uuid, i / 2, slot, layout.blocks)
-				    : Decoded<Exact>(Damage::io));
-		    });
+	each_sector(
+		device, layout.first_exact, 2 * layout.nr_exact, [&](uint64_t i, const Sector *at) {
+			const auto slot = static_cast<unsigned>(i % 2);
+			call(i / 2, slot,
+			     !at ? Decoded<Exact>(Damage::io)
+			     : super.has_bitmaps()
+				     ? decode_bitmap_sector(*at, super.uuid, super.geometry, i / 2,
+							    slot)
+				     : decode_exact(*at, super.uuid, i / 2, slot, layout.blocks));
+		});
 }
 
 Result<Contents> read_contents(Device &device)
@@ -288,7 +350,7 @@ Result<Contents> read_contents(Device &device)
 	BLKCTL_TRY(contents.super, pick(supers, device));
 	contents.super_copy = *supers.newest();
 	const auto layout = *layout_of(contents.super.geometry);
-	contents.map = BlockMap(layout.blocks);
+	contents.map = BlockMap(contents.super.has_bitmaps() ? 0 : layout.blocks);
 	contents.segments = SegmentMap(layout.segments);
 	contents.exact.resize(layout.nr_exact);
 	for (unsigned copy = 0; copy < supers.copies.size(); copy++)
@@ -308,9 +370,12 @@ Result<Contents> read_contents(Device &device)
 		  });
 	if (contents.super.clean)
 		judge_clean(contents);
+	else if (contents.super.has_bitmaps())
+		judge_unclean(contents);
 	for (auto &finding : contents.findings)
-		if (finding.place == Place::exact && !contents.exact[finding.index].good)
-			finding.verdict = Verdict::lost;
+		if (finding.place == Place::exact && contents.exact[finding.index].is_lost())
+			finding.verdict = judge_lost(contents, finding);
+	find_lost_bitmaps(contents);
 	return contents;
 }
 

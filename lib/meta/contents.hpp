@@ -3,6 +3,7 @@
 #ifndef BLKCTL_META_CONTENTS_HPP
 #define BLKCTL_META_CONTENTS_HPP
 
+#include "meta/bitmap.hpp"
 #include "meta/device.hpp"
 #include "meta/map.hpp"
 #include "meta/map_sectors.hpp"
@@ -20,11 +21,13 @@ enum class Place { superblock, intent, exact };
 std::string_view word(Place place);
 
 /*
- * What a bad sector means.
+ * What a bad sector means. Of a bitmap, bits that are doubtful or lost count as all changed, a
+ * record that is doubtful may have missed writes, one that is lost loses the bitmap.
  *   torn      left by a stop without warning: of an exact sector the slot that is good counts,
- *             be it the older one; an intent sector counts as all marked. Nothing is wrong.
- *   spare     the other copy or slot is good and known to be the newest: nothing is lost, but
- *             there is no second one
+ *             be it the older one; an intent sector counts as all marked, the bits of a bitmap
+ *             that were never written before as all changed. Nothing is wrong.
+ *   spare     the other copy or slot is good and known to be the newest, or nothing is kept
+ *             there: nothing is lost, but there is no second one
  *   marked    an intent sector after a stop in good order: counts as all marked
  *   doubtful  a good slot is left, but maybe the newer one is lost: not believed
  *   lost      nothing good is left
@@ -48,8 +51,10 @@ std::string describe(const Finding &finding);
 // The slots of an exact sector: which one counts.
 struct ExactState {
 	std::optional<unsigned> good = {}; // the newest good slot
-	uint64_t generation = 0;           // its; 0 if there is none
+	uint64_t generation = 0;           // its; 0 if there is none, 1 if it was never written
 	unsigned bad = 0;                  // slots that are bad
+
+	bool is_lost() const { return !good && bad > 0; }
 };
 
 struct Contents {
@@ -59,22 +64,32 @@ struct Contents {
 	SegmentMap segments = SegmentMap();
 	std::vector<ExactState> exact = {};
 	// What the good slots of doubtful sectors say, by index.
-	std::map<uint64_t, std::array<uint64_t, words_a_sector>> doubtful = {};
+	std::map<uint64_t, Words> doubtful = {};
+	// Of mode track, instead of the map: in the order of their slots.
+	std::vector<Bitmap> bitmaps = {};
+	// Slots whose record cannot be read: if there was a bitmap, it is lost.
+	std::vector<uint32_t> lost_bitmaps = {};
 	std::vector<Finding> findings = {};
 
 	uint64_t count(Verdict verdict) const;
 	// Nobody needs to look at it: all that was found is torn.
 	bool is_well() const;
 	std::vector<Range> unreadable() const; // blocks
+	// What counts as changed of a bitmap: while it records, the marked segments as well.
+	Changes changed(const Bitmap &bitmap) const;
+	bool is_inconsistent(const Bitmap &bitmap) const
+	{
+		return bitmap.inconsistent || super.unsealed;
+	}
 };
 
 /*
  * Reads all of it. Errors: those of read_superblock(). Bad sectors are no errors but findings;
- * blocks whose state is not believed are lost in the map.
+ * blocks whose state is not believed are lost in the map, granules count as changed.
  */
 Result<Contents> read_contents(Device &device);
 
-// exact_sum over these generations; a sector without a good slot counts as generation 0.
+// exact_sum over these generations.
 uint32_t sum_of(const std::vector<ExactState> &exact);
 
 // Reads each slot of exact sector `index`; shared with repair.

@@ -15,6 +15,8 @@ constexpr int schema = 1;
 constexpr std::string_view unreadable = "unreadable";
 // Their map takes 2 GiB of memory.
 constexpr uint64_t most_blocks = uint64_t{1} << 33;
+// As do theirs, of all bitmaps together.
+constexpr uint64_t most_granules = uint64_t{1} << 34;
 
 json::object leg_object(const Leg &leg)
 {
@@ -101,6 +103,8 @@ class Reader
 		return Reader(value ? *value : none, path_of(key), bad_);
 	}
 
+	bool has(std::string_view key) const { return object_ && object_->contains(key); }
+
 	bool is_null(std::string_view key)
 	{
 		const auto *const value = member(key);
@@ -173,11 +177,19 @@ Superblock read_super(Reader &reader)
 		reader.fail("phase", "no phase");
 	super.mode = mode.value_or(super.mode);
 	super.phase = phase.value_or(super.phase);
+	if (super.has_bitmaps()) {
+		super.geometry.bitmap_slots = reader.number<uint32_t>("bitmap_slots");
+		if (super.geometry.bitmap_slots == 0)
+			reader.fail("bitmap_slots", "0");
+	}
 	auto flags = reader.object("flags");
 	super.clean = flags.flag("clean");
 	super.base_stale = flags.flag("base_stale");
 	super.top_stale = flags.flag("top_stale");
 	super.base_mixed = flags.flag("base_mixed");
+	// There are dumps from before there were bitmaps.
+	if (super.has_bitmaps() || flags.has("unsealed"))
+		super.unsealed = flags.flag("unsealed");
 	auto legs = reader.object("legs");
 	super.legs = {read_leg(legs.object("base")), read_leg(legs.object("top"))};
 	return super;
@@ -228,18 +240,78 @@ void read_runs(const json::array &list, BlockMap &map, std::string &bad)
 		bad = "'runs' is not the whole map: it ends at block " + std::to_string(next);
 }
 
-void read_marked(const json::array &list, SegmentMap &segments, std::string &bad)
+// What is in order and does not overlap.
+template <class Mark>
+void read_ranges(const json::array &list, const std::string &path, uint64_t end, std::string &bad,
+		 const Mark &mark)
 {
 	uint64_t next = 0;
 
 	for (size_t i = 0; i < list.size() && bad.empty(); i++) {
-		Reader reader(list[i], "marked[" + std::to_string(i) + "]", bad);
-		const auto range = read_range(reader, next, segments.segments());
+		Reader reader(list[i], path + "[" + std::to_string(i) + "]", bad);
+		const auto range = read_range(reader, next, end);
 		if (!bad.empty())
 			return;
-		segments.mark(range);
+		mark(range);
 		next = range.first + range.count;
 	}
+}
+
+Bitmap read_bitmap(Reader &reader, const std::string &path, const Geometry &geometry,
+		   std::string &bad)
+{
+	const auto granule = reader.number<uint32_t>("granule_sectors");
+	Bitmap bitmap;
+
+	bitmap.name = reader.text("name");
+	if (bitmap.name.empty() || bitmap.name.size() > bitmap_name_max ||
+	    bitmap.name.find('\0') != std::string::npos)
+		reader.fail("name", "empty, too long, or no text");
+	if (!is_granule(geometry, granule))
+		reader.fail("granule_sectors", "no power of two, or less than a block");
+	bitmap.granule_sectors = granule;
+	bitmap.recording = reader.flag("recording");
+	bitmap.inconsistent = reader.flag("inconsistent");
+	const auto *const changed = reader.array("changed");
+	if (!bad.empty())
+		return bitmap;
+	const auto granules = granules_of(geometry, granule);
+	bitmap.changes = Changes(granules);
+	read_ranges(*changed, path + ".changed", granules, bad,
+		    [&](const Range &range) { bitmap.changes.mark(range); });
+	return bitmap;
+}
+
+void read_bitmaps(const json::array &list, Dump &dump, std::string &bad)
+{
+	const auto &geometry = dump.super.geometry;
+	uint64_t granules = 0;
+
+	if (list.size() > geometry.bitmap_slots) {
+		bad = "'bitmaps' has more than there is room for";
+		return;
+	}
+	for (size_t i = 0; i < list.size() && bad.empty(); i++) {
+		const auto path = "bitmaps[" + std::to_string(i) + "]";
+		Reader reader(list[i], path, bad);
+		auto bitmap = read_bitmap(reader, path, geometry, bad);
+		bitmap.slot = static_cast<uint32_t>(i);
+		granules += bitmap.changes.granules();
+		if (granules > most_granules)
+			reader.fail("granule_sectors", "too small: there are more than " +
+							       std::to_string(most_granules) +
+							       " granules");
+		for (const auto &other : dump.bitmaps)
+			if (other.name == bitmap.name)
+				reader.fail("name", "that of another one");
+		dump.bitmaps.push_back(std::move(bitmap));
+	}
+}
+
+void read_marked(const json::array &list, SegmentMap &segments, std::string &bad)
+{
+	read_ranges(list, "marked", segments.segments(), bad,
+		    [&](const Range &range) { segments.mark(range); });
 }
 
 Error bad_dump(std::string why)
@@ -259,12 +331,16 @@ std::string print_head(const Superblock &super)
 	object["sectors"] = super.geometry.sectors;
 	object["block_sectors"] = super.geometry.block_sectors;
 	object["segment_mib"] = super.geometry.segment_mib;
+	if (super.has_bitmaps())
+		object["bitmap_slots"] = super.geometry.bitmap_slots;
 	object["mode"] = word(super.mode);
 	object["phase"] = word(super.phase);
 	flags["clean"] = super.clean;
 	flags["base_stale"] = super.base_stale;
 	flags["top_stale"] = super.top_stale;
 	flags["base_mixed"] = super.base_mixed;
+	if (super.has_bitmaps() || super.unsealed)
+		flags["unsealed"] = super.unsealed;
 	object["flags"] = std::move(flags);
 	legs["base"] = leg_object(super.legs[0]);
 	legs["top"] = leg_object(super.legs[1]);
@@ -303,12 +379,55 @@ class Gathering
 	Result<void> result_ = {};
 };
 
+void print_runs(const BlockMap &map, Gathering &text)
+{
+	const char *separator = "";
+
+	text.add(",\"runs\":[");
+	map.each_run([&](const StateRun &run) {
+		auto each = range_object(run.range);
+		each["state"] = run.valid ? word(*run.valid) : unreadable;
+		text.add(separator + json::serialize(each));
+		separator = ",";
+	});
+	text.add("]");
+}
+
+void print_bitmaps(const std::vector<Bitmap> &bitmaps, Gathering &text)
+{
+	const char *separator = "";
+
+	text.add(",\"bitmaps\":[");
+	for (const auto &bitmap : bitmaps) {
+		json::object object;
+		object["name"] = bitmap.name;
+		object["granule_sectors"] = bitmap.granule_sectors;
+		object["recording"] = bitmap.recording;
+		object["inconsistent"] = bitmap.inconsistent;
+		auto head = json::serialize(object);
+		head.pop_back();
+		text.add(separator + head + ",\"changed\":[");
+		separator = "";
+		bitmap.changes.each_range([&](const Range &range) {
+			text.add(separator + json::serialize(range_object(range)));
+			separator = ",";
+		});
+		text.add("]}");
+		separator = ",";
+	}
+	text.add("]");
+}
+
 } // namespace
 
 Dump dump_of(const Contents &contents)
 {
-	Dump dump{contents.super, contents.map, contents.segments};
+	Dump dump{contents.super, contents.map, contents.segments, contents.bitmaps};
 
+	for (uint32_t slot = 0; slot < dump.bitmaps.size(); slot++) {
+		dump.bitmaps[slot].slot = slot;
+		dump.bitmaps[slot].unreadable.clear();
+	}
 	dump.super.generation = BLKCOPY_META_FIRST_GENERATION;
 	dump.super.exact_sum = 0;
 	return dump;
@@ -319,15 +438,12 @@ Result<void> print(const Dump &dump, const Sink &sink)
 	Gathering text(sink);
 	const char *separator = "";
 
-	text.add(print_head(dump.super) + ",\"runs\":[");
-	dump.map.each_run([&](const StateRun &run) {
-		auto each = range_object(run.range);
-		each["state"] = run.valid ? word(*run.valid) : unreadable;
-		text.add(separator + json::serialize(each));
-		separator = ",";
-	});
-	text.add("],\"marked\":[");
-	separator = "";
+	text.add(print_head(dump.super));
+	if (dump.super.has_bitmaps())
+		print_bitmaps(dump.bitmaps, text);
+	else
+		print_runs(dump.map, text);
+	text.add(",\"marked\":[");
 	for (const auto &range : dump.segments.ranges()) {
 		text.add(separator + json::serialize(range_object(range)));
 		separator = ",";
@@ -363,7 +479,8 @@ Result<Dump> parse_dump(std::string_view text)
 		return bad_dump("it is no dump of metadata of schema " + std::to_string(schema));
 	Dump dump;
 	dump.super = read_super(reader);
-	const auto *const runs = reader.array("runs");
+	const bool bitmaps = dump.super.has_bitmaps();
+	const auto *const runs = reader.array(bitmaps ? "bitmaps" : "runs");
 	const auto *const marked = reader.array("marked");
 	if (!bad.empty())
 		return bad_dump(bad);
@@ -374,9 +491,12 @@ Result<Dump> parse_dump(std::string_view text)
 	if (layout->blocks > most_blocks)
 		return bad_dump("'sectors' is more than " + std::to_string(most_blocks) +
 				" blocks");
-	dump.map = BlockMap(layout->blocks);
+	dump.map = BlockMap(bitmaps ? 0 : layout->blocks);
 	dump.segments = SegmentMap(layout->segments);
-	read_runs(*runs, dump.map, bad);
+	if (bitmaps)
+		read_bitmaps(*runs, dump, bad);
+	else
+		read_runs(*runs, dump.map, bad);
 	read_marked(*marked, dump.segments, bad);
 	if (!bad.empty())
 		return bad_dump(bad);
@@ -385,9 +505,13 @@ Result<Dump> parse_dump(std::string_view text)
 
 Result<void> restore(Device &device, const Dump &dump, Overwrite overwrite)
 {
+	BLKCTL_CHECK(check_slots(device, dump.super));
 	BLKCTL_CHECK(check_room(device, dump.super.geometry));
 	BLKCTL_CHECK(check_blank(device, overwrite));
-	return write_all(device, dump.super, dump.map, dump.segments);
+	return write_all(device, dump.super,
+			 dump.super.has_bitmaps() ? saying_of(dump.bitmaps, dump.super)
+						  : saying_of(dump.map),
+			 dump.segments);
 }
 
 } // namespace blkctl::meta

@@ -17,6 +17,9 @@ struct Dump {
 	Superblock super = {};
 	BlockMap map = BlockMap();
 	SegmentMap segments = SegmentMap();
+	// Of mode track, instead of the map: in the slots from 0 on. What cannot be read counts as
+	// changed, and a bitmap that is lost is not in it.
+	std::vector<Bitmap> bitmaps = {};
 };
 
 Dump dump_of(const Contents &contents);
@@ -24,7 +27,8 @@ Dump dump_of(const Contents &contents);
 // Takes the text piece by piece. Errors: its own.
 using Sink = std::function<Result<void>(std::string_view)>;
 
-// One JSON object: the superblock by name, runs of blocks of equal state, marked segments.
+// One JSON object: the superblock by name, runs of blocks of equal state or bitmaps with the runs
+// of granules that have changed, marked segments.
 Result<void> print(const Dump &dump, const Sink &sink);
 std::string print(const Dump &dump);
 
@@ -32,7 +36,7 @@ std::string print(const Dump &dump);
 Result<Dump> parse_dump(std::string_view text);
 
 /*
- * Writes a device that holds what the dump says; of sectors that are "unreadable" in it nothing is
+ * Writes a device that holds what the dump says; of blocks that are "unreadable" in it nothing is
  * made up: they stay unreadable. Errors: as of format().
  */
 Result<void> restore(Device &device, const Dump &dump, Overwrite overwrite);

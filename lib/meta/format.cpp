@@ -70,16 +70,32 @@ Result<void> check_blank(Device &device, Overwrite overwrite)
 	return {};
 }
 
+Result<void> check_slots(const Device &device, const Superblock &super)
+{
+	if (super.has_bitmaps() == (super.geometry.bitmap_slots != 0))
+		return {};
+	return Error{.status = Status::usage,
+		     .what = "format",
+		     .device = device.name(),
+		     .why = super.has_bitmaps() ? "mode track needs room for a bitmap"
+						: "there are bitmaps in mode track only"};
+}
+
 Result<void> format(Device &device, const Superblock &super, Overwrite overwrite)
 {
 	BLKCTL_TRY(const auto layout, layout_of(super.geometry));
+	const BlockMap map(super.has_bitmaps() ? 0 : layout.blocks);
+	const std::vector<Bitmap> bitmaps;
 	auto first = super;
 
+	BLKCTL_CHECK(check_slots(device, super));
 	BLKCTL_CHECK(check_room(device, super.geometry));
 	BLKCTL_CHECK(check_blank(device, overwrite));
 	first.clean = true;
-	first.base_stale = first.top_stale = first.base_mixed = false;
-	return write_all(device, first, BlockMap(layout.blocks), SegmentMap(layout.segments));
+	first.base_stale = first.top_stale = first.base_mixed = first.unsealed = false;
+	return write_all(device, first,
+			 super.has_bitmaps() ? saying_of(bitmaps, super) : saying_of(map),
+			 SegmentMap(layout.segments));
 }
 
 } // namespace blkctl::meta

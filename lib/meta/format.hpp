@@ -17,9 +17,12 @@ Result<void> check_room(Device &device, const Geometry &geometry);
 // Errors: busy, if something is where the superblocks go: naming the volume, if it is one.
 Result<void> check_blank(Device &device, Overwrite overwrite);
 
+// Errors: usage, unless mode track, and only that, has room for bitmaps.
+Result<void> check_slots(const Device &device, const Superblock &super);
+
 /*
- * Formats: every block in base, no segment marked, closed in good order. Taken from `super`: uuid,
- * geometry, mode, phase, name and legs. Errors: as above, failed.
+ * Formats: every block in base, or no bitmap; no segment marked, closed in good order. Taken from
+ * `super`: uuid, geometry, mode, phase, name and legs. Errors: as above, failed.
  */
 Result<void> format(Device &device, const Superblock &super, Overwrite overwrite);
 

@@ -35,6 +35,9 @@ Result<Layout> layout_of(const Geometry &geometry)
 	    geometry.segment_mib > BLKCOPY_SEGMENT_MIB_MAX)
 		return bad("a segment of " + std::to_string(geometry.segment_mib) +
 			   " MiB: it has 1 to " + std::to_string(BLKCOPY_SEGMENT_MIB_MAX));
+	if (geometry.bitmap_slots > bitmap_slots_max)
+		return bad("room for " + std::to_string(geometry.bitmap_slots) +
+			   " bitmaps: there are 1 to " + std::to_string(bitmap_slots_max));
 
 	Layout layout;
 	layout.blocks = divide_up(geometry.sectors, geometry.block_sectors);
@@ -42,7 +45,12 @@ Result<Layout> layout_of(const Geometry &geometry)
 	layout.first_intent = superblocks;
 	layout.nr_intent = divide_up(layout.segments, segments_a_sector);
 	layout.first_exact = layout.first_intent + layout.nr_intent;
-	layout.nr_exact = divide_up(layout.blocks, blocks_a_sector);
+	if (geometry.bitmap_slots == 0) {
+		layout.nr_exact = divide_up(layout.blocks, blocks_a_sector);
+		return layout;
+	}
+	layout.bitmap_sectors = 1 + divide_up(layout.blocks, granules_a_sector);
+	layout.nr_exact = geometry.bitmap_slots * layout.bitmap_sectors;
 	return layout;
 }
 

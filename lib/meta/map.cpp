@@ -73,16 +73,16 @@ void BlockMap::fill(const Range &range, Valid valid)
 	}
 }
 
-std::array<uint64_t, words_a_sector> BlockMap::sector(uint64_t index) const
+Words BlockMap::sector(uint64_t index) const
 {
-	std::array<uint64_t, words_a_sector> found;
+	Words found;
 
 	std::copy_n(words_.begin() + static_cast<std::ptrdiff_t>(index * words_a_sector),
 		    found.size(), found.begin());
 	return found;
 }
 
-void BlockMap::set_sector(uint64_t index, const std::array<uint64_t, words_a_sector> &words)
+void BlockMap::set_sector(uint64_t index, const Words &words)
 {
 	std::copy(words.begin(), words.end(),
 		  words_.begin() + static_cast<std::ptrdiff_t>(index * words_a_sector));

@@ -4,7 +4,6 @@
 #define BLKCTL_META_MAP_HPP
 
 #include "meta/layout.hpp"
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -53,8 +52,8 @@ class BlockMap
 	void fill(const Range &range, Valid valid);
 
 	// One sector's worth. A lost one reads as "base" and is not to be believed.
-	std::array<uint64_t, words_a_sector> sector(uint64_t index) const;
-	void set_sector(uint64_t index, const std::array<uint64_t, words_a_sector> &words);
+	Words sector(uint64_t index) const;
+	void set_sector(uint64_t index, const Words &words);
 	bool is_lost(uint64_t index) const { return lost_[index]; }
 	void set_lost(uint64_t index, bool lost);
 	// The blocks of one sector.

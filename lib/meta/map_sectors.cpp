@@ -59,18 +59,16 @@ Sector encode(const Intent &intent)
 	return sector;
 }
 
-Decoded<Exact> decode_exact(SectorView sector, const Uuid &uuid, uint64_t index, unsigned slot,
-			    uint64_t blocks)
+Decoded<Exact> decode_exact(SectorView sector, const Uuid &uuid, uint64_t index, unsigned slot)
 {
 	const auto header = unseal_mine(sector, BLKCOPY_META_MAGIC_EXACT, uuid, index);
-	const auto used = used_of(blocks, index, blocks_a_sector);
 	blkcopy_meta_exact raw;
 	Exact exact;
 
 	if (!header)
 		return header.error();
-	if (header->generation < BLKCOPY_META_FIRST_GENERATION ||
-	    slot_of(header->generation) != slot)
+	// The kernel writes generation 1 over a sector of which it could read nothing.
+	if (header->generation == 0 || slot_of(header->generation) != slot)
 		return Damage::generation;
 	std::memcpy(&raw, sector.data(), sizeof(raw));
 	exact.uuid = header->uuid;
@@ -78,11 +76,23 @@ Decoded<Exact> decode_exact(SectorView sector, const Uuid &uuid, uint64_t index,
 	exact.generation = header->generation;
 	for (size_t i = 0; i < exact.words.size(); i++)
 		exact.words[i] = little_to_native(raw.words[i]);
+	return exact;
+}
 
+Decoded<Exact> decode_exact(SectorView sector, const Uuid &uuid, uint64_t index, unsigned slot,
+			    uint64_t blocks)
+{
+	const auto exact = decode_exact(sector, uuid, index, slot);
+	const auto used = used_of(blocks, index, blocks_a_sector);
 	const auto whole = used / 32, part = used % 32;
-	for (auto i = whole; i < exact.words.size(); i++) {
+
+	if (!exact)
+		return exact;
+	if (exact->generation < BLKCOPY_META_FIRST_GENERATION)
+		return Damage::generation;
+	for (auto i = whole; i < exact->words.size(); i++) {
 		const auto kept = i == whole ? (uint64_t{1} << (2 * part)) - 1 : 0;
-		if ((exact.words[i] & ~kept) != 0)
+		if ((exact->words[i] & ~kept) != 0)
 			return Damage::fields;
 	}
 	return exact;

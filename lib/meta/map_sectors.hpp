@@ -19,7 +19,7 @@ struct Exact {
 	Uuid uuid = {};
 	uint64_t index = 0;
 	uint64_t generation = BLKCOPY_META_FIRST_GENERATION;
-	std::array<uint64_t, words_a_sector> words = {};
+	Words words = {};
 
 	bool operator==(const Exact &) const = default;
 };
@@ -37,8 +37,10 @@ struct Intent {
 Sector encode(const Exact &exact);
 Sector encode(const Intent &intent);
 
-// What is in the place of exact sector `index`, in one of its slots. Bits behind the last of
-// `blocks` have to be 0.
+// What is in the place of exact sector `index`, in one of its slots, whatever it says.
+Decoded<Exact> decode_exact(SectorView sector, const Uuid &uuid, uint64_t index, unsigned slot);
+
+// The same of a block map. Bits behind the last of `blocks` have to be 0.
 Decoded<Exact> decode_exact(SectorView sector, const Uuid &uuid, uint64_t index, unsigned slot,
 			    uint64_t blocks);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "meta/repair.hpp"
+#include "meta/bitmap_contents.hpp"
 #include "meta/writing.hpp"
 #include <algorithm>
 
@@ -21,14 +22,6 @@ Sector before(const Exact &good)
 	return encode(older);
 }
 
-void add_range(std::vector<Range> &ranges, const Range &range)
-{
-	if (!ranges.empty() && ranges.back().first + ranges.back().count == range.first)
-		ranges.back().count += range.count;
-	else
-		ranges.push_back(range);
-}
-
 class Planner
 {
       public:
@@ -43,6 +36,11 @@ class Planner
 	{
 		for (const auto &finding : contents_.findings)
 			add(finding);
+		if (contents_.super.has_bitmaps()) {
+			plan_bitmap_repair(contents_, plan_);
+			plan_.super.generation++;
+			return std::move(plan_);
+		}
 		for (uint64_t i = 0; i < contents_.map.sectors(); i++) {
 			if (!contents_.map.is_lost(i))
 				continue;
@@ -74,7 +72,8 @@ class Planner
 							  finding.index))});
 			break;
 		case Place::exact:
-			add_exact(finding);
+			if (!contents_.super.has_bitmaps())
+				add_exact(finding);
 			break;
 		}
 	}
@@ -115,11 +114,13 @@ Repair plan_repair(const Contents &contents, Older older)
 
 Result<void> repair(Device &device, const Repair &plan)
 {
+	if (plan.superblocks && plan.superblocks_first)
+		BLKCTL_CHECK(write_superblocks(device, plan.super, plan.first_copy));
 	for (const auto &rewrite : plan.rewrites)
 		BLKCTL_CHECK(device.write(rewrite.sector, rewrite.content));
 	if (!plan.rewrites.empty())
 		BLKCTL_CHECK(device.flush());
-	if (plan.superblocks)
+	if (plan.superblocks && !plan.superblocks_first)
 		return write_superblocks(device, plan.super, plan.first_copy);
 	return {};
 }

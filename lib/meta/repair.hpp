@@ -18,14 +18,27 @@ struct Rewrite {
 	Sector content = {};
 };
 
+// Granules of a bitmap.
+struct BitmapRanges {
+	std::string name = {};
+	std::vector<Range> granules = {};
+
+	bool operator==(const BitmapRanges &) const = default;
+};
+
 // What a repair will do, as data.
 struct Repair {
 	std::vector<Rewrite> rewrites = {}; // in this order
-	bool superblocks = false;           // then both copies of `super`
+	bool superblocks = false;           // both copies of `super` as well: after them
+	bool superblocks_first = false;     // or before
 	Superblock super = {};
 	unsigned first_copy = 0;         // the one that is written first
 	std::vector<Range> picked = {};  // blocks that are as they once were
 	std::vector<Range> missing = {}; // blocks that stay unreadable
+	// Granules whose bits cannot be read: they count as changed.
+	std::vector<BitmapRanges> changed = {};
+	std::vector<std::string> inconsistent = {}; // bitmaps that are so from now on
+	std::vector<uint32_t> lost_bitmaps = {};    // slots whose bitmap, if any, stays lost
 
 	bool is_empty() const { return rewrites.empty() && !superblocks; }
 };
@@ -35,6 +48,9 @@ struct Repair {
  * good one is the newest is made good, an intent sector that counts as all marked is written so.
  * With `pick` a doubtful sector is set to its good slot: its blocks may then be as they once were.
  * What is lost stays lost, what is torn is left to the kernel.
+ *
+ * Of bitmaps nothing is picked, `older` or not: bits that are doubtful or lost are written as all
+ * changed, a record that is doubtful as inconsistent. A bitmap that is lost stays lost.
  */
 Repair plan_repair(const Contents &contents, Older older);
 

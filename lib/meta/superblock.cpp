@@ -23,16 +23,16 @@ constexpr Flag flags[] = {
 	{BLKCOPY_META_BASE_STALE, &Superblock::base_stale},
 	{BLKCOPY_META_TOP_STALE, &Superblock::top_stale},
 	{BLKCOPY_META_BASE_MIXED, &Superblock::base_mixed},
+	{BLKCOPY_META_UNSEALED, &Superblock::unsealed},
 };
 
-// Those of a map of blocks; the rest is about bitmaps.
 constexpr uint32_t known_flags = [] {
 	uint32_t bits = 0;
 	for (const auto &flag : flags)
 		bits |= flag.bit;
 	return bits;
 }();
-static_assert((known_flags & ~uint32_t(BLKCOPY_META_FLAGS)) == 0);
+static_assert(known_flags == BLKCOPY_META_FLAGS);
 
 template <size_t N> void put_text(char (&to)[N], const std::string &text)
 {
@@ -78,12 +78,26 @@ bool decode_leg(const blkcopy_meta_leg &raw, Leg &leg)
 
 bool is_mode(uint32_t value)
 {
-	return value >= BLKCOPY_META_MODE_MIRROR && value <= BLKCOPY_META_MODE_COMMIT;
+	return value >= BLKCOPY_META_MODE_MIRROR && value <= BLKCOPY_META_MODE_TRACK;
 }
 
 bool is_phase(uint32_t value)
 {
 	return value <= BLKCOPY_META_PHASE_MERGED;
+}
+
+// As many slots as fill the exact sectors, whole; more than there can be if they do not.
+uint32_t bitmap_slots_of(const blkcopy_meta_super &raw, const Geometry &geometry)
+{
+	auto one = geometry;
+	one.bitmap_slots = 1;
+	const auto layout = layout_of(one);
+	const auto nr = little_to_native(raw.nr_exact);
+	const auto slots = layout ? nr / layout->bitmap_sectors : 0;
+
+	if (slots == 0 || slots > bitmap_slots_max || slots * layout->bitmap_sectors != nr)
+		return bitmap_slots_max + 1;
+	return static_cast<uint32_t>(slots);
 }
 
 // The layout is written down, and has to be the one that follows from the geometry.
@@ -105,6 +119,8 @@ bool decode_fields(const blkcopy_meta_super &raw, Superblock &super)
 	super.geometry = {.sectors = little_to_native(raw.sectors),
 			  .block_sectors = little_to_native(raw.block_sectors),
 			  .segment_mib = little_to_native(raw.segment_mib)};
+	if (mode == BLKCOPY_META_MODE_TRACK)
+		super.geometry.bitmap_slots = bitmap_slots_of(raw, super.geometry);
 	if ((bits & ~known_flags) != 0 || !is_mode(mode) || !is_phase(phase) || raw.zero1 != 0 ||
 	    !has_layout(raw, super.geometry))
 		return false;
@@ -166,10 +182,11 @@ Phase first_phase(Mode mode)
 		return Phase::copying;
 	case Mode::stream:
 		return Phase::streaming;
-	case Mode::overlay:
-		break;
 	case Mode::commit:
 		return Phase::merging;
+	case Mode::overlay:
+	case Mode::track:
+		break;
 	}
 	return Phase::idle;
 }

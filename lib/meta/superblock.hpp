@@ -18,6 +18,7 @@ enum class Mode : uint32_t {
 	stream = BLKCOPY_META_MODE_STREAM,
 	overlay = BLKCOPY_META_MODE_OVERLAY,
 	commit = BLKCOPY_META_MODE_COMMIT,
+	track = BLKCOPY_META_MODE_TRACK,
 };
 
 enum class Phase : uint32_t {
@@ -60,12 +61,15 @@ struct Superblock {
 	bool base_stale = false;
 	bool top_stale = false;
 	bool base_mixed = false;
+	bool unsealed = false; // writes may have gone past: no bitmap says what has changed
 	Geometry geometry = {};
 	Mode mode = Mode::mirror;
 	Phase phase = Phase::idle;
 	uint32_t exact_sum = 0;
 	std::string name = {};
 	std::array<Leg, 2> legs = {}; // base, top
+
+	bool has_bitmaps() const { return mode == Mode::track; }
 
 	bool operator==(const Superblock &) const = default;
 };

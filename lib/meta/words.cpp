@@ -10,10 +10,9 @@ namespace
 {
 
 constexpr std::pair<Mode, std::string_view> modes[] = {
-	{Mode::mirror, BLKCOPY_MODE_MIRROR},
-	{Mode::stream, BLKCOPY_MODE_STREAM},
-	{Mode::overlay, BLKCOPY_MODE_OVERLAY},
-	{Mode::commit, BLKCOPY_MODE_COMMIT},
+	{Mode::mirror, BLKCOPY_MODE_MIRROR},   {Mode::stream, BLKCOPY_MODE_STREAM},
+	{Mode::overlay, BLKCOPY_MODE_OVERLAY}, {Mode::commit, BLKCOPY_MODE_COMMIT},
+	{Mode::track, BLKCOPY_MODE_TRACK},
 };
 
 constexpr std::pair<Phase, std::string_view> phases[] = {

@@ -8,10 +8,16 @@
 namespace blkctl::meta
 {
 
-// Writes all of it as a formatted device has it: every sector in generation 2. Sectors that are
-// lost in the map become blank. exact_sum and generation of `super` are made here. The superblock
-// is written last: a device that is half written has none.
-Result<void> write_all(Device &device, Superblock super, const BlockMap &map,
+// What exact sector `index` is to say; nothing: it becomes blank. Of a map those are blank that are
+// lost, of bitmaps those that say nothing.
+using Saying = std::function<std::optional<Words>(uint64_t index)>;
+Saying saying_of(const BlockMap &map);
+Saying saying_of(const std::vector<Bitmap> &bitmaps, const Superblock &super);
+
+// Writes all of it as a formatted device has it: every sector in generation 2. exact_sum and
+// generation of `super` are made here. The superblock is written last: a device that is half
+// written has none.
+Result<void> write_all(Device &device, Superblock super, const Saying &saying,
 		       const SegmentMap &segments);
 
 // Both copies, one after the other, `first` in the generation of `super` and the other in the next:

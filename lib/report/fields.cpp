@@ -148,6 +148,7 @@ std::string target(const Row &r) { return r.target_path; }
 std::string source_devno(const Row &r) { return r.volume.table.base.device.str(); }
 std::string target_devno(const Row &r) { return r.job.target ? r.job.target->str() : ""; }
 std::string metadata(const Row &r) { return r.meta_path; }
+std::string bitmaps_metadata(const Row &r) { return r.bitmaps_path; }
 std::string copy_mode(const Row &r)
 {
 	return has_job(r) ? std::string(word(r.volume.table.params.copy_mode.value_or(table::CopyMode::dual)))
@@ -210,6 +211,7 @@ constexpr Field all_fields[] = {
 	{string_type, "target", "Target", 6, text_field<target>, "Device it is copied to."},
 	{string_type, "target_devno", "TDev", 4, text_field<target_devno>, "Its number."},
 	{string_type, "metadata", "Meta", 4, text_field<metadata>, "Device its state is kept on."},
+	{string_type, "bitmaps_metadata", "BitmapsMeta", 11, text_field<bitmaps_metadata>, "Device its bitmaps are kept on."},
 	{string_type, "copy_mode", "CopyMode", 8, text_field<copy_mode>, "dual or background."},
 	{size_type, "done", "Done", 4, job_size_field<done>, "How much needs no copying any more, in bytes."},
 	{size_type, "copied", "Copied", 6, job_size_field<copied>, "Moved by the copier since the copy began."},

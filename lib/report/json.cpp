@@ -148,6 +148,7 @@ json::object row_object(const Row &row)
 						    volume.table.top->offset))
 			: json::value(nullptr);
 	object["metadata"] = text_or_null(row.meta_path);
+	object["bitmaps_metadata"] = text_or_null(row.bitmaps_path);
 	object["layers"] = layers_value(row);
 	object["meta_commits"] = volume.status.meta_commits;
 	object["meta_torn"] = volume.status.meta_torn;
@@ -293,6 +294,8 @@ Row make_row(volume::Context &context, const volume::Volume &volume)
 		row.target_path = volume::device_path(context, *row.job.target);
 	if (const auto meta = volume.table.meta_device())
 		row.meta_path = volume::device_path(context, *meta);
+	if (volume.table.bitmaps)
+		row.bitmaps_path = volume::device_path(context, *volume.table.bitmaps);
 	row.last = volume::last_switch(context, volume.info);
 	const auto layers = volume::layers_below(context, volume);
 	for (const auto &layer : layers ? *layers : std::vector<volume::Volume>()) {

@@ -57,6 +57,34 @@ json::object blocks_object(const meta::BlockMap &map)
 	return object;
 }
 
+json::array bitmaps_array(const meta::Contents &contents)
+{
+	json::array list;
+
+	for (const auto &bitmap : contents.bitmaps) {
+		json::object object;
+		object["name"] = bitmap.name;
+		object["slot"] = bitmap.slot;
+		object["granule_sectors"] = bitmap.granule_sectors;
+		object["recording"] = bitmap.recording;
+		object["inconsistent"] = contents.is_inconsistent(bitmap);
+		object["granules"] = bitmap.changes.granules();
+		object["changed"] = contents.changed(bitmap).count();
+		object["unreadable_granules"] = ranges_array(bitmap.unreadable);
+		list.push_back(std::move(object));
+	}
+	return list;
+}
+
+json::array slots_array(const std::vector<uint32_t> &slots)
+{
+	json::array list;
+
+	for (const auto slot : slots)
+		list.push_back(json::value(slot));
+	return list;
+}
+
 } // namespace
 
 std::string json_check(const volume::Checked &checked)
@@ -76,7 +104,14 @@ std::string json_check(const volume::Checked &checked)
 	object["phase"] = word(contents.super.phase);
 	object["clean"] = contents.super.clean;
 	object["torn"] = contents.count(meta::Verdict::torn);
-	object["blocks"] = blocks_object(contents.map);
+	if (contents.super.has_bitmaps()) {
+		object["unsealed"] = contents.super.unsealed;
+		object["bitmap_slots"] = contents.super.geometry.bitmap_slots;
+		object["bitmaps"] = bitmaps_array(contents);
+		object["lost_bitmaps"] = slots_array(contents.lost_bitmaps);
+	} else {
+		object["blocks"] = blocks_object(contents.map);
+	}
 	object["segments_marked"] = contents.segments.count();
 	object["segments"] = contents.segments.segments();
 	for (const auto &finding : contents.findings)
@@ -104,6 +139,18 @@ std::string json_repair(const volume::Repaired &repaired, bool dry_run)
 	object["steps"] = std::move(steps);
 	object["picked_blocks"] = ranges_array(repaired.picked);
 	object["unreadable_blocks"] = ranges_array(repaired.missing);
+	json::array changed, inconsistent;
+	for (const auto &[name, granules] : repaired.changed) {
+		json::object each;
+		each["name"] = name;
+		each["granules"] = ranges_array(granules);
+		changed.push_back(std::move(each));
+	}
+	for (const auto &name : repaired.inconsistent)
+		inconsistent.push_back(json::value(name));
+	object["changed_bitmaps"] = std::move(changed);
+	object["inconsistent_bitmaps"] = std::move(inconsistent);
+	object["lost_bitmaps"] = slots_array(repaired.lost_bitmaps);
 	return json::serialize(object);
 }
 

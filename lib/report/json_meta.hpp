@@ -9,10 +9,10 @@ namespace blkctl::report
 {
 
 // {"schema":1,"type":"check",...}: how the metadata stands, what is bad, which blocks cannot be
-// read.
+// read; of mode track which bitmaps there are, instead of counts of blocks.
 std::string json_check(const volume::Checked &checked);
 
-// The blocks that a repair could not or should not believe, with its outcome.
+// The blocks and bitmaps that a repair could not or should not believe, with its outcome.
 std::string json_repair(const volume::Repaired &repaired, bool dry_run);
 
 } // namespace blkctl::report

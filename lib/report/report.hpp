@@ -25,8 +25,9 @@ struct Row {
 	volume::Volume volume = {};
 	job::Job job = {};
 	std::string base_path = {};
-	std::string target_path = {}; // empty without a target
-	std::string meta_path = {};   // empty without a metadata device
+	std::string target_path = {};  // empty without a target
+	std::string meta_path = {};    // empty without a metadata device
+	std::string bitmaps_path = {}; // the same of the bitmaps
 	// What is below it, the lowest first; a commit of each may be under way.
 	std::vector<LayerRow> layers = {};
 	std::optional<volume::LastSwitch> last = {};

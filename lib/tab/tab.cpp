@@ -177,6 +177,11 @@ Result<void> parse_option(std::string_view word, Entry &entry)
 			return bad("block is no power of two from 8 to 2048 sectors");
 		return {};
 	}
+	if (key == "bitmaps") {
+		BLKCTL_TRY(entry.bitmaps, unescaped(value));
+		return entry.bitmaps.empty() ? Result<void>(bad("bitmaps names nothing"))
+					     : Result<void>();
+	}
 	if (key == "stamp") {
 		BLKCTL_TRY(entry.stamp, number<uint32_t>(value, 16, "stamp"));
 		return {};
@@ -254,6 +259,7 @@ std::string print(const Entry &entry)
 	option(entry.offset != 0, "offset=" + std::to_string(entry.offset));
 	option(entry.block_sectors != Entry().block_sectors,
 	       "block=" + std::to_string(entry.block_sectors));
+	option(!entry.bitmaps.empty(), "bitmaps=" + escaped(entry.bitmaps));
 	char stamp[16];
 	std::snprintf(stamp, sizeof(stamp), "stamp=%08x", entry.stamp.value_or(0));
 	option(entry.stamp.has_value(), stamp);

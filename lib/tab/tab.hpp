@@ -31,6 +31,7 @@ struct Entry {
 		{};                   // of a volume without metadata: its size; all if not given
 	uint64_t offset = 0;          // of its data on the device, 512-byte sectors
 	uint32_t block_sectors = 128; // of a volume without metadata
+	std::string bitmaps = {};     // their metadata, as a layer's; empty: they are in memory
 	// What the lowest base looked like when it was frozen, while nothing else records it.
 	std::optional<uint32_t> stamp = {};
 	bool noauto = false;       // only when it is named

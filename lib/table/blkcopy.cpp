@@ -70,10 +70,24 @@ Result<void> given_twice(std::string_view key)
 	return line_error(line, "the parameter '" + std::string(key) + "' is there twice");
 }
 
-Result<void> parse_param(Words &words, Params &params)
+Result<void> parse_bitmaps(Words &words, Blkcopy &table)
 {
+	if (table.bitmaps)
+		return given_twice(BLKCOPY_PARAM_BITMAPS);
+	if (table.mode == Mode::track)
+		return line_error(line, "the parameter '" BLKCOPY_PARAM_BITMAPS "' is there, but "
+					"track has its bitmaps where its metadata is");
+	BLKCTL_TRY(table.bitmaps, words.device(BLKCOPY_PARAM_BITMAPS));
+	return {};
+}
+
+Result<void> parse_param(Words &words, Blkcopy &table)
+{
+	auto &params = table.params;
 	BLKCTL_TRY(const auto key, words.word("a parameter"));
 
+	if (key == BLKCOPY_PARAM_BITMAPS)
+		return parse_bitmaps(words, table);
 	for (const auto &known : number_keys) {
 		if (known.key != key)
 			continue;
@@ -174,6 +188,10 @@ Result<Blkcopy> parse_blkcopy(std::string_view params)
 	BLKCTL_TRY(table.base.offset, words.number<uint64_t>("the base offset"));
 	BLKCTL_TRY(table.top, parse_top(words, table.mode));
 	BLKCTL_TRY(table.meta, parse_meta(words, table.is_durable()));
+	if (table.mode == Mode::track)
+		table.bitmaps = table.meta_device();
+	if (table.bitmaps)
+		table.meta = "-";
 	BLKCTL_TRY(table.block_sectors, parse_block(words));
 	if (words.done())
 		return table;
@@ -188,7 +206,7 @@ Result<Blkcopy> parse_blkcopy(std::string_view params)
 	if (count % 2 != 0)
 		return line_error(line, "an odd number of parameter words");
 	for (uint32_t i = 0; i < count; i += 2)
-		BLKCTL_CHECK(parse_param(words, table.params));
+		BLKCTL_CHECK(parse_param(words, table));
 	BLKCTL_CHECK(words.end());
 	return table;
 }
@@ -200,7 +218,9 @@ std::string print(const Blkcopy &table)
 	text += " " + table.base.device.str() + " " + std::to_string(table.base.offset);
 	text += table.top ? " " + table.top->device.str() + " " + std::to_string(table.top->offset)
 			  : std::string(" - 0");
-	text += " " + table.meta + " " + std::to_string(table.block_sectors);
+	const bool is_track = table.mode == Mode::track;
+	text += " " + (is_track && table.bitmaps ? table.bitmaps->str() : table.meta) + " " +
+		std::to_string(table.block_sectors);
 
 	unsigned features = 0, params = 0;
 	std::string feature_text, param_text;
@@ -222,6 +242,8 @@ std::string print(const Blkcopy &table)
 	for (const auto &known : policy_keys)
 		if (const auto &value = table.params.*known.value)
 			param(known.key, word(*value));
+	if (!is_track && table.bitmaps)
+		param(BLKCOPY_PARAM_BITMAPS, table.bitmaps->str());
 
 	if (features || params)
 		text += " " + std::to_string(features) + feature_text;

@@ -81,7 +81,9 @@ struct Blkcopy {
 	Mode mode = Mode::track;
 	Leg base = {};
 	std::optional<Leg> top = {}; // none for track
-	std::string meta = "-";      // "-", "mem:<id>", or MAJ:MIN
+	std::string meta = "-";      // of the block map: "-", "mem:<id>", or MAJ:MIN
+	// The metadata device of the bitmaps: in track the line's metadata, in others a parameter.
+	std::optional<DevNo> bitmaps = {};
 	uint32_t block_sectors = 128;
 	Features features = {};
 	Params params = {};

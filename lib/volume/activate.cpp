@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // activate: a volume comes back from what is written down of it.
 #include "base/random.hpp"
+#include "volume/bitmap_metadata.hpp"
 #include "volume/boot.hpp"
 #include "volume/making.hpp"
 #include "volume/recorded.hpp"
@@ -92,9 +93,25 @@ Result<void> write_stamp(Context &context, const RecordedLayer &layer, DevNo bas
 	return meta::update_superblock(*device, super);
 }
 
+// The metadata of the bitmaps that an entry names; its loop device is added to the plan.
+Result<std::optional<Place>> add_bitmaps(Change &change, const tab::Entry &entry,
+					 const std::string &hex, const OwnDevice &existing)
+{
+	const auto own = number_of(existing);
+
+	if (entry.bitmaps.empty())
+		return std::optional<Place>();
+	BLKCTL_TRY(auto place,
+		   find_bitmap_metadata(change.context(), activate_verb, entry, hex, own));
+	if (!place.block)
+		add_loop(change, place, own);
+	return std::optional(std::move(place));
+}
+
 struct Builder {
 	Change &change;
 	const tab::Entry &entry;
+	std::optional<Place> bitmaps = {};
 	// Of the layer below, once there is one.
 	std::shared_ptr<dm::Info> below = {};
 
@@ -137,6 +154,8 @@ void Builder::add_layer(const Recorded &recorded, const RecordedLayer &layer,
 		return layer.base ? *layer.base->devno : DevNo{};
 	};
 	const auto options = entry;
+	// They are the volume's, not a layer's.
+	const auto tracked = hidden ? std::nullopt : bitmaps;
 
 	below = device;
 	device->name = name;
@@ -159,10 +178,14 @@ void Builder::add_layer(const Recorded &recorded, const RecordedLayer &layer,
 		add_creation(change, name, uuid, device, visibility);
 	else if (existing->inactive_table)
 		change.clear(*existing);
-	add_first_load(change, device, table_text(layer), [layer, base, options] {
-		return blkcopy_table(layer.super.geometry.sectors,
-				     table_of(layer, options, base()));
-	});
+	add_first_load(change, device,
+		       table_text(layer) + (tracked ? ", bitmaps on " + tracked->text : ""),
+		       [layer, base, options, tracked] {
+			       auto table = table_of(layer, options, base());
+			       if (tracked)
+				       table.bitmaps = *tracked->devno;
+			       return blkcopy_table(layer.super.geometry.sectors, table);
+		       });
 	add_first_resume(change, device, visibility);
 }
 
@@ -188,6 +211,7 @@ Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry)
 	}
 	BLKCTL_CHECK(change.need_module());
 	Builder builder{change, entry};
+	BLKCTL_TRY(builder.bitmaps, add_bitmaps(change, entry, recorded.hex, existing));
 	for (size_t i = 0; i < recorded.layers.size(); i++)
 		builder.add_layer(recorded, recorded.layers[i], devices[i]);
 	const auto device = builder.below;
@@ -231,20 +255,25 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 	BLKCTL_CHECK(change.need_module());
 	if (!place->block)
 		add_loop(change, *place, own);
+	BLKCTL_TRY(const auto bitmaps, add_bitmaps(change, entry, entry.uuid, named));
 	if (!named)
 		add_creation(change, entry.name, uuid, device);
 	else if (named->inactive_table)
 		change.clear(*named);
-	add_first_load(
-		change, device, "blkcopy track " + place->text + " " + std::to_string(entry.offset),
-		[&context, place = *place, entry] {
-			table::Blkcopy track;
-			const auto block = context.probe.describe(*place.devno);
-			const auto all = block ? block->sectors : 0;
-			track.base = {*place.devno, entry.offset};
-			track.block_sectors = entry.block_sectors;
-			return blkcopy_table(entry.sectors.value_or(all - entry.offset), track);
-		});
+	add_first_load(change, device,
+		       "blkcopy track " + place->text + " " + std::to_string(entry.offset) +
+			       (bitmaps ? ", bitmaps on " + bitmaps->text : ""),
+		       [&context, place = *place, bitmaps, entry] {
+			       table::Blkcopy track;
+			       const auto block = context.probe.describe(*place.devno);
+			       const auto all = block ? block->sectors : 0;
+			       track.base = {*place.devno, entry.offset};
+			       track.block_sectors = entry.block_sectors;
+			       if (bitmaps)
+				       track.bitmaps = *bitmaps->devno;
+			       return blkcopy_table(entry.sectors.value_or(all - entry.offset),
+						    track);
+		       });
 	add_first_resume(change, device);
 	BLKCTL_TRY(auto outcome, change.finish(*device));
 	outcome.device = device->devno;

@@ -53,6 +53,14 @@ void keep_options(const std::optional<tab::Entry> &before, tab::Entry &entry)
 	entry.initramfs = before->initramfs;
 }
 
+Result<void> set_bitmaps(Context &context, const Volume &volume, tab::Entry &entry)
+{
+	if (!volume.table.bitmaps)
+		return {};
+	BLKCTL_TRY(entry.bitmaps, meta_text(context, *volume.table.bitmaps));
+	return {};
+}
+
 // What a volume without metadata is made from.
 Result<tab::Entry> plain_entry(Context &context, const Volume &volume, const table::Leg &base)
 {
@@ -63,6 +71,7 @@ Result<tab::Entry> plain_entry(Context &context, const Volume &volume, const tab
 			 .block_sectors = volume.table.block_sectors};
 
 	BLKCTL_TRY(entry.device, context.probe.identity(base.device));
+	BLKCTL_CHECK(set_bitmaps(context, volume, entry));
 	return entry;
 }
 
@@ -116,6 +125,7 @@ Result<tab::Entry> entry_of(Context &context, const Volume &volume,
 	}
 	BLKCTL_TRY(auto all, layers_below(context, volume));
 	tab::Entry entry{.name = volume.name()};
+	BLKCTL_CHECK(set_bitmaps(context, volume, entry));
 	all.push_back(volume);
 	for (const auto &layer : all) {
 		const auto number = number_of(layer);
@@ -145,6 +155,7 @@ Result<tab::Entry> entry_above(Context &context, const Volume &volume,
 		entry.layers.back().number = number;
 	}
 	keep_options(before, entry);
+	BLKCTL_CHECK(set_bitmaps(context, volume, entry));
 	BLKCTL_TRY(const auto text, meta_text(context, meta));
 	entry.layers.push_back({0, text});
 	return entry;

@@ -49,6 +49,7 @@ table::Blkcopy mirror_of(const Volume &volume, DevNo target, const CopyRequest &
 	mirror.mode = table::Mode::mirror;
 	mirror.base = volume.table.base;
 	mirror.top = table::Leg{target, 0};
+	mirror.bitmaps = volume.table.bitmaps;
 	mirror.block_sectors = volume.table.block_sectors;
 	mirror.features.detect_zeroes = request.detect_zeroes;
 	mirror.features.no_discard_passdown = request.no_discard_passdown;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // create and remove: volumes of our own.
 #include "base/random.hpp"
+#include "volume/bitmap_metadata.hpp"
 #include "volume/boot.hpp"
 #include "volume/cache.hpp"
 #include "volume/making.hpp"
@@ -17,12 +18,30 @@ namespace
 constexpr const char *create_verb = "create";
 
 // The same volume, made before.
-bool is_same(Context &context, const dm::Info &info, DevNo device, uint32_t block_sectors)
+bool is_same(Context &context, const dm::Info &info, DevNo device, const CreateRequest &request)
 {
 	const auto volume = find(context, info.devno);
 	return volume && volume->kind == Kind::created &&
 	       volume->table.base == table::Leg{device, 0} &&
-	       volume->table.block_sectors == block_sectors;
+	       volume->table.block_sectors == request.block_sectors &&
+	       volume->table.bitmaps.has_value() == !request.metadata.empty();
+}
+
+// The metadata of its bitmaps, if they are to be on one.
+Result<std::optional<Place>> add_bitmaps(Change &change, const CreateRequest &request,
+					 const udev::BlockDevice &block, const std::string &hex,
+					 const std::optional<DevNo> &own)
+{
+	if (request.metadata.empty())
+		return std::optional<Place>();
+	const BitmapsOf of{.name = request.name,
+			   .hex = hex,
+			   .sectors = block.sectors,
+			   .block_sectors = request.block_sectors,
+			   .legs = {block.devno},
+			   .own = own};
+	BLKCTL_TRY(auto place, add_bitmap_metadata(change, request.metadata, of));
+	return std::optional(std::move(place));
 }
 
 } // namespace
@@ -41,15 +60,15 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 
 	BLKCTL_TRY(const auto existing, find_by_name(context, request.name));
 	if (existing && !is_half_made(*existing)) {
-		if (is_same(context, *existing, devno, request.block_sectors))
+		if (is_same(context, *existing, devno, request))
 			return change.nothing_to_do(*existing);
 		return refusal(Status::busy, create_verb, request.name,
 			       "there is a device of this name already",
 			       "blkctl show " + request.name);
 	}
 	// Our own half-made one may hold it.
-	BLKCTL_CHECK(check_free_for(context, request.name, devno,
-				    existing ? std::optional(existing->devno) : std::nullopt));
+	const auto own = existing ? std::optional(existing->devno) : std::nullopt;
+	BLKCTL_CHECK(check_free_for(context, request.name, devno, own));
 
 	table::Blkcopy track;
 	track.base = {devno, 0};
@@ -61,23 +80,36 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 	BLKCTL_CHECK(change.need_module());
 	BLKCTL_TRY(const auto random, random_hex());
 	const auto hex = existing ? hex_of(existing->uuid) : random;
+	if (existing && existing->inactive_table)
+		change.clear(*existing);
+	BLKCTL_TRY(const auto bitmaps, add_bitmaps(change, request, block, hex, own));
 	if (!existing)
 		add_creation(change, request.name, volume_uuid(hex), device);
 	if (request.boot)
 		add_entry(change, request.name,
 			  "write in " + context.tab_file + " that " + request.name + " is on " +
 				  block.path,
-			  [&context, devno, block, hex,
+			  [&context, devno, block, hex, bitmaps,
 			   request](const auto &) -> Result<std::optional<tab::Entry>> {
 				  tab::Entry entry{.name = request.name, .uuid = hex};
 				  entry.sectors = block.sectors;
 				  entry.block_sectors = request.block_sectors;
 				  BLKCTL_TRY(entry.device, context.probe.identity(devno));
+				  if (bitmaps) {
+					  BLKCTL_TRY(entry.bitmaps,
+						     meta_text(context, *bitmaps->devno));
+				  }
 				  return std::optional(entry);
 			  });
-	const auto table = blkcopy_table(block.sectors, track);
-	add_first_table(change, device, devno, table[0].str(),
-			[table] { return dm::Table(table); });
+	const auto text = bitmaps ? bitmaps->text : track.meta;
+	add_first_table(change, device, devno,
+			"0 " + std::to_string(block.sectors) + " blkcopy track " + devno.str() +
+				" 0 - 0 " + text + " " + std::to_string(track.block_sectors),
+			[track, bitmaps, sectors = block.sectors]() mutable {
+				if (bitmaps)
+					track.bitmaps = *bitmaps->devno;
+				return blkcopy_table(sectors, track);
+			});
 	BLKCTL_TRY(auto outcome, change.finish(*device));
 	outcome.device = device->devno;
 	return outcome;
@@ -89,6 +121,7 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 	Change change(context, verb, run);
 
 	BLKCTL_TRY(const auto info, change.open(name));
+	std::optional<Volume> bitmaps;
 	if (is_view_uuid(info.uuid))
 		return remove_view(change, info);
 
@@ -104,6 +137,7 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 		    state != JobState::failed)
 			return refusal(Status::busy, verb, info.name, "a copy of it runs",
 				       "blkctl abort " + info.name);
+		bitmaps = volume;
 	}
 	BLKCTL_CHECK(check_closed(context, verb, info));
 
@@ -114,6 +148,8 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 			    return {};
 		    },
 		    {}});
+	if (bitmaps)
+		add_bitmap_metadata_end(change, *bitmaps);
 	add_entry_removal(change, info.name);
 	return change.finish(info);
 }

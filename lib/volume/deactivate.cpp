@@ -24,6 +24,8 @@ void add_devices(const table::Blkcopy &table, std::vector<DevNo> &devices)
 		devices.push_back(table.top->device);
 	if (const auto meta = table.meta_device())
 		devices.push_back(*meta);
+	if (table.bitmaps)
+		devices.push_back(*table.bitmaps);
 }
 
 void add_loop_releases(Change &change, std::vector<DevNo> devices)
@@ -105,7 +107,7 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 	std::vector<DevNo> devices;
 
 	BLKCTL_CHECK(clear_stale(change, info));
-	if (volume.table.mode != table::Mode::track)
+	if (volume.table.mode != table::Mode::track || volume.table.bitmaps)
 		change.message(info, "seal");
 	add_removal(change, info);
 	add_devices(volume.table, devices);
@@ -115,6 +117,16 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 	}
 	add_loop_releases(change, std::move(devices));
 	return change.finish(info);
+}
+
+Result<Outcome> seal(Context &context, const std::string &name, Run run)
+{
+	Change change(context, "seal", run);
+	BLKCTL_TRY(const auto found, change.open(name));
+	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
+
+	change.message(volume.info, "seal");
+	return change.finish(volume.info);
 }
 
 } // namespace blkctl::volume

@@ -27,6 +27,8 @@ std::set<DevNo> devices_of(const Volume &volume, const std::vector<Volume> &laye
 			found.insert(each.table.top->device);
 		if (const auto meta = each.table.meta_device())
 			found.insert(*meta);
+		if (each.table.bitmaps)
+			found.insert(*each.table.bitmaps);
 	}
 	return found;
 }

@@ -122,7 +122,9 @@ Result<Outcome> finish_commit(Change &change, const Job &job)
 			       "the layer below is merged itself",
 			       "blkctl commit " + job.volume.name() + " --layer " +
 				       std::to_string(number_of(lower)));
-	change.load(layer.info, blkcopy_table(lower.sectors, lower.table));
+	auto table = lower.table;
+	table.bitmaps = layer.table.bitmaps;
+	change.load(layer.info, blkcopy_table(lower.sectors, table));
 	change.switch_table(layer.info, {}, lower.table.base.device, job.options());
 	change.remove_hidden(lower.info);
 	add_loop_releases(change, layer);

@@ -73,8 +73,8 @@ Result<DevNo> add_leg(const Offline &offline, Which which, const std::string &te
 				       std::to_string(block.sectors) + " sectors, " +
 				       std::to_string(super.geometry.sectors) + " are needed");
 	// Only what nobody writes to can be known again by its content.
-	const bool still = which == Which::base && super.mode != meta::Mode::mirror &&
-			   super.mode != meta::Mode::commit;
+	const bool still = which == Which::base &&
+			   (super.mode == meta::Mode::overlay || super.mode == meta::Mode::stream);
 	BLKCTL_TRY(super.legs[index], leg_of(offline.probe, devno, 0, super.geometry.sectors,
 					     still ? Stamped::yes : Stamped::no));
 	return devno;
@@ -86,12 +86,24 @@ Result<meta::Superblock> super_of(const Offline &offline, const FormatRequest &r
 
 	if (request.name.size() > meta::name_max)
 		return refusal(Status::usage, "format", request.meta, "the name is too long");
+	const bool track = request.mode == meta::Mode::track;
+	if (track && !request.top.empty())
+		return refusal(Status::usage, "format", request.meta,
+			       "a volume of mode track has no top");
+	if (!track && request.bitmaps)
+		return refusal(Status::usage, "format", request.meta,
+			       "there are bitmaps in mode track only");
+	if (request.bitmaps == 0u)
+		return refusal(Status::usage, "format", request.meta,
+			       "mode track needs room for a bitmap");
 	super.name = request.name;
 	super.mode = request.mode;
 	super.phase = meta::first_phase(request.mode);
 	super.geometry = {.sectors = request.sectors.value_or(0),
 			  .block_sectors = request.block_sectors,
-			  .segment_mib = request.segment_mib};
+			  .segment_mib = request.segment_mib,
+			  .bitmap_slots =
+				  track ? request.bitmaps.value_or(meta::bitmap_slots_max) : 0};
 	BLKCTL_TRY(const auto hex, random_hex());
 	BLKCTL_TRY(super.uuid, meta::parse_uuid(hex));
 	std::optional<DevNo> base, top;
@@ -124,7 +136,10 @@ Outcome outcome_of(const std::string &path, std::vector<std::string> steps)
 std::string format_text(const std::string &path, const meta::Superblock &super,
 			const meta::Layout &layout)
 {
-	return "write " + std::to_string(layout.bytes()) + " bytes of metadata for " +
+	const auto slots = std::to_string(super.geometry.bitmap_slots);
+
+	return "write " + std::to_string(layout.bytes()) + " bytes of metadata " +
+	       (super.has_bitmaps() ? "with room for " + slots + " bitmaps of " : "for ") +
 	       std::to_string(layout.blocks) + " blocks to " + path + ", with the UUID " +
 	       meta::hex(super.uuid);
 }
@@ -240,11 +255,17 @@ Result<Repaired> repair(const Offline &offline, const std::string &meta, meta::O
 	for (const auto &rewrite : plan.rewrites)
 		steps.push_back(rewrite.text);
 	if (plan.superblocks)
-		steps.push_back("write the superblock, copy " + std::to_string(plan.first_copy) +
-				" and then the other");
+		steps.insert(plan.superblocks_first ? steps.begin() : steps.end(),
+			     "write the superblock, copy " + std::to_string(plan.first_copy) +
+				     " and then the other");
 	if (run == Run::doit)
 		BLKCTL_CHECK(meta::repair(*device, plan));
-	return Repaired{outcome_of(path, std::move(steps)), plan.picked, plan.missing};
+	return Repaired{outcome_of(path, std::move(steps)),
+			plan.picked,
+			plan.missing,
+			plan.changed,
+			plan.inconsistent,
+			plan.lost_bitmaps};
 }
 
 } // namespace blkctl::volume

@@ -35,9 +35,12 @@ struct FormatRequest {
 	uint32_t block_sectors = 128;
 	uint32_t segment_mib = BLKCOPY_SEGMENT_MIB_DEFAULT;
 	meta::Mode mode = meta::Mode::overlay;
+	// How many there is room for, of mode track; as many as there can be if not given.
+	std::optional<uint32_t> bitmaps = {};
 	bool force = false; // overwrite a signature or metadata
 };
-// Errors: usage (no size, too small, leg too small), busy (in use, something is on it).
+// Errors: usage (no size, too small, leg too small, bitmaps of another mode), busy (in use,
+// something is on it).
 Result<Outcome> format(const Offline &offline, const FormatRequest &request, Run run);
 
 struct CheckRequest {
@@ -68,6 +71,10 @@ struct Repaired {
 	Outcome outcome = {};
 	std::vector<meta::Range> picked = {};  // blocks that are as they once were
 	std::vector<meta::Range> missing = {}; // blocks that stay unreadable
+	// Of mode track: see meta::Repair.
+	std::vector<meta::BitmapRanges> changed = {};
+	std::vector<std::string> inconsistent = {};
+	std::vector<uint32_t> lost_bitmaps = {};
 };
 Result<Repaired> repair(const Offline &offline, const std::string &meta, meta::Older older,
 			Run run);

@@ -41,12 +41,15 @@ struct Outcome {
 struct CreateRequest {
 	std::string name = {};   // without /dev/mapper
 	std::string device = {}; // path, link or MAJ:MIN
+	// Of bitmaps, which then survive a crash: a device or a file. Empty: they are in memory.
+	std::string metadata = {};
 	uint32_t block_sectors = 128;
 	bool boot = false; // write down that it comes back at boot
 };
 /*
  * A new volume over a device, as long as the device, whose data stays. Errors: usage (a name that
- * dm cannot have, block size), not_found (device), busy (device mounted or held, name taken).
+ * dm cannot have, block size; the metadata is the device), not_found (device), busy (device
+ * mounted or held, name taken; metadata in use).
  */
 Result<Outcome> create(Context &context, const CreateRequest &request, Run run);
 
@@ -156,6 +159,12 @@ Result<ToActivate> to_activate(Context &context);
  * Errors: busy (open; a copy with state in memory), usage (it was attached).
  */
 Result<Outcome> deactivate(Context &context, const std::string &name, Run run);
+
+/*
+ * What removes the volume next is taken for one of us, at a shutdown for instance: what its
+ * metadata says stays valid. Any volume; it may be open.
+ */
+Result<Outcome> seal(Context &context, const std::string &name, Run run);
 
 struct AttachRequest {
 	std::string device = {}; // an active dm device

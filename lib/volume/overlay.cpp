@@ -69,7 +69,10 @@ Result<void> add_layer(Change &change, const Volume &volume, const Under &below)
 	const auto name = layer_name(volume.name(), below.number);
 	const auto uuid = layer_uuid(hex, below.number);
 	BLKCTL_TRY(const auto existing, find_by_name(context, name));
-	const auto table = blkcopy_table(volume.sectors, volume.table);
+	auto moved = volume.table;
+	// They are the volume's.
+	moved.bitmaps = std::nullopt;
+	const auto table = blkcopy_table(volume.sectors, moved);
 
 	if (existing)
 		return refusal(Status::busy, overlay_verb, volume.name(),
@@ -169,6 +172,7 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 	table::Blkcopy overlay;
 	overlay.mode = table::Mode::overlay;
 	overlay.block_sectors = volume.table.block_sectors;
+	overlay.bitmaps = volume.table.bitmaps;
 	const auto sectors = volume.sectors;
 	const auto base_text =
 		below.layer ? "(the layer " + below.layer->name + ") 0"
@@ -176,7 +180,7 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 	Prepared prepared{.volume = volume, .number = below.number + 1};
 	prepared.text = "0 " + std::to_string(sectors) + " blkcopy overlay " + base_text + " " +
 			store.text + " 0 " + place.text + " " +
-			std::to_string(overlay.block_sectors);
+			std::to_string(overlay.block_sectors) + bitmaps_text(overlay);
 	prepared.table = [overlay, store, place, sectors, base_of]() mutable {
 		overlay.base = base_of();
 		overlay.top = table::Leg{*store.devno, 0};

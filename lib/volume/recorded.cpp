@@ -21,6 +21,8 @@ table::Mode mode_of(meta::Mode mode)
 		return table::Mode::stream;
 	case meta::Mode::overlay:
 		return table::Mode::overlay;
+	case meta::Mode::track:
+		return table::Mode::track;
 	case meta::Mode::commit:
 		break;
 	}
@@ -161,6 +163,15 @@ Result<tab::Entry> entry_for(Context &context, const std::string &verb, const st
 		const auto listed = find_place(context, layer.meta);
 		if (listed && listed->file == place.file && *listed->devno == *place.devno)
 			return *entry;
+	}
+	if (super.mode == meta::Mode::track) {
+		const auto listed =
+			entry ? find_place(context, entry->bitmaps) : Result<Place>(Error{});
+		if (listed && listed->file == place.file && *listed->devno == *place.devno)
+			return *entry;
+		return refusal(Status::not_found, verb, text,
+			       "it holds bitmaps of '" + super.name + "', and only an entry in " +
+				       context.tab_file + " says what that is on");
 	}
 	if (!is_good_name(super.name))
 		return refusal(Status::needs_attention, verb, text, "its metadata names no volume",

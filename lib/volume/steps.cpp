@@ -476,8 +476,17 @@ dm::Table track_table(const Volume &volume, const table::Leg &base)
 	table::Blkcopy track;
 
 	track.base = base;
+	track.bitmaps = volume.table.bitmaps;
 	track.block_sectors = volume.table.block_sectors;
 	return blkcopy_table(volume.sectors, track);
+}
+
+std::string bitmaps_text(const table::Blkcopy &table, bool with_features)
+{
+	if (!table.bitmaps)
+		return {};
+	return std::string(with_features ? " 0" : "") + " 2 " BLKCOPY_PARAM_BITMAPS " " +
+	       table.bitmaps->str();
 }
 
 std::vector<DevNo> below(Context &context, std::vector<DevNo> devices)

@@ -61,13 +61,14 @@ Result<void> add_arming(Change &change, const Volume &volume, const ViewRequest 
 	backup.mode = table::Mode::backup;
 	backup.base = volume.table.base;
 	backup.block_sectors = volume.table.block_sectors;
+	backup.bitmaps = volume.table.bitmaps;
 	// Nothing is copied that nobody overwrites.
 	backup.features.paused = true;
 	const auto text = "0 " + std::to_string(volume.sectors) +
 			  " " BLKCOPY_TARGET " " BLKCOPY_MODE_BACKUP " " +
 			  backup.base.device.str() + " " + std::to_string(backup.base.offset) +
 			  " " + store.text + " 0 - " + std::to_string(backup.block_sectors) +
-			  " 1 " BLKCOPY_FEATURE_PAUSED;
+			  " 1 " BLKCOPY_FEATURE_PAUSED + bitmaps_text(backup, false);
 	change.load(volume.info, text, [backup, store, sectors = volume.sectors]() mutable {
 		backup.top = table::Leg{*store.devno, 0};
 		return blkcopy_table(sectors, backup);

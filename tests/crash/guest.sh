@@ -125,7 +125,7 @@ seed() {
 	done
 	local cuts
 	cuts=$(<"$DIR/cuts")
-	if with_meta; then echo "$MODE seed $SEED: $cuts cuts; $META${EQUAL:+ equal=$EQUAL}"; else echo "$MODE seed $SEED: $cuts cuts"; fi
+	if with_meta; then echo "$MODE seed $SEED: $cuts cuts; $META${EQUAL:+ equal=$EQUAL}${MISSED:+; $MISSED}"; else echo "$MODE seed $SEED: $cuts cuts"; fi
 }
 
 # What a failed seed left.

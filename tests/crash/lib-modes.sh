@@ -7,14 +7,14 @@
 # Modes: nbd, linear (no target of ours: they prove server and verifier),
 # snapshot (dm-snapshot with persistent exceptions, a peer), overlay, stream,
 # commit (an overlay that is merged at some point), flatten (an overlay that is
-# streamed), mirror.
+# streamed), mirror, bitmap, tracked (a bitmap on a commit: two metadata devices).
 
 DEVICE=/dev/dm-0 # the only one
 
 pick() { REPLY=${*:RANDOM % $# + 1:1}; } # of its arguments, one
 between() { REPLY=$(($1 + (RANDOM << 15 | RANDOM) % ($2 - $1 + 1))); }
 
-with_meta() { [[ $MODE =~ ^(overlay|stream|commit|flatten|mirror|bitmap)$ ]]; }
+with_meta() { [[ $MODE =~ ^(overlay|stream|commit|flatten|mirror|bitmap|tracked)$ ]]; }
 
 # One seed's volume: SECTORS, BLOCK, EXTENTS (what is written to), OPTIONS.
 draw_volume() {
@@ -39,7 +39,7 @@ draw_volume() {
 	pick 200 600 3000 && RATE=$REPLY
 	pick "" $COPY_ON_READ && FEATURE=$REPLY
 	pick "" "" background && COPY_MODE=$REPLY
-	if [[ $MODE == mirror || $MODE == bitmap ]]; then
+	if [[ $MODE =~ ^(mirror|bitmap|tracked)$ ]]; then
 		# Segments enough that some are left alone for a while; soon synced.
 		SECTORS=$((SECTORS * 4)) RATE=$((RATE * 10))
 		EXTENTS=("0+$((SECTORS / 4))" "$((SECTORS / 2 / 8 * 8))+4096" "$((SECTORS - 1024))+1024")
@@ -53,7 +53,7 @@ make_volume() {
 	rm -f "$DIR"/*.img "$DIR/log" "$DIR/state"
 	"$BIN/initial" "$DIR/state" "$DIR/base.img" "$SEED" "$SECTORS" "${EXTENTS[@]}"
 	LEGS=(base)
-	PHASE='' TABLE_MODE='' CREATED='' ENDED=0 EQUAL=0 RECORDING=
+	PHASE='' TABLE_MODE='' CREATED='' ENDED=0 EQUAL=0 RECORDING='' MISSED=''
 	case $MODE in
 	bitmap)
 		make_disk meta 4096
@@ -71,8 +71,12 @@ make_volume() {
 		make_disk meta 2048
 		LEGS+=(top meta)
 		TABLE_MODE=$MODE
-		[[ $MODE != commit && $MODE != flatten ]] || TABLE_MODE=overlay
+		[[ ! $MODE =~ ^(commit|flatten|tracked)$ ]] || TABLE_MODE=overlay
 		"$BIN/format" "$DIR/meta.img" "$SECTORS" "$BLOCK" "$TABLE_MODE" 1
+		[[ $MODE == tracked ]] || return 0
+		make_disk bits 4096
+		LEGS+=(bits)
+		"$BIN/format" "$DIR/bits.img" "$SECTORS" "$BLOCK" track 1
 		;;
 	esac
 	cp --sparse=always "$DIR/base.img" "$DIR/base.frozen"
@@ -90,6 +94,7 @@ line() {
 	[[ $mode != stream || -z $FEATURE ]] || features=("$FEATURE")
 	[[ $mode == overlay ]] || params=(rate_kib "$RATE")
 	[[ $mode != mirror || -z $COPY_MODE ]] || params+=(copy_mode "$COPY_MODE")
+	[[ $MODE != tracked ]] || params+=(bitmaps /dev/nbd3)
 	echo "0 $SECTORS blkcopy $mode /dev/nbd0 0 /dev/nbd1 0 /dev/nbd2 $BLOCK ${#features[@]} ${features[*]} ${#params[@]} ${params[*]}"
 }
 
@@ -105,9 +110,10 @@ activate() {
 
 # Before it is written to. A bitmap begins with each cut, at what base is then.
 begin() {
-	[[ $MODE == bitmap ]] || return 0
+	[[ $MODE == bitmap || $MODE == tracked ]] || return 0
+	[[ $MODE == bitmap ]] || content_is_tracked || return 0
 	RECORDING=
-	cp --sparse=always "$DIR/base.img" "$DIR/base.frozen"
+	[[ $MODE == tracked ]] || cp --sparse=always "$DIR/base.img" "$DIR/base.frozen"
 	"$BIN/dm" message crash "bitmap remove b" >/dev/null 2>&1
 	if "$BIN/dm" message crash "bitmap add b" >"$DIR/dm.out" 2>&1; then
 		RECORDING=1
@@ -122,7 +128,7 @@ deactivate() {
 	[[ -n $CREATED ]] || return 0
 	CREATED=
 	power || ((RANDOM % 2)) || how=force-remove
-	[[ $MODE != bitmap ]] || ! ((RANDOM % 3)) || "$BIN/dm" message crash seal >/dev/null 2>&1
+	[[ $MODE != bitmap && $MODE != tracked ]] || ! ((RANDOM % 3)) || "$BIN/dm" message crash seal >/dev/null 2>&1
 	limited 60 "$BIN/dm" $how crash >"$DIR/dm.out" 2>&1 || bad "cannot remove it: $(<"$DIR/dm.out")"
 }
 
@@ -136,10 +142,10 @@ act() {
 	local wait
 	pick 0 0.05 0.2 0.6 && wait=$REPLY
 	case $MODE in
-	commit | flatten)
+	commit | flatten | tracked)
 		if [[ $TABLE_MODE == overlay ]] && ((ROUND >= 2)); then
 			nap "$wait"
-			switch_to "$([[ $MODE == commit ]] && echo commit || echo stream)"
+			switch_to "$([[ $MODE == flatten ]] && echo stream || echo commit)"
 		fi
 		;;
 	bitmap)
@@ -170,6 +176,7 @@ look_at_disks() {
 		[[ -z $RECORDING ]] || nothing_missed
 		return 0
 	fi
+	[[ $MODE != tracked ]] || cp "$DIR/bits.img" "$DIR/bits.cut"
 	((bad == 0)) || bad "$bad sectors of the block map are lost"
 	[[ $mode == mirror || $phase == merged ]] || ((base_mixed)) || base_is_frozen
 	[[ $mode != mirror || $phase != @(copying|synced) ]] || ((top_stale)) || legs_agree
@@ -189,6 +196,24 @@ nothing_missed() {
 	"$BIN/missed" "$DIR/meta.img" "$DIR/base.frozen" "$DIR/base.img" >"$DIR/missed.out" 2>&1 ||
 		bad "the bitmap: $(cat "$DIR/missed.out")"
 	META=$(<"$DIR/missed.out")
+}
+
+# The same of a volume on two legs, read as it is after the cut, before it is written
+# to; the bitmap is as the cut has left it. False when the power went meanwhile.
+content_is_tracked() {
+	read_content now || return 1
+	if [[ -n $RECORDING ]]; then
+		"$BIN/missed" "$DIR/bits.cut" "$DIR/then" "$DIR/now" >"$DIR/missed.out" 2>&1 ||
+			bad "the bitmap: $(cat "$DIR/missed.out")"
+		MISSED=$(<"$DIR/missed.out")
+	fi
+	mv "$DIR/now" "$DIR/then"
+}
+
+read_content() { # FILE
+	dd if="$DEVICE" of="$DIR/$1" bs=1M iflag=direct status=none 2>"$DIR/dd.out" && return
+	! power || bad "cannot read it: $(<"$DIR/dd.out")"
+	return 1
 }
 
 # What is called equal is equal.

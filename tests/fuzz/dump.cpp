@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	const auto again = parse_dump(print(*value));
 	if (!again || again->super != value->super || !(again->map == value->map) ||
-	    !(again->segments == value->segments))
+	    !(again->segments == value->segments) || again->bitmaps != value->bitmaps)
 		std::abort();
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Dump and restore are inverse functions; repair makes up nothing.
-#include "memory_device.hpp"
+#include "bitmap_device.hpp"
 #include "meta/dump.hpp"
 #include "meta/repair.hpp"
 #include <gtest/gtest.h>
@@ -64,6 +64,35 @@ Dump some_dump()
 	return dump;
 }
 
+Dump some_bitmap_dump()
+{
+	auto dump = some_dump();
+	auto &super = dump.super;
+	super.mode = Mode::track;
+	super.unsealed = *rc::gen::arbitrary<bool>();
+	super.geometry.bitmap_slots = *rc::gen::inRange(1, 5);
+	dump.map = BlockMap();
+	const auto count = *rc::gen::inRange<uint32_t>(0, super.geometry.bitmap_slots + 1);
+	for (uint32_t slot = 0; slot < count; slot++) {
+		Bitmap bitmap;
+		bitmap.slot = slot;
+		bitmap.name = std::to_string(slot) + some_text(bitmap_name_max - 1);
+		bitmap.granule_sectors = super.geometry.block_sectors << *rc::gen::inRange(0, 5);
+		bitmap.recording = *rc::gen::arbitrary<bool>();
+		bitmap.inconsistent = *rc::gen::arbitrary<bool>();
+		const auto granules = granules_of(super.geometry, bitmap.granule_sectors);
+		bitmap.changes = Changes(granules);
+		const auto marks = *rc::gen::inRange(0, 10);
+		for (int i = 0; i < marks; i++) {
+			const auto first = *rc::gen::inRange<uint64_t>(0, granules);
+			bitmap.changes.mark(
+				{first, *rc::gen::inRange<uint64_t>(1, granules - first + 1)});
+		}
+		dump.bitmaps.push_back(bitmap);
+	}
+	return dump;
+}
+
 std::string dumped(MemoryDevice &device)
 {
 	const auto contents = read_contents(device);
@@ -97,6 +126,25 @@ RC_GTEST_PROP(MetaDump, RestoreIsItsInverse, ())
 	RC_ASSERT(other.memory == device.memory);
 }
 
+RC_GTEST_PROP(MetaDump, RestoreIsItsInverseForBitmaps, ())
+{
+	const auto dump = some_bitmap_dump();
+	const auto text = print(dump);
+	MemoryDevice device(layout_of(dump.super.geometry)->end());
+
+	const auto parsed = parse_dump(text);
+	RC_ASSERT(parsed.has_value());
+	RC_ASSERT(print(*parsed) == text);
+	RC_ASSERT(parsed->bitmaps == dump.bitmaps);
+	RC_ASSERT(restore(device, *parsed, Overwrite::no).has_value());
+	RC_ASSERT(dumped(device) == text);
+	RC_ASSERT(read_contents(device)->findings.empty());
+
+	MemoryDevice other(layout_of(dump.super.geometry)->end());
+	RC_ASSERT(restore(other, *parse_dump(dumped(device)), Overwrite::no).has_value());
+	RC_ASSERT(other.memory == device.memory);
+}
+
 TEST(MetaDump, SaysWhatIsThere)
 {
 	auto device = formatted();
@@ -110,6 +158,62 @@ TEST(MetaDump, SaysWhatIsThere)
 		  R"("sectors":300000,"start":8,"stamp":7},"top":{"identity":"serial:y",)"
 		  R"("sectors":400000,"start":0,"stamp":null}},"runs":[{"first":0,"count":1,)"
 		  R"("state":"top"},{"first":1,"count":32355,"state":"base"}],"marked":[]})");
+}
+
+TEST(MetaDump, SaysWhatBitmapsThereAre)
+{
+	auto device = fake::track_in_use(true);
+	EXPECT_EQ(dumped(device),
+		  R"({"schema":1,"type":"metadata","uuid":"0102030405060708090a0b0c0d0e0f10",)"
+		  R"("name":"data","sectors":320000,"block_sectors":8,"segment_mib":1,)"
+		  R"("bitmap_slots":2,"mode":"track","phase":"idle","flags":{"clean":true,)"
+		  R"("base_stale":false,"top_stale":false,"base_mixed":false,"unsealed":false},)"
+		  R"("legs":{"base":{"identity":"dm:x","sectors":320000,"start":0,"stamp":null},)"
+		  R"("top":{"identity":"","sectors":0,"start":0,"stamp":null}},)"
+		  R"("bitmaps":[{"name":"one","granule_sectors":8,"recording":true,)"
+		  R"("inconsistent":false,"changed":[{"first":3,"count":1},)"
+		  R"({"first":35000,"count":1}]}],"marked":[]})");
+	// What cannot be read counts as changed, and is so in what is restored from it.
+	device.spoil(fake::bitmap_place(0, 1, 1));
+	const auto text = dumped(device);
+	EXPECT_NE(text.find(R"("changed":[{"first":0,"count":32256},{"first":35000,"count":1}])"),
+		  std::string::npos)
+		<< text;
+	MemoryDevice other(15);
+	ASSERT_TRUE(restore(other, *parse_dump(text), Overwrite::no));
+	EXPECT_EQ(dumped(other), text);
+}
+
+TEST(MetaDump, ABadBitmapIsNamed)
+{
+	auto device = fake::track_in_use(true);
+	const auto good = dumped(device);
+	const auto change = [&](const std::string &from, const std::string &to,
+				const std::string &words) {
+		const auto dump = parse_dump(replaced(good, from, to));
+		ASSERT_FALSE(dump) << to;
+		EXPECT_NE(dump.error().message().find(words), std::string::npos)
+			<< dump.error().message();
+	};
+	const std::string another = R"({"name":"one","granule_sectors":8,"recording":true,)"
+				    R"("inconsistent":false,"changed":[]},)";
+	change("\"bitmap_slots\":2,", "", "'bitmap_slots' is missing");
+	change("\"bitmap_slots\":2", "\"bitmap_slots\":0", "'bitmap_slots' is 0");
+	change("\"bitmap_slots\":2", "\"bitmap_slots\":65", "65 bitmaps");
+	change(",\"unsealed\":false", "", "'flags.unsealed' is missing");
+	change("\"bitmaps\"", "\"runs\"", "'bitmaps' is missing");
+	change("\"name\":\"one\"", "\"name\":\"\"", "'bitmaps[0].name' is empty");
+	change("\"one\"", "\"" + std::string(65, 'x') + "\"",
+	       "'bitmaps[0].name' is empty, too long");
+	change("\"granule_sectors\":8", "\"granule_sectors\":4", "less than a block");
+	change("\"granule_sectors\":8", "\"granule_sectors\":24", "no power of two");
+	change("\"granule_sectors\":8", "\"granule_sectors\":16",
+	       "'bitmaps[0].changed[1].first' is out of order");
+	change("\"count\":1", "\"count\":0", "'bitmaps[0].changed[0].count' is 0");
+	change("\"first\":35000", "\"first\":3", "'bitmaps[0].changed[1].first' is out of order");
+	change("\"recording\":true", "\"recording\":1", "'bitmaps[0].recording' is neither");
+	change("\"bitmaps\":[", "\"bitmaps\":[" + another, "'bitmaps[1].name' is that of another");
+	change("\"bitmaps\":[", "\"bitmaps\":[" + another + another, "more than there is room for");
 }
 
 TEST(MetaDump, ABadOneIsNamed)

@@ -121,14 +121,14 @@ TEST(MetaSuperblock, ValuesThatMakeNoSense)
 	EXPECT_EQ(damage_of(changed([](Raw &raw) { raw.version = 2; })), Damage::version);
 	EXPECT_EQ(damage_of(changed([](Raw &raw) { raw.incompat = 1; })), Damage::incompat);
 	const std::function<void(Raw &)> bad[] = {
-		[](Raw &raw) { raw.flags = 16; },
+		[](Raw &raw) { raw.flags = 32; },
 		[](Raw &raw) { raw.sectors = 0; },
 		[](Raw &raw) { raw.sectors += 8 * blocks_a_sector; },
 		[](Raw &raw) { raw.block_sectors = 9; },
 		[](Raw &raw) { raw.block_sectors = 16; },
 		[](Raw &raw) { raw.segment_mib = 0; },
 		[](Raw &raw) { raw.mode = 0; },
-		[](Raw &raw) { raw.mode = 5; },
+		[](Raw &raw) { raw.mode = 6; },
 		[](Raw &raw) { raw.phase = 9; },
 		[](Raw &raw) { raw.first_intent = 3; },
 		[](Raw &raw) { raw.nr_intent = 2; },

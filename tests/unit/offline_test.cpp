@@ -230,3 +230,85 @@ TEST_F(OfflineTest, LegsThatAreNotTheOnesRecorded)
 		"take as base of 'data' /dev/sda: it has changed behind the volume's back: it has "
 		"131073 sectors, and had 131072\n");
 }
+
+TEST_F(OfflineTest, RoomForBitmaps)
+{
+	auto track = request();
+	track.mode = meta::Mode::track;
+	expect_refusal(format(offline, track, volume::Run::doit), Status::usage, "has no top");
+	track.top = "";
+	track.bitmaps = 0;
+	expect_refusal(format(offline, track, volume::Run::doit), Status::usage, "room");
+	track.bitmaps.reset();
+	// 64 of two sectors, twice.
+	expect_refusal(format(offline, track, volume::Run::doit), Status::usage,
+		       "and 1060864 are needed");
+	auto overlay = request();
+	overlay.bitmaps = 4;
+	expect_refusal(format(offline, overlay, volume::Run::doit), Status::usage,
+		       "in mode track only");
+	track.bitmaps = 4;
+	const auto made = format(offline, track, volume::Run::doit);
+	ASSERT_TRUE(made) << made.error().message();
+	EXPECT_EQ(made->steps.at(0).substr(0, 73),
+		  "write 77824 bytes of metadata with room for 4 bitmaps of 1024 blocks to /");
+
+	const auto checked = check(offline, {.meta = path, .base = "/dev/sda"});
+	ASSERT_TRUE(checked);
+	EXPECT_TRUE(checked->is_well());
+	// It is written to, so what is on it now says nothing later.
+	EXPECT_EQ(checked->contents.super.legs[0].stamp, std::nullopt);
+	const auto text = text_of(offline, path);
+	EXPECT_NE(text.find("\"bitmap_slots\":4,\"mode\":\"track\""), std::string::npos) << text;
+	ASSERT_TRUE(
+		restore(offline, {.meta = path, .dump = text, .force = true}, volume::Run::doit));
+	EXPECT_EQ(text_of(offline, path), text);
+	EXPECT_NE(report::json_check(*checked).find(
+			  R"("unsealed":false,"bitmap_slots":4,"bitmaps":[],"lost_bitmaps":[])"),
+		  std::string::npos)
+		<< report::json_check(*checked);
+}
+
+TEST_F(OfflineTest, BitmapsThatAreDamaged)
+{
+	auto track = request();
+	track.mode = meta::Mode::track;
+	track.top = "";
+	track.bitmaps = 4;
+	ASSERT_TRUE(format(offline, track, volume::Run::doit));
+	auto text = text_of(offline, path);
+	const std::string none = "\"bitmaps\":[]";
+	text.replace(text.find(none), none.size(),
+		     R"("bitmaps":[{"name":"one","granule_sectors":128,"recording":true,)"
+		     R"("inconsistent":false,"changed":[{"first":7,"count":2}]},)"
+		     R"({"name":"two","granule_sectors":128,"recording":false,)"
+		     R"("inconsistent":false,"changed":[]}])");
+	ASSERT_TRUE(
+		restore(offline, {.meta = path, .dump = text, .force = true}, volume::Run::doit));
+	EXPECT_EQ(text_of(offline, path), text);
+	auto json = report::json_check(*check(offline, {.meta = path}));
+	EXPECT_NE(json.find(R"({"name":"one","slot":0,"granule_sectors":128,"recording":true,)"
+			    R"("inconsistent":false,"granules":1024,"changed":2,)"
+			    R"("unreadable_granules":[]})"),
+		  std::string::npos)
+		<< json;
+
+	spoil(5 * 4096 + 900); // the bits of 'one'
+	spoil(7 * 4096 + 900); // the record of 'two'
+	json = report::json_check(*check(offline, {.meta = path}));
+	EXPECT_NE(json.find(R"("changed":1024,"unreadable_granules":[{"first":0,"count":1024}]}],)"
+			    R"("lost_bitmaps":[1])"),
+		  std::string::npos)
+		<< json;
+	const auto repaired = repair(offline, path, meta::Older::never, volume::Run::doit);
+	ASSERT_TRUE(repaired);
+	json = report::json_repair(*repaired, false);
+	EXPECT_NE(json.find(R"("changed_bitmaps":[{"name":"one","granules":[{"first":0,)"
+			    R"("count":1024}]}],"inconsistent_bitmaps":[],"lost_bitmaps":[1])"),
+		  std::string::npos)
+		<< json;
+	const auto after = check(offline, {.meta = path});
+	EXPECT_EQ(after->contents.bitmaps.at(0).changes.count(), 1024u);
+	EXPECT_TRUE(after->contents.bitmaps[0].unreadable.empty());
+	EXPECT_EQ(after->contents.lost_bitmaps, (std::vector<uint32_t>{1}));
+}

@@ -28,9 +28,11 @@ TEST(Tab, EntriesComeBackAsTheyWere)
 		 .uuid = "00112233445566778899aabbccddeeff",
 		 .sectors = 100,
 		 .offset = 2048,
-		 .block_sectors = 8},
+		 .block_sectors = 8,
+		 .bitmaps = "/var/lib/blkctl/a, b.bitmaps"},
 		{.name = "chain",
 		 .layers = {{1, "/with blank, comma=\\"}, {3, "-"}, {0, "partuuid:1-2"}},
+		 .bitmaps = "id:virtio-disk1",
 		 .noauto = true,
 		 .initramfs = true,
 		 .copy_on_read = true,
@@ -56,6 +58,7 @@ TEST(Tab, RefusesWhatMakesNoSense)
 	expect_bad("data /dev/vdb - uuid=1", "32 hex digits");
 	expect_bad("data /dev/vdb - stamp=1", "go with METADATA");
 	expect_bad("data /dev/vdb - sectors=0", "sectors is 0");
+	expect_bad("data /dev/vdb - bitmaps=", "names nothing");
 	expect_bad("data - /meta offset=1", "go with DEVICE");
 	expect_bad("data - /meta noauto=1", "takes no value");
 	expect_bad("data - /meta nofail", "there is no option 'nofail'");

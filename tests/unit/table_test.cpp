@@ -23,6 +23,9 @@ constexpr const char *tables[] = {
 	"mirror 8:0 0 8:16 0 - 128",
 	"mirror 8:0 0 8:16 0 259:1048575 128 1 paused",
 	"mirror 8:0 2048 8:16 4096 - 128 0 2 rate_kib 1024",
+	"track 8:0 0 - 0 8:32 128",
+	"mirror 8:0 0 8:16 0 - 128 1 paused 4 rate_kib 1 bitmaps 8:32",
+	"overlay 8:0 0 8:16 0 8:48 128 0 2 bitmaps 8:32",
 	everything,
 };
 
@@ -99,6 +102,11 @@ class Generator
 			 : coin()       ? "-"
 			 : coin()       ? "mem:id-" + std::to_string(number())
 					: leg().device.str();
+		if (t.mode == Mode::track ? t.meta_device().has_value() : coin())
+			t.bitmaps = leg().device;
+		// In track they are where the metadata is.
+		if (t.mode == Mode::track && t.bitmaps)
+			t.meta = "-";
 		t.block_sectors = 8u << (number() % 9);
 		t.features = {coin(), coin(), coin(), coin(), coin()};
 		if (coin())
@@ -233,6 +241,9 @@ TEST(Table, RefusalsNameTheArgument)
 		{"mirror 8:0 0 8:16 0 - 128 0 2 copy_mode fast", "copy_mode"},
 		{"mirror 8:0 0 8:16 0 - 128 0 2 on_top_error panic", "on_top_error"},
 		{"mirror 8:0 0 8:16 0 - 128 0 2 speed 1", "parameter"},
+		{"mirror 8:0 0 8:16 0 - 128 0 2 bitmaps -", "bitmaps"},
+		{"mirror 8:0 0 8:16 0 - 128 0 4 bitmaps 8:1 bitmaps 8:1", "twice"},
+		{"track 8:0 0 - 0 - 128 0 2 bitmaps 8:1", "where its metadata is"},
 		{"mirror 8:0 0 8:16 0 - 128 0 2 rate_kib 1 more", "too many"},
 	};
 	for (const auto &[line, word] : bad) {

@@ -100,6 +100,15 @@ dd if=/dev/urandom of="$META" bs=4k seek=5 count=2 oflag=direct conv=notrunc sta
 come_back
 is "$(listed one)" "0+256" "with its bits unreadable"
 
+# Discarded after an orderly end: that is no bitmap in which nothing has changed.
+bitmap clear one
+put 7
+msg vol seal
+remove_dm vol
+dd if=/dev/zero of="$META" bs=4k seek=5 count=2 oflag=direct conv=notrunc status=none
+come_back
+is "$(listed one)" "0+256" "with its bits discarded"
+
 # A write that cannot be marked is not done; one that is marked is.
 bitmap clear one
 put 64

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "volume/bitmap_metadata.hpp"
+#include "volume/use.hpp"
+
+namespace blkctl::volume
+{
+
+Result<Place> add_bitmap_metadata(Change &change, const std::string &text, const BitmapsOf &of)
+{
+	meta::Superblock super;
+
+	BLKCTL_TRY(super.uuid, meta::parse_uuid(of.hex));
+	super.name = of.name;
+	super.geometry = {.sectors = of.sectors,
+			  .block_sectors = of.block_sectors,
+			  .bitmap_slots = BLKCOPY_BITMAPS_MAX};
+	super.mode = meta::Mode::track;
+	super.phase = meta::first_phase(super.mode);
+	return add_metadata(change, text, super, of.own, of.legs,
+			    [](const meta::Superblock &whole) { return whole; });
+}
+
+Result<Place> find_bitmap_metadata(Context &context, const std::string &verb,
+				   const tab::Entry &entry, const std::string &hex,
+				   const std::optional<DevNo> &own)
+{
+	auto place = find_place(context, entry.bitmaps);
+
+	if (!place)
+		return refusal(Status::not_found, verb, entry.name,
+			       "the metadata of its bitmaps, " + entry.bitmaps + ", is not there");
+	const auto path = place->block ? place->block->path : place->file;
+	BLKCTL_TRY(const auto device, context.open_meta(path, meta::Access::read));
+	BLKCTL_TRY(const auto super, meta::read_superblock(*device));
+	const auto wrong = [&](const std::string &why) {
+		return refusal(Status::needs_attention, verb, entry.name,
+			       "the metadata on " + path + " " + why, "blkctl check " + path);
+	};
+	if (super.mode != meta::Mode::track)
+		return wrong("is not of bitmaps");
+	if (super.name != entry.name)
+		return wrong("is that of '" + super.name + "'");
+	if (!hex.empty() && meta::hex(super.uuid) != hex)
+		return wrong("is of another volume of this name: its UUID is " +
+			     meta::hex(super.uuid));
+	if (!place->block)
+		return place;
+	BLKCTL_TRY(const auto use, foreign_use(context, place->block->devno, own));
+	if (!use)
+		return place;
+	return refusal(Status::busy, verb, entry.name,
+		       udev::describe(*use, device_path(context, use->device)),
+		       next_about(context, *use));
+}
+
+void add_bitmap_metadata_end(Change &change, const Volume &volume)
+{
+	std::string file;
+
+	if (!volume.table.bitmaps)
+		return;
+	for (const auto &loop : change.context().probe.loops())
+		if (volume.table.bitmaps == loop.devno)
+			file = loop.file;
+	add_loop_release(change, *volume.table.bitmaps);
+	add_unmake(change, file);
+}
+
+} // namespace blkctl::volume

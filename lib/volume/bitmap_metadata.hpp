@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The metadata that a volume's bitmaps are on, from its making to its end. Internal to the library.
+#ifndef BLKCTL_VOLUME_BITMAP_METADATA_HPP
+#define BLKCTL_VOLUME_BITMAP_METADATA_HPP
+
+#include "tab/tab.hpp"
+#include "volume/metadata.hpp"
+#include "volume/steps.hpp"
+
+namespace blkctl::volume
+{
+
+// Of which volume they are, and what it is on.
+struct BitmapsOf {
+	std::string name = {};
+	std::string hex = {}; // the digits of its UUID
+	uint64_t sectors = 0;
+	uint32_t block_sectors = 0;
+	std::vector<DevNo> legs = {};
+	std::optional<DevNo> own = {}; // of a device that a killed command has left
+};
+
+/*
+ * Adds the metadata, formatted, and no bitmap in it. It names no device: the volume may move to
+ * another one any time. Errors: those of add_metadata().
+ */
+Result<Place> add_bitmap_metadata(Change &change, const std::string &text, const BitmapsOf &of);
+
+/*
+ * What an entry says of it, for activation. Errors: not_found, needs_attention (it is no such
+ * metadata, or that of another volume; `hex` may be empty), busy (in use by another device than
+ * `own`).
+ */
+Result<Place> find_bitmap_metadata(Context &context, const std::string &verb,
+				   const tab::Entry &entry, const std::string &hex,
+				   const std::optional<DevNo> &own);
+
+// Adds letting go of it, and removing it if it is in the state folder.
+void add_bitmap_metadata_end(Change &change, const Volume &volume);
+
+} // namespace blkctl::volume
+
+#endif

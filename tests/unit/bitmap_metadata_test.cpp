@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The metadata of a volume's bitmaps goes with the volume, whatever table that has: on a recorded
+// host, with the metadata in a real file.
+#include "base/files.hpp"
+#include "fake_host.hpp"
+#include "meta/superblock.hpp"
+#include "tab/tab.hpp"
+#include "volume/operations.hpp"
+#include <algorithm>
+#include <filesystem>
+#include <gtest/gtest.h>
+
+using namespace blkctl;
+using namespace blkctl::volume;
+
+namespace
+{
+
+class BitmapMetadata : public testing::Test
+{
+      protected:
+	std::string file() { return host.context.state_dir + "/v0.bitmaps"; }
+	std::string live() { return host.mapper.named("v0")->live.at(0).str(); }
+	std::optional<tab::Entry> entry()
+	{
+		return tab::Tab::parse(read_file(host.context.tab_file).value_or("")).find("v0");
+	}
+	Result<Outcome> make()
+	{
+		return create(
+			host.context,
+			{.name = "v0", .device = "/dev/sda", .metadata = file(), .boot = true},
+			volume::Run::doit);
+	}
+	// The loop device of the file, as a table names it.
+	std::string device()
+	{
+		for (const auto &loop : host.probe.loop_devices)
+			if (loop.file == file())
+				return loop.devno.str();
+		return "no loop device";
+	}
+	std::string named() { return " 2 bitmaps " + device(); }
+	void expect_named(const std::string &mode)
+	{
+		EXPECT_NE(live().find(" blkcopy " + mode + " "), std::string::npos) << live();
+		EXPECT_TRUE(live().ends_with(named())) << live();
+	}
+	void finish(Result<Outcome> (*verb)(Context &, const MergeRequest &, volume::Run),
+		    table::Phase phase)
+	{
+		ASSERT_TRUE(verb(host.context, {.name = "v0"}, volume::Run::doit));
+		host.mapper.named("v0")->status.phase = phase;
+		ASSERT_TRUE(verb(host.context, {.name = "v0"}, volume::Run::doit));
+	}
+
+	fake::Host host;
+};
+
+} // namespace
+
+TEST_F(BitmapMetadata, IsInEveryTable)
+{
+	const auto made = make();
+	ASSERT_TRUE(made) << made.error().message();
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 " + device() + " 128");
+	EXPECT_TRUE(make()->already);
+	ASSERT_TRUE(entry());
+	EXPECT_EQ(entry()->bitmaps, file());
+
+	ASSERT_TRUE(snapshot(host.context, {.name = "v0", .store = "/dev/sdb"}, volume::Run::doit));
+	expect_named("overlay");
+	EXPECT_EQ(entry()->bitmaps, file());
+	const auto deeper = host.context.state_dir + "/store";
+	ASSERT_TRUE(snapshot(host.context, {.name = "v0", .store = deeper}, volume::Run::doit));
+	expect_named("overlay");
+	const auto *layer = host.mapper.named("v0-blk1");
+	ASSERT_TRUE(layer);
+	EXPECT_EQ(layer->live.at(0).str().find("bitmaps"), std::string::npos);
+	finish(commit, table::Phase::merged);
+	expect_named("overlay");
+	finish(commit, table::Phase::merged);
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 " + device() + " 128");
+	EXPECT_EQ(entry()->bitmaps, file());
+
+	ASSERT_TRUE(copy(host.context,
+			 {.name = "v0", .target = "/dev/sdb", .sync_none = true, .pivot = true},
+			 volume::Run::doit));
+	EXPECT_NE(live().find(" bitmaps " + device()), std::string::npos) << live();
+	ASSERT_TRUE(pivot(host.context, {.name = "v0"}, volume::Run::doit));
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:16 0 - 0 " + device() + " 128");
+	EXPECT_EQ(entry()->bitmaps, file());
+
+	ASSERT_TRUE(view(host.context, {.name = "v0", .view = "see", .store = "/dev/sda"},
+			 volume::Run::doit));
+	expect_named("backup");
+	ASSERT_TRUE(volume::remove(host.context, "see", volume::Run::doit));
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:16 0 - 0 " + device() + " 128");
+
+	ASSERT_TRUE(volume::remove(host.context, "v0", volume::Run::doit));
+	EXPECT_FALSE(std::filesystem::exists(file()));
+	EXPECT_TRUE(host.probe.loop_devices.empty());
+	EXPECT_FALSE(entry());
+}
+
+TEST_F(BitmapMetadata, ComesBackSealed)
+{
+	ASSERT_TRUE(make());
+	host.mapper.calls.clear();
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	ASSERT_FALSE(host.mapper.calls.empty());
+	EXPECT_NE(host.mapper.calls.front().find("seal"), std::string::npos)
+		<< host.mapper.calls.front();
+	EXPECT_TRUE(host.probe.loop_devices.empty());
+	ASSERT_TRUE(activate(host.context, {.what = "v0"}, volume::Run::doit));
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 " + device() + " 128");
+
+	ASSERT_TRUE(snapshot(host.context, {.name = "v0", .store = "/dev/sdb"}, volume::Run::doit));
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	EXPECT_TRUE(host.probe.loop_devices.empty());
+	ASSERT_TRUE(activate(host.context, {.what = "v0"}, volume::Run::doit));
+	expect_named("overlay");
+}
+
+TEST_F(BitmapMetadata, RefusesWhatIsNotItsOwn)
+{
+	ASSERT_TRUE(make());
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	host.mapper.calls.clear();
+	const auto refuses = [&](Status status, const std::string &word) {
+		const auto result = activate(host.context, {.what = "v0"}, volume::Run::doit);
+		ASSERT_FALSE(result) << word;
+		EXPECT_EQ(result.error().status, status) << result.error().message();
+		EXPECT_NE(result.error().message().find(word), std::string::npos)
+			<< result.error().message();
+		EXPECT_TRUE(host.mapper.calls.empty()) << host.mapper.calls.front();
+		EXPECT_TRUE(host.probe.loop_devices.empty());
+	};
+	const auto alone = activate(host.context, {.what = file()}, volume::Run::dry);
+	EXPECT_TRUE(alone) << alone.error().message();
+	std::filesystem::rename(file(), file() + ".kept");
+	refuses(Status::not_found, "is not there");
+	std::filesystem::rename(file() + ".kept", file());
+	{
+		const auto device = meta::open_device(file(), meta::Access::write);
+		ASSERT_TRUE(device);
+		auto super = meta::read_superblock(**device);
+		ASSERT_TRUE(super);
+		super->uuid[0] ^= 1;
+		const auto again = meta::open_device(file(), meta::Access::write);
+		ASSERT_TRUE(meta::update_superblock(**again, *super));
+	}
+	refuses(Status::needs_attention, "of another volume of this name");
+	std::filesystem::remove(host.context.tab_file);
+	const auto lost = activate(host.context, {.what = file()}, volume::Run::doit);
+	ASSERT_FALSE(lost);
+	EXPECT_EQ(lost.error().status, Status::not_found) << lost.error().message();
+}
+
+// Whatever a killed create has left, the same one again goes on from there.
+TEST_F(BitmapMetadata, AKilledCreateGoesOn)
+{
+	for (int n = 0;; n++) {
+		fake::Host fresh;
+		const auto make_in = [&] {
+			return create(fresh.context,
+				      {.name = "v0",
+				       .device = "/dev/sda",
+				       .metadata = fresh.context.state_dir + "/v0.bitmaps",
+				       .boot = true},
+				      volume::Run::doit);
+		};
+		bool killed = false;
+		fresh.mapper.kill_after = n;
+		try {
+			(void)make_in();
+		} catch (const fake::Killed &) {
+			killed = true;
+		}
+		fresh.mapper.kill_after = -1;
+		const auto again = make_in();
+		ASSERT_TRUE(again) << n << ": " << again.error().message();
+		const auto *volume = fresh.mapper.named("v0");
+		ASSERT_TRUE(volume);
+		EXPECT_EQ(fresh.probe.loop_devices.size(), 1u) << n;
+		EXPECT_TRUE(volume->live.at(0).str().ends_with(
+			fresh.probe.loop_devices.at(0).devno.str() + " 128"))
+			<< volume->live.at(0).str();
+		if (!killed)
+			break;
+	}
+}
