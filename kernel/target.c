@@ -313,16 +313,21 @@ static int check_legs(struct bkc_table *t, char **error)
 	sector_t len = t->ti->len;
 	int r = check_leg(t, BKC_BASE, error);
 
-	if (r || !t->dev[BKC_TOP])
+	if (r)
 		return r;
+	if (t->meta_dev && t->meta_dev->bdev == t->dev[BKC_BASE]->bdev) {
+		*error = "The metadata device is a leg";
+		return -EINVAL;
+	}
+	if (!t->dev[BKC_TOP])
+		return 0;
 	if (t->dev[BKC_BASE]->bdev == t->dev[BKC_TOP]->bdev &&
 	    t->start[BKC_BASE] < t->start[BKC_TOP] + len &&
 	    t->start[BKC_TOP] < t->start[BKC_BASE] + len) {
 		*error = "Top and base overlap";
 		return -EINVAL;
 	}
-	if (t->meta_dev && (t->meta_dev->bdev == t->dev[BKC_BASE]->bdev ||
-			    t->meta_dev->bdev == t->dev[BKC_TOP]->bdev)) {
+	if (t->meta_dev && t->meta_dev->bdev == t->dev[BKC_TOP]->bdev) {
 		*error = "The metadata device is a leg";
 		return -EINVAL;
 	}

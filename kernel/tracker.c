@@ -9,10 +9,12 @@
  * mode, uses it. On a metadata device it is kept with the state of that, which is
  * of a table in mode track, or of one that another has for it (track.c).
  *
- * Epochs: a bitmap is frozen or cleared at an instant. Writes in flight then
- * belong to both sides, as nobody can tell when their data arrives: each carries
- * the number of switches there were when it began, and if there have been more
- * when it ends it is noted again, before it is acknowledged.
+ * A bitmap is frozen or cleared at an instant. Writes in flight then belong to both
+ * sides, as nobody can tell when their data arrives: each carries the number of
+ * switches there were when it began, and if there have been more when it ends it
+ * is noted again, before it is acknowledged. That needs no count of the writes in
+ * flight. On a metadata device there is one (epoch.c): what is to be durable of an
+ * instant has to wait for them, and so has a mark that is to go.
  */
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -33,6 +35,9 @@ static void note(struct bkc_tracker *tr, struct bkc_io *io)
 	struct bkc_bitmaps *all;
 	unsigned int i;
 
+	/* Those that are added now wait for nobody: it is noted at its end. */
+	if (!rcu_access_pointer(tr->bitmaps))
+		return;
 	rcu_read_lock();
 	all = rcu_dereference(tr->bitmaps);
 	for (i = 0; all && i < all->nr; i++)
@@ -83,12 +88,17 @@ bool bkc_tracker_begin(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 	io->table = t;
 	io->range.start = dm_target_offset(t->ti, bio->bi_iter.bi_sector);
 	io->range.end = io->range.start + bio_sectors(bio);
+	if (!tr->meta) {
+		io->epoch = 0;
+		begin(tr, io);
+		return false;
+	}
 	/*
 	 * Counted first, then looked whether there are bitmaps: the first that
 	 * is added waits for the writes that have not seen it.
 	 */
 	io->epoch = bkc_epoch_enter(&tr->epoch);
-	if (tr->meta && rcu_access_pointer(tr->bitmaps) &&
+	if (rcu_access_pointer(tr->bitmaps) &&
 	    !bkc_intent_begin(tr->meta, io->range.start, io->range.end,
 			      &io->epoch)) {
 		/* It may be ended there, or else is cut for good. */
@@ -104,12 +114,15 @@ bool bkc_tracker_begin(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 void bkc_tracker_end(struct bkc_tracker *tr, struct bkc_io *io)
 {
 	/*
-	 * The switch counts, then waits for the epoch: a write that does not
-	 * see it here is one it has waited for.
+	 * Pairs with the release of bkc_tracker_switch(). One that does not see
+	 * it here is acknowledged before the switch returns, or as good as; on a
+	 * metadata device the switch has waited for it.
 	 */
 	if (unlikely(io->switches != smp_load_acquire(&tr->switches)))
 		note(tr, io);
 	io->tracked = false;
+	if (!io->epoch)
+		return;
 	bkc_epoch_leave(&tr->epoch, io->epoch);
 	io->epoch = 0;
 }
@@ -159,8 +172,8 @@ static void retry_work(struct work_struct *work)
  * @tr: tracker; what is noted where has been changed
  *
  * Process context, tr->mutex held. When it returns, whoever noted by the old
- * rule has done so, and the writes that were in flight have been noted by both;
- * -ETIMEDOUT when one of those does not end: it will be when it does.
+ * rule has done so, and the writes that were in flight are noted by both at their
+ * end; on a metadata device that has come. -ETIMEDOUT when it has not for one.
  */
 int bkc_tracker_switch(struct bkc_tracker *tr)
 {
@@ -168,7 +181,7 @@ int bkc_tracker_switch(struct bkc_tracker *tr)
 	smp_store_release(&tr->switches, tr->switches + 1);
 	/* Users wait: it may be of an instant at which the device is suspended. */
 	synchronize_rcu_expedited();
-	return bkc_epoch_drain(&tr->epoch, TRACKER_DRAIN_MAX);
+	return tr->meta ? bkc_epoch_drain(&tr->epoch, TRACKER_DRAIN_MAX) : 0;
 }
 
 /*

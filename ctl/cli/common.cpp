@@ -4,6 +4,8 @@
 #include "cli/refusal.hpp"
 #include "cli/terminal.hpp"
 #include "report/report.hpp"
+#include "uapi/blkcopy.h"
+#include <charconv>
 #include <fmt/format.h>
 
 namespace blkctl::cli
@@ -74,6 +76,17 @@ Option no_freeze_option()
 Option force_store_option()
 {
 	return {.name = "force", .value = "", .help = "overwrite a STORE that carries a signature"};
+}
+
+uint32_t bitmaps_of(const std::string &text)
+{
+	constexpr uint32_t most = BLKCOPY_BITMAPS_MAX;
+	uint32_t number = 0;
+	const auto *const last = text.data() + text.size();
+	const auto [end, error] = std::from_chars(text.data(), last, number);
+	if (error != std::errc() || end != last || number == 0 || number > most)
+		bad_usage(fmt::format("--bitmaps \"{}\": not a number from 1 to {}", text, most));
+	return number;
 }
 
 uint32_t block_sectors_of(const Arguments &args)

@@ -26,6 +26,9 @@ Option no_boot_option();
 Option no_freeze_option();
 Option force_store_option();
 
+// --bitmaps: how many there is to be room for.
+uint32_t bitmaps_of(const std::string &text);
+
 // --block-size in sectors; the usual size if it is not given.
 uint32_t block_sectors_of(const Arguments &args);
 

@@ -34,11 +34,20 @@ Status run(const Arguments &args)
 {
 	if (args.value("from") && args.flag("boot"))
 		bad_usage("--boot goes without --from: that comes back unless --no-boot is given");
+	if (args.value("from") && args.value("bitmaps"))
+		bad_usage("--bitmaps goes without --from");
 	if (args.value("from"))
 		return run_from(args);
 	const auto metadata = args.value("metadata");
 	if (args.flag("no-boot") && !metadata)
 		bad_usage("--no-boot goes with --from or --metadata");
+	if (args.flag("no-boot") && args.flag("boot"))
+		bad_usage("--boot and --no-boot do not go together");
+	if (metadata && metadata->empty())
+		bad_usage("--metadata is empty");
+	const auto bitmaps = args.value("bitmaps");
+	if (bitmaps && !metadata)
+		bad_usage("--bitmaps goes with --metadata");
 	for (const char *option : {"copy-on-read", "no-hydrate", "force"})
 		if (args.value(option) || args.flag(option))
 			bad_usage(fmt::format("--{} goes with --from", option));
@@ -47,6 +56,8 @@ Status run(const Arguments &args)
 	request.device = args.at(1);
 	request.block_sectors = block_sectors_of(args);
 	request.metadata = metadata.value_or("");
+	if (bitmaps)
+		request.bitmaps = bitmaps_of(*bitmaps);
 	// Bitmaps that survive a crash are of no use to a volume that does not.
 	request.boot = args.flag("boot") || (metadata && !args.flag("no-boot"));
 	auto host = take(volume::Host::open());
@@ -99,6 +110,11 @@ const Register entry{Verb{
 			  "not given",
 		  .words = {},
 		  .offer = Offer::block_device},
+		 {.name = "bitmaps",
+		  .value = "N",
+		  .help = "with --metadata and without --from: room for so many bitmaps, 1 to 64; "
+			  "16 "
+			  "if not given"},
 		 {.name = "copy-on-read",
 		  .value = "",
 		  .help = "with --from: keep on DEVICE what a read has brought from BASE"},
@@ -112,7 +128,10 @@ const Register entry{Verb{
 		  .value = "",
 		  .help = "write in /etc/blkctltab that it comes back at boot; with --from that is "
 			  "done anyway"},
-		 no_boot_option(),
+		 {.name = "no-boot",
+		  .value = "",
+		  .help = "with --from: write nothing in /etc/blkctltab; with --metadata: write "
+			  "there that it comes back when it is named, by blkctl activate NAME"},
 		 dry_run_option(),
 		 json_option()},
 	.examples = {{"blkctl create data /dev/vdc --from /dev/nbd0",

@@ -15,26 +15,44 @@ std::string said(const volume::Outcome &outcome)
 	return fmt::format("not active any more; blkctl activate {} brings it back", outcome.name);
 }
 
-// Whoever removes what is still in use is the shutdown.
+// One after the other, as one may be on another; false when none has gone.
+bool take_away(const Arguments &args, volume::Context &context)
+{
+	bool any = false;
+
+	for (const auto &volume : take(volume::list(context)).volumes) {
+		if (volume.kind != volume::Kind::created || volume.info.open_count != 0)
+			continue;
+		const auto outcome = volume::deactivate(context, volume.name(), run_of(args));
+		if (!outcome)
+			continue;
+		report_outcome(args, *outcome, said(*outcome));
+		any = true;
+	}
+	return any && !args.flag("dry-run");
+}
+
+// Whoever removes what cannot go is the shutdown.
 Status run_all(const Arguments &args)
 {
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	All all(args);
 
+	while (take_away(args, context))
+		;
 	for (const auto &volume : take(volume::list(context)).volumes) {
 		if (volume.kind != volume::Kind::created)
 			continue;
-		auto outcome = volume.info.open_count == 0
-				       ? volume::deactivate(context, volume.name(), run_of(args))
-				       : volume::seal(context, volume.name(), run_of(args));
-		if (!outcome)
-			all.complain_of(outcome.error());
-		else if (volume.info.open_count == 0)
-			report_outcome(args, *outcome, said(*outcome));
-		else
+		if (args.flag("dry-run") && volume.info.open_count == 0)
+			continue;
+		const auto outcome = volume::seal(context, volume.name(), run_of(args));
+		if (outcome)
 			report_outcome(args, *outcome,
-				       "in use; what removes it next is taken for the shutdown");
+				       "in use, or it has a job; what removes it next is taken "
+				       "for the shutdown");
+		else
+			all.complain_of(outcome.error());
 	}
 	return all.status();
 }

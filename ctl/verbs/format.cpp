@@ -3,7 +3,6 @@
 #include "cli/common.hpp"
 #include "cli/metadata.hpp"
 #include "cli/refusal.hpp"
-#include <charconv>
 #include <fmt/format.h>
 #include <limits>
 
@@ -29,17 +28,6 @@ uint32_t segment_mib_of(const std::string &text)
 	if (bytes % (uint64_t{1} << 20) != 0 || mib > std::numeric_limits<uint32_t>::max())
 		bad_usage(fmt::format("--segment \"{}\": not a whole number of MiB", text));
 	return static_cast<uint32_t>(mib);
-}
-
-uint32_t bitmaps_of(const std::string &text)
-{
-	uint32_t number = 0;
-	const auto *const last = text.data() + text.size();
-	const auto [end, error] = std::from_chars(text.data(), last, number);
-	if (error != std::errc() || end != last || number == 0 || number > meta::bitmap_slots_max)
-		bad_usage(fmt::format("--bitmaps \"{}\": not a number from 1 to {}", text,
-				      meta::bitmap_slots_max));
-	return number;
 }
 
 Status run(const Arguments &args)

@@ -508,10 +508,13 @@ Result<void> restore(Device &device, const Dump &dump, Overwrite overwrite)
 	BLKCTL_CHECK(check_slots(device, dump.super));
 	BLKCTL_CHECK(check_room(device, dump.super.geometry));
 	BLKCTL_CHECK(check_blank(device, overwrite));
-	return write_all(device, dump.super,
-			 dump.super.has_bitmaps() ? saying_of(dump.bitmaps, dump.super)
-						  : saying_of(dump.map),
-			 dump.segments);
+	BLKCTL_CHECK(write_all(device, dump.super,
+			       dump.super.has_bitmaps() ? saying_of(dump.bitmaps, dump.super)
+							: saying_of(dump.map),
+			       dump.segments));
+	// It is not to be taken for metadata that nobody has used yet.
+	BLKCTL_TRY(const auto super, read_superblock(device));
+	return update_superblock(device, super);
 }
 
 } // namespace blkctl::meta

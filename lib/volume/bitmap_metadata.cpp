@@ -11,9 +11,8 @@ Result<Place> add_bitmap_metadata(Change &change, const std::string &text, const
 
 	BLKCTL_TRY(super.uuid, meta::parse_uuid(of.hex));
 	super.name = of.name;
-	super.geometry = {.sectors = of.sectors,
-			  .block_sectors = of.block_sectors,
-			  .bitmap_slots = BLKCOPY_BITMAPS_MAX};
+	super.geometry = {
+		.sectors = of.sectors, .block_sectors = of.block_sectors, .bitmap_slots = of.slots};
 	super.mode = meta::Mode::track;
 	super.phase = meta::first_phase(super.mode);
 	return add_metadata(change, text, super, of.own, of.legs,

@@ -16,6 +16,7 @@ struct BitmapsOf {
 	std::string hex = {}; // the digits of its UUID
 	uint64_t sectors = 0;
 	uint32_t block_sectors = 0;
+	uint32_t slots = 0; // room for so many bitmaps
 	std::vector<DevNo> legs = {};
 	std::optional<DevNo> own = {}; // of a device that a killed command has left
 };

@@ -94,7 +94,7 @@ std::optional<tab::Entry> find_entry(Context &context, const std::string &name)
 }
 
 void add_entry(Change &change, const std::string &name, const std::string &text,
-	       const ChangeEntry &make)
+	       const ChangeEntry &make, bool for_good)
 {
 	auto &context = change.context();
 	const auto before = std::make_shared<std::optional<tab::Entry>>();
@@ -105,7 +105,8 @@ void add_entry(Change &change, const std::string &name, const std::string &text,
 			    BLKCTL_TRY(const auto entry, make(*before));
 			    return set_entry(context, name, entry);
 		    },
-		    [&context, name, before] { return set_entry(context, name, *before); }});
+		    [&context, name, before] { return set_entry(context, name, *before); },
+		    for_good});
 }
 
 Result<std::string> meta_text(Context &context, DevNo device)
@@ -161,7 +162,7 @@ Result<tab::Entry> entry_above(Context &context, const Volume &volume,
 	return entry;
 }
 
-void add_plain_entry(Change &change, const Volume &volume, const table::Leg &base)
+void add_plain_entry(Change &change, const Volume &volume, const table::Leg &base, bool for_good)
 {
 	auto &context = change.context();
 
@@ -178,7 +179,8 @@ void add_plain_entry(Change &change, const Volume &volume, const table::Leg &bas
 				entry.initramfs = before->initramfs;
 			}
 			return std::optional(entry);
-		});
+		},
+		for_good);
 }
 
 void add_entry_removal(Change &change, const std::string &name)

@@ -20,9 +20,10 @@ std::optional<tab::Entry> find_entry(Context &context, const std::string &name);
 using ChangeEntry =
 	std::function<Result<std::optional<tab::Entry>>(const std::optional<tab::Entry> &before)>;
 
-// Adds that change of the entry of a volume, in words `text`. Undone by the entry there was.
+// Adds that change of the entry of a volume, in words `text`. Undone by the entry there was, unless
+// it is `for_good`.
 void add_entry(Change &change, const std::string &name, const std::string &text,
-	       const ChangeEntry &make);
+	       const ChangeEntry &make, bool for_good = false);
 
 // As an entry names a metadata device: a file by its path, a device by its identity.
 Result<std::string> meta_text(Context &context, DevNo device);
@@ -38,8 +39,10 @@ Result<tab::Entry> entry_above(Context &context, const Volume &volume,
 			       const std::optional<tab::Entry> &before, unsigned number,
 			       DevNo meta);
 
-// Adds that the volume is on `base` alone from now on, if it has an entry.
-void add_plain_entry(Change &change, const Volume &volume, const table::Leg &base);
+// Adds that the volume is on `base` alone from now on, if it has an entry. `for_good`: what it was
+// on before is stale, whatever becomes of the steps after this one.
+void add_plain_entry(Change &change, const Volume &volume, const table::Leg &base,
+		     bool for_good = false);
 
 // The same for one that is gone.
 void add_entry_removal(Change &change, const std::string &name);

@@ -17,6 +17,17 @@ namespace
 
 constexpr const char *create_verb = "create";
 
+// Empty: in memory.
+bool has_bitmaps_on(Context &context, const Volume &volume, const std::string &metadata)
+{
+	if (!volume.table.bitmaps)
+		return metadata.empty();
+	const auto devno = context.probe.resolve(metadata);
+	const auto identity = context.probe.identity(*volume.table.bitmaps);
+	return devno ? *devno == *volume.table.bitmaps
+		     : identity && *identity == "file:" + metadata;
+}
+
 // The same volume, made before.
 bool is_same(Context &context, const dm::Info &info, DevNo device, const CreateRequest &request)
 {
@@ -24,7 +35,7 @@ bool is_same(Context &context, const dm::Info &info, DevNo device, const CreateR
 	return volume && volume->kind == Kind::created &&
 	       volume->table.base == table::Leg{device, 0} &&
 	       volume->table.block_sectors == request.block_sectors &&
-	       volume->table.bitmaps.has_value() == !request.metadata.empty();
+	       has_bitmaps_on(context, *volume, request.metadata);
 }
 
 // The metadata of its bitmaps, if they are to be on one.
@@ -38,6 +49,7 @@ Result<std::optional<Place>> add_bitmaps(Change &change, const CreateRequest &re
 			   .hex = hex,
 			   .sectors = block.sectors,
 			   .block_sectors = request.block_sectors,
+			   .slots = request.bitmaps,
 			   .legs = {block.devno},
 			   .own = own};
 	BLKCTL_TRY(auto place, add_bitmap_metadata(change, request.metadata, of));
@@ -66,6 +78,12 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 			       "there is a device of this name already",
 			       "blkctl show " + request.name);
 	}
+	// What is written through another volume is in no bitmap of the one that is to come back.
+	if (!existing && find_entry(context, request.name))
+		return refusal(Status::busy, create_verb, request.name,
+			       "it is in " + context.tab_file + " already, and not active",
+			       "blkctl activate " + request.name + ", or blkctl remove " +
+				       request.name + " to forget it");
 	// Our own half-made one may hold it.
 	const auto own = existing ? std::optional(existing->devno) : std::nullopt;
 	BLKCTL_CHECK(check_free_for(context, request.name, devno, own));
@@ -85,14 +103,15 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 	BLKCTL_TRY(const auto bitmaps, add_bitmaps(change, request, block, hex, own));
 	if (!existing)
 		add_creation(change, request.name, volume_uuid(hex), device);
-	if (request.boot)
+	if (request.boot || bitmaps)
 		add_entry(change, request.name,
 			  "write in " + context.tab_file + " that " + request.name + " is on " +
-				  block.path,
+				  block.path + (request.boot ? "" : ", to be activated by name"),
 			  [&context, devno, block, hex, bitmaps,
 			   request](const auto &) -> Result<std::optional<tab::Entry>> {
 				  tab::Entry entry{.name = request.name, .uuid = hex};
 				  entry.sectors = block.sectors;
+				  entry.noauto = !request.boot;
 				  entry.block_sectors = request.block_sectors;
 				  BLKCTL_TRY(entry.device, context.probe.identity(devno));
 				  if (bitmaps) {
@@ -115,12 +134,50 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 	return outcome;
 }
 
+namespace
+{
+
+// What an entry says of bitmaps that no table names any more.
+void add_recorded_bitmaps_end(Change &change, const tab::Entry &entry)
+{
+	const auto place = find_place(change.context(), entry.bitmaps);
+
+	if (entry.bitmaps.empty() || !place || place->file.empty())
+		return;
+	if (place->block)
+		add_loop_release(change, place->block->devno);
+	add_unmake(change, place->file);
+}
+
+// A volume on one device that is not active, or whose removal was killed: what is written down of
+// it goes, and nothing else.
+Result<Outcome> forget(Change &change, const std::string &name, const Error &not_there)
+{
+	BLKCTL_CHECK(change.lock_name(name));
+	const auto entry = find_entry(change.context(), name);
+
+	if (!entry || !entry->layers.empty())
+		return not_there;
+	add_recorded_bitmaps_end(change, *entry);
+	add_entry_removal(change, name);
+	dm::Info gone;
+	gone.name = name;
+	return change.finish(gone);
+}
+
+} // namespace
+
 Result<Outcome> remove(Context &context, const std::string &name, Run run)
 {
 	constexpr const char *verb = "remove";
 	Change change(context, verb, run);
 
-	BLKCTL_TRY(const auto info, change.open(name));
+	const auto found = change.open(name);
+	if (!found)
+		return found.error().status == Status::not_found
+			       ? forget(change, name, found.error())
+			       : found.error();
+	const auto &info = *found;
 	std::optional<Volume> bitmaps;
 	if (is_view_uuid(info.uuid))
 		return remove_view(change, info);
@@ -148,8 +205,11 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 			    return {};
 		    },
 		    {}});
+	const auto entry = find_entry(context, info.name);
 	if (bitmaps)
 		add_bitmap_metadata_end(change, *bitmaps);
+	else if (entry)
+		add_recorded_bitmaps_end(change, *entry);
 	add_entry_removal(change, info.name);
 	return change.finish(info);
 }

@@ -54,13 +54,19 @@ Result<Outcome> finish_killed(Change &change, const std::string &name, const Err
 {
 	auto &context = change.context();
 	const auto entry = find_entry(context, name);
-	const auto recorded = entry && !entry->layers.empty()
-				      ? read_records(context, deactivate_verb, *entry)
-				      : Result<Recorded>(not_there);
+	if (!entry)
+		return not_there;
+	auto recorded = Result<Recorded>(Recorded{});
+	if (!entry->layers.empty())
+		recorded = read_records(context, deactivate_verb, *entry);
 	std::vector<DevNo> devices;
 
 	if (!recorded)
 		return not_there;
+	for (const auto &text : {entry->device, entry->bitmaps})
+		if (const auto place = find_place(context, text);
+		    place && place->block && !place->file.empty())
+			devices.push_back(place->block->devno);
 	for (auto layer = recorded->layers.rbegin(); layer != recorded->layers.rend(); ++layer) {
 		const auto info = context.dm.find_name(layer_name(name, layer->number));
 		if (layer->number != 0 && info &&
@@ -77,6 +83,9 @@ Result<Outcome> finish_killed(Change &change, const std::string &name, const Err
 	dm::Info gone;
 	gone.name = name;
 	BLKCTL_TRY(auto outcome, change.finish(gone));
+	// Nothing of it is there, as before.
+	if (outcome.steps.empty() && entry->layers.empty())
+		return not_there;
 	outcome.already = outcome.steps.empty();
 	return outcome;
 }

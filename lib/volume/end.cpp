@@ -144,8 +144,9 @@ Result<Outcome> abort_loaded(Change &change, const Volume &volume)
 	return change.finish(volume.info);
 }
 
-// The copy is over: the volume is on `kept` alone, and its metadata, if it had any, of no use.
-void add_end(Change &change, const Volume &volume, const table::Leg &kept)
+// The copy is over, and its metadata, if it had any, of no use. `kept`: what the volume is on
+// alone, where that is not written down yet.
+void add_end(Change &change, const Volume &volume, const std::optional<table::Leg> &kept)
 {
 	const auto meta = volume.table.meta_device();
 	std::string file;
@@ -155,7 +156,8 @@ void add_end(Change &change, const Volume &volume, const table::Leg &kept)
 			file = loop.file;
 	if (meta)
 		add_loop_release(change, *meta);
-	add_plain_entry(change, volume, kept);
+	if (kept)
+		add_plain_entry(change, volume, *kept);
 	add_unmake(change, file);
 }
 
@@ -212,13 +214,16 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 			 },
 			 {}});
 	}
+	// Before all else: the source misses what is written from here on, and is not to come back
+	// at the next boot.
+	add_plain_entry(change, volume, *volume.table.top, true);
 	change.load(device, track_table(volume, *volume.table.top));
 	change.switch_table(device, {}, volume.table.top->device);
 	if (volume.kind == Kind::stacked) {
 		BLKCTL_TRY(const auto hidden, context.dm.info(volume.table.base.device));
 		change.remove_hidden(hidden);
 	}
-	add_end(change, volume, *volume.table.top);
+	add_end(change, volume, {});
 	return change.finish(device);
 }
 

@@ -164,6 +164,17 @@ Result<Place> add_place(Change &change, const std::string &text, uint64_t bytes,
 		BLKCTL_TRY(place.block, context.probe.describe(*devno));
 		return place;
 	}
+	// The file behind a device that somebody else has set up is that device: it may be a leg.
+	for (const auto &loop : context.probe.loops())
+		if (std::error_code ignored;
+		    !context.loops.is_ours(loop.devno) &&
+		    std::filesystem::equivalent(loop.file, text, ignored)) {
+			*place.devno = loop.devno;
+			place.text = loop.devno.str();
+			place.file = text;
+			BLKCTL_TRY(place.block, context.probe.describe(loop.devno));
+			return place;
+		}
 	const bool there = stat(text.c_str(), &st) == 0;
 	if (!text.starts_with('/') || text.starts_with("/dev/") || (there && !S_ISREG(st.st_mode)))
 		return devno.error();

@@ -43,6 +43,8 @@ struct CreateRequest {
 	std::string device = {}; // path, link or MAJ:MIN
 	// Of bitmaps, which then survive a crash: a device or a file. Empty: they are in memory.
 	std::string metadata = {};
+	// With metadata: room for so many, 1 to 64. All of the room is read at activation.
+	uint32_t bitmaps = 16;
 	uint32_t block_sectors = 128;
 	bool boot = false; // write down that it comes back at boot
 };
@@ -183,6 +185,7 @@ struct DetachRequest {
 Result<Outcome> detach(Context &context, const DetachRequest &request, Run run);
 
 // Removes a volume made by `create`, whose device keeps the data, or a view, whose volume goes on.
+// Of one on one device that is not active, what is written down in the tab.
 // Errors: busy (open, or a job runs), usage (it was attached).
 Result<Outcome> remove(Context &context, const std::string &name, Run run);
 

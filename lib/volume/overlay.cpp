@@ -96,8 +96,9 @@ std::string metadata_for(Context &context, const SnapshotRequest &request, const
 		return request.metadata;
 	all.push_back(volume);
 	for (const auto &layer : all)
-		if (const auto meta = layer.table.meta_device())
-			if (const auto text = meta_text(context, *meta))
+		for (const auto &meta : {layer.table.meta_device(), layer.table.bitmaps})
+			if (const auto text =
+				    meta ? meta_text(context, *meta) : Result<std::string>(Error{}))
 				taken.push_back(*text);
 	const auto entry = find_entry(context, volume.name());
 	// What is kept of a layer whose own commit is over.
@@ -178,15 +179,21 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 		below.layer ? "(the layer " + below.layer->name + ") 0"
 			    : below.base.device.str() + " " + std::to_string(below.base.offset);
 	Prepared prepared{.volume = volume, .number = below.number + 1};
-	prepared.text = "0 " + std::to_string(sectors) + " blkcopy overlay " + base_text + " " +
-			store.text + " 0 " + place.text + " " +
-			std::to_string(overlay.block_sectors) + bitmaps_text(overlay);
-	prepared.table = [overlay, store, place, sectors, base_of]() mutable {
-		overlay.base = base_of();
-		overlay.top = table::Leg{*store.devno, 0};
-		overlay.meta = place.devno->str();
-		return blkcopy_table(sectors, overlay);
+	prepared.rehearsal_text = "0 " + std::to_string(sectors) + " blkcopy overlay " + base_text +
+				  " " + store.text + " 0 " + place.text + " " +
+				  std::to_string(overlay.block_sectors);
+	prepared.text = prepared.rehearsal_text + bitmaps_text(overlay);
+	const auto table_with = [overlay, store, place, sectors,
+				 base_of](const std::optional<DevNo> &bitmaps) {
+		auto table = overlay;
+		table.base = base_of();
+		table.top = table::Leg{*store.devno, 0};
+		table.meta = place.devno->str();
+		table.bitmaps = bitmaps;
+		return blkcopy_table(sectors, table);
 	};
+	prepared.table = [table_with, bitmaps = overlay.bitmaps] { return table_with(bitmaps); };
+	prepared.rehearsal = [table_with] { return table_with({}); };
 	change.load(volume.info, prepared.text, prepared.table);
 	if (store.block)
 		add_second_look(change, rules, volume, *store.block);

@@ -16,6 +16,9 @@ struct Prepared {
 	unsigned number = 0; // of a layer that comes next
 	std::string text = {};
 	std::function<dm::Table()> table = {}; // once the plan has come to the switch
+	// The same without the bitmaps: they are the volume's, and nobody else's for a moment.
+	std::string rehearsal_text = {};
+	std::function<dm::Table()> rehearsal = {};
 };
 
 // The overlay that was asked for, made before.

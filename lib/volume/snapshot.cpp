@@ -35,7 +35,7 @@ std::shared_ptr<dm::Info> add_rehearsal(Change &change, const Prepared &prepared
 	add_creation(change, device->name,
 		     layer_uuid(volume_hex(info.uuid, info.name), prepared.number), device,
 		     dm::Visibility::hidden);
-	add_first_load(change, device, prepared.text, prepared.table);
+	add_first_load(change, device, prepared.rehearsal_text, prepared.rehearsal);
 	add_first_resume(change, device, dm::Visibility::hidden);
 	return device;
 }

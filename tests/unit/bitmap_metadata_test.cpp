@@ -190,3 +190,103 @@ TEST_F(BitmapMetadata, AKilledCreateGoesOn)
 			break;
 	}
 }
+
+// From the instant the source misses writes it is not what comes back at the next boot.
+TEST_F(BitmapMetadata, APivotThatIsKilledLeavesNoStaleEntry)
+{
+	bool killed = true;
+
+	for (int n = 0; killed; n++) {
+		fake::Host fresh;
+		const auto entry_of = [&] {
+			return tab::Tab::parse(read_file(fresh.context.tab_file).value_or(""))
+				.find("v0");
+		};
+		ASSERT_TRUE(create(fresh.context,
+				   {.name = "v0",
+				    .device = "/dev/sda",
+				    .metadata = fresh.context.state_dir + "/v0.bitmaps",
+				    .boot = true},
+				   volume::Run::doit));
+		ASSERT_TRUE(
+			copy(fresh.context,
+			     {.name = "v0", .target = "/dev/sdb", .sync_none = true, .pivot = true},
+			     volume::Run::doit));
+		fresh.mapper.kill_after = n;
+		killed = false;
+		try {
+			(void)pivot(fresh.context, {.name = "v0"}, volume::Run::doit);
+		} catch (const fake::Killed &) {
+			killed = true;
+		}
+		fresh.mapper.kill_after = -1;
+		const auto *volume = fresh.mapper.named("v0");
+		if (volume->live.at(0).params.starts_with("track 8:16")) {
+			EXPECT_EQ(entry_of()->device, "name:sdb") << n;
+		}
+		(void)pivot(fresh.context, {.name = "v0"}, volume::Run::doit);
+		EXPECT_TRUE(volume->live.at(0).params.starts_with("track 8:16")) << n;
+		EXPECT_EQ(entry_of()->device, "name:sdb") << n;
+	}
+}
+
+TEST_F(BitmapMetadata, AnInactiveOneIsForgotten)
+{
+	ASSERT_TRUE(make());
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	const auto again =
+		create(host.context, {.name = "v0", .device = "/dev/sda"}, volume::Run::doit);
+	ASSERT_FALSE(again);
+	EXPECT_EQ(again.error().status, Status::busy) << again.error().message();
+	const auto dry = volume::remove(host.context, "v0", volume::Run::dry);
+	ASSERT_TRUE(dry) << dry.error().message();
+	EXPECT_TRUE(std::filesystem::exists(file()));
+	ASSERT_TRUE(volume::remove(host.context, "v0", volume::Run::doit));
+	EXPECT_FALSE(std::filesystem::exists(file()));
+	EXPECT_FALSE(entry());
+	EXPECT_EQ(volume::remove(host.context, "v0", volume::Run::doit).error().status,
+		  Status::not_found);
+}
+
+TEST_F(BitmapMetadata, RefusesTheWrongPlace)
+{
+	ASSERT_TRUE(make());
+	const auto other = create(
+		host.context,
+		{.name = "v0", .device = "/dev/sda", .metadata = host.context.state_dir + "/other"},
+		volume::Run::doit);
+	ASSERT_FALSE(other);
+	EXPECT_EQ(other.error().status, Status::busy) << other.error().message();
+	// The file behind the device itself.
+	const auto image = host.context.state_dir + "/image";
+	ASSERT_TRUE(host.context.loops.make(image, 64u << 20));
+	host.probe.add({7, 9}, "/dev/loop9", 131072);
+	host.probe.loop_devices.push_back({.devno = {7, 9}, .file = image});
+	const auto itself =
+		create(host.context, {.name = "v1", .device = "/dev/loop9", .metadata = image},
+		       volume::Run::doit);
+	ASSERT_FALSE(itself);
+	EXPECT_EQ(itself.error().status, Status::usage) << itself.error().message();
+}
+
+TEST_F(BitmapMetadata, IsNotInARehearsal)
+{
+	ASSERT_TRUE(make());
+	host.probe.add({8, 32}, "/dev/sdc", 131072);
+	host.probe.add({8, 48}, "/dev/sdd", 131072);
+	ASSERT_TRUE(create(host.context, {.name = "v1", .device = "/dev/sdc"}, volume::Run::doit));
+	size_t with = 0, without = 0;
+	host.mapper.on_switch = [&](fake::Device &device) {
+		const bool names = device.live.at(0).params.find(" bitmaps ") != std::string::npos;
+		(names ? with : without)++;
+		EXPECT_EQ(names, device.info.name == "v0") << device.info.name;
+	};
+	const auto both = snapshot_all(
+		host.context,
+		{{.name = "v0", .store = "/dev/sdb"}, {.name = "v1", .store = "/dev/sdd"}},
+		volume::Run::doit);
+	ASSERT_TRUE(both) << both.error().message();
+	EXPECT_EQ(with, 1u);
+	EXPECT_EQ(without, 3u);
+	expect_named("overlay");
+}

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=90
+# vm: slow=1 timeout=90
 # copy_mode background: writes go to base alone and their blocks back to
 # base-only; it is in sync when the writer stops, or under the same load once
 # copy_mode becomes dual.

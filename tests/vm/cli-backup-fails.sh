@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.1,6.12 quick=6.12 timeout=200
+# vm: slow=1 kernels=6.1,6.12 timeout=200
 # Backups that fail, by their store, their target or their comparison, lose
 # nothing: the next incremental has it all. Of several volumes all keep their
 # bits, and their instant is one. What is refused changes nothing.

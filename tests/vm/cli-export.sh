@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=120
+# vm: slow=1 timeout=120
 # A view served over NBD, to NBD's and QEMU's own tools: its content while the
 # volume is written to, and what a frozen bitmap has kept; ended by a signal, and
 # with the view broken below it; what is refused.

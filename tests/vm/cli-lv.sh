@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: disk=64M disk=96M timeout=150
+# vm: quick=6.12 disk=64M disk=96M timeout=150
 # A mounted LV is attached, copied, pivoted and attached again, while it is
 # written: its device number never changes, LVM says nothing, detach gives LVM
 # its own table back.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=120
+# vm: slow=1 timeout=120
 # A top of 4096-byte sectors under a base of 512-byte ones, and the reverse.
 # Attached to a base in use, the volume keeps taking 512-byte writes; the legs
 # end up equal; blocks smaller than a sector are refused.

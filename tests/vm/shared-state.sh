@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=90
+# vm: slow=1 timeout=90
 # One state by name (mem:<id>) under two dm devices, as when a volume's table
 # moves to a hidden layer: the second finds all the first has copied; other
 # geometry or other legs are refused; a state "-" is each device's own.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 mem=400 disk=160M disk=160M timeout=150
+# vm: slow=1 mem=400 disk=160M disk=160M timeout=150
 # Swap on a volume, memory short, while the volume is copied and pivoted: the
 # pages that come back are right and nothing hangs.
 # guards: no allocation on the write path that waits for itself; mempools; a

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=90
+# vm: slow=1 timeout=90
 # Two volumes copy at once between parts of the same two devices, each under
 # its own verifying writer; one is pivoted, the other aborted; neither touches
 # the other's part.

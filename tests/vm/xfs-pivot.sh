@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=120
+# vm: slow=1 timeout=120
 # xfs, mounted and written to, through a copy and a pivot: the old leg is
 # overwritten with garbage, files are as they were, fsck is clean.
 # guards: everything a file system does through the volume (flush, FUA,

@@ -89,3 +89,25 @@ clone_hydrated() {
 	ratio=$(status_word "$1" 7)
 	[[ ${ratio%/*} == "${ratio#*/}" && $(status_word "$1" 8) == 0 ]]
 }
+
+# null_disk NAME MIB
+null_disk() {
+	local dir=/sys/kernel/config/nullb/$1
+	mkdir "$dir"
+	echo "$2" >"$dir/size"
+	echo 0 >"$dir/memory_backed"
+	echo 0 >"$dir/irqmode"
+	echo 1 >"$dir/power"
+	udevadm settle
+	[[ -b /dev/$1 ]]
+}
+
+# timed ROW COMMAND...
+timed() {
+	local name=$1 begin=${EPOCHREALTIME/./} end
+	shift
+	"$@" >/dev/null
+	end=${EPOCHREALTIME/./}
+	row speed "$name" ms $(((end - begin) / 1000))
+	say "$name: $(((end - begin) / 1000)) ms"
+}

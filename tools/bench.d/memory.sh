@@ -7,17 +7,6 @@ source "$(dirname "$0")/guest.sh"
 
 TIB=$((1024 * 1024)) # MiB
 
-null_disk() {
-	local dir=/sys/kernel/config/nullb/$1
-	mkdir "$dir"
-	echo "$2" >"$dir/size"
-	echo 0 >"$dir/memory_backed"
-	echo 0 >"$dir/irqmode"
-	echo 1 >"$dir/power"
-	udevadm settle
-	[[ -b /dev/$1 ]]
-}
-
 # What the kernel holds for itself and cannot give back; buffers of I/O under
 # way are not in it, because the copies stand still.
 held_kib() {
@@ -43,16 +32,6 @@ state() {
 }
 
 clear_meta() { dd if=/dev/zero of=/dev/ram0 bs=1M count=4 oflag=direct status=none; }
-
-# timed ROW COMMAND...
-timed() {
-	local name=$1 begin=${EPOCHREALTIME/./} end
-	shift
-	"$@" >/dev/null
-	end=${EPOCHREALTIME/./}
-	row speed "$name" ms $(((end - begin) / 1000))
-	say "$name: $(((end - begin) / 1000)) ms"
-}
 
 load_modules
 ram_disks 1 256
