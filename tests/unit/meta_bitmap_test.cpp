@@ -53,12 +53,12 @@ TEST(MetaBitmap, TheLayoutFollowsFromTheVolume)
 	};
 	const Case cases[] = {
 		{with_slots({1, 8, 1}, 1), {1, 1, 2, 1, 3, 2, 2}},
-		{with_slots({32256 * 8, 8, 64}, 1), {32256, 2, 2, 1, 3, 2, 2}},
-		{with_slots({32256 * 8 + 1, 8, 64}, 4), {32257, 2, 2, 1, 3, 12, 3}},
+		{with_slots({uint64_t{32256} * 8, 8, 64}, 1), {32256, 2, 2, 1, 3, 2, 2}},
+		{with_slots({uint64_t{32256} * 8 + 1, 8, 64}, 4), {32257, 2, 2, 1, 3, 12, 3}},
 		{track_super().geometry, {40000, 157, 2, 1, 3, 6, 3}},
 		// 16 TiB at 64 KiB
 		{with_slots({uint64_t{1} << 35, 128, 64}, 64),
-		 {1u << 28, 1u << 18, 2, 9, 11, 64 * 8324, 8324}},
+		 {1u << 28, 1u << 18, 2, 9, 11, uint64_t{64} * 8324, 8324}},
 	};
 	for (const auto &[geometry, layout] : cases) {
 		const auto found = layout_of(geometry);
@@ -94,7 +94,7 @@ TEST(MetaBitmap, TheSuperblockThatTheKernelTakes)
 	for (const uint64_t nr : {3, 6, 9, 3 * 64})
 		EXPECT_EQ(with(nr)->geometry.bitmap_slots, nr / 3);
 	for (const uint64_t nr :
-	     {uint64_t{1}, uint64_t{4}, uint64_t{3 * 65}, ~uint64_t{0}, ~uint64_t{0} / 3 * 3})
+	     {uint64_t{1}, uint64_t{4}, uint64_t{3} * 65, ~uint64_t{0}, ~uint64_t{0} / 3 * 3})
 		EXPECT_EQ(with(nr).error(), Damage::fields) << nr;
 	EXPECT_FALSE(decoded_track([](Raw &raw) { raw.sectors = 0; }));
 	EXPECT_FALSE(decoded_track([](Raw &raw) { raw.flags = BLKCOPY_META_FLAGS + 1; }));
@@ -203,7 +203,7 @@ TEST(MetaBitmap, FormatWritesToWhatIsNotZeroOnly)
 {
 	// 64 bitmaps of 256 sectors, twice.
 	auto super = track_super();
-	super.geometry.sectors = 255 * 32256 * 8;
+	super.geometry.sectors = uint64_t{255} * 32256 * 8;
 	super.geometry.bitmap_slots = 64;
 	MemoryDevice device(layout_of(super.geometry)->end());
 	ASSERT_TRUE(format(device, super, Overwrite::no));
