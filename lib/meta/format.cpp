@@ -81,7 +81,7 @@ Result<void> check_slots(const Device &device, const Superblock &super)
 						: "there are bitmaps in mode track only"};
 }
 
-Result<void> format(Device &device, const Superblock &super, Overwrite overwrite)
+Result<void> format(Device &device, const Superblock &super, Overwrite overwrite, Before before)
 {
 	BLKCTL_TRY(const auto layout, layout_of(super.geometry));
 	const BlockMap map(super.has_bitmaps() ? 0 : layout.blocks);
@@ -95,7 +95,7 @@ Result<void> format(Device &device, const Superblock &super, Overwrite overwrite
 	first.base_stale = first.top_stale = first.base_mixed = first.unsealed = false;
 	return write_all(device, first,
 			 super.has_bitmaps() ? saying_of(bitmaps, super) : saying_of(map),
-			 SegmentMap(layout.segments));
+			 SegmentMap(layout.segments), before);
 }
 
 } // namespace blkctl::meta

@@ -11,6 +11,9 @@ namespace blkctl::meta
 
 enum class Overwrite { no, force };
 
+// What the device reads as before.
+enum class Before { anything, zeroes };
+
 // Errors: usage, saying how many bytes are needed.
 Result<void> check_room(Device &device, const Geometry &geometry);
 
@@ -24,7 +27,8 @@ Result<void> check_slots(const Device &device, const Superblock &super);
  * Formats: every block in base, or no bitmap; no segment marked, closed in good order. Taken from
  * `super`: uuid, geometry, mode, phase, name and legs. Errors: as above, failed.
  */
-Result<void> format(Device &device, const Superblock &super, Overwrite overwrite);
+Result<void> format(Device &device, const Superblock &super, Overwrite overwrite,
+		    Before before = Before::anything);
 
 } // namespace blkctl::meta
 

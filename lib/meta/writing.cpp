@@ -34,7 +34,10 @@ Result<void> make_blank(Device &device, uint64_t first, uint64_t count)
 class Writer
 {
       public:
-	Writer(Device &device, uint64_t first) : device_(device), at_(first) {}
+	Writer(Device &device, uint64_t first, Before before)
+		: device_(device), at_(first), before_(before)
+	{
+	}
 
 	Result<void> add(const Sector &sector)
 	{
@@ -57,7 +60,8 @@ class Writer
 	{
 		if (!buffer_.empty())
 			BLKCTL_CHECK(device_.write(at_, buffer_));
-		BLKCTL_CHECK(make_blank(device_, at_, blank_));
+		if (before_ != Before::zeroes)
+			BLKCTL_CHECK(make_blank(device_, at_, blank_));
 		at_ += buffer_.size() / sector_bytes + blank_;
 		buffer_.clear();
 		blank_ = 0;
@@ -68,6 +72,7 @@ class Writer
 	// Of one of the two there is nothing.
 	Device &device_;
 	uint64_t at_;
+	Before before_;
 	std::vector<uint8_t> buffer_;
 	uint64_t blank_ = 0;
 };
@@ -110,12 +115,12 @@ Saying saying_of(const std::vector<Bitmap> &bitmaps, const Superblock &super)
 }
 
 Result<void> write_all(Device &device, Superblock super, const Saying &saying,
-		       const SegmentMap &segments)
+		       const SegmentMap &segments, Before before)
 {
 	BLKCTL_TRY(const auto layout, layout_of(super.geometry));
 	std::vector<ExactState> exact(layout.nr_exact);
 	const std::vector<uint8_t> no_superblocks(layout.first_intent * sector_bytes);
-	Writer writer(device, layout.first_intent);
+	Writer writer(device, layout.first_intent, before);
 	const Sector blank = {};
 
 	BLKCTL_CHECK(device.write(0, no_superblocks));

@@ -4,6 +4,7 @@
 #define BLKCTL_META_WRITING_HPP
 
 #include "meta/contents.hpp"
+#include "meta/format.hpp"
 
 namespace blkctl::meta
 {
@@ -18,7 +19,7 @@ Saying saying_of(const std::vector<Bitmap> &bitmaps, const Superblock &super);
 // generation of `super` are made here. The superblock is written last: a device that is half
 // written has none.
 Result<void> write_all(Device &device, Superblock super, const Saying &saying,
-		       const SegmentMap &segments);
+		       const SegmentMap &segments, Before before = Before::anything);
 
 // Both copies, one after the other, `first` in the generation of `super` and the other in the next:
 // at no moment is there no good one that was there before or is newer.

@@ -183,6 +183,7 @@ Result<Place> add_place(Change &change, const std::string &text, uint64_t bytes,
 	if (there) {
 		BLKCTL_CHECK(check_file(change, text, st, bytes, owner));
 	} else {
+		place.is_new = true;
 		change.add(
 			{"make the sparse file " + text + " of " + std::to_string(bytes) + " bytes",
 			 [&context, text, bytes] { return context.loops.make(text, bytes); },
@@ -231,8 +232,9 @@ Result<Place> add_metadata(Change &change, const std::string &text, const meta::
 			    const bool ours = is_unused(*device) ||
 					      is_rehearsed(context, *device, path, super.uuid);
 			    return meta::format(*device, whole,
-						ours ? meta::Overwrite::force
-						     : meta::Overwrite::no);
+						ours ? meta::Overwrite::force : meta::Overwrite::no,
+						place.is_new ? meta::Before::zeroes
+							     : meta::Before::anything);
 		    },
 		    {}});
 	return place;

@@ -18,6 +18,7 @@ struct Place {
 	std::shared_ptr<DevNo> devno = std::make_shared<DevNo>();
 	std::optional<udev::BlockDevice> block = {}; // if it is there already
 	std::string file = {};                       // empty: a device
+	bool is_new = false;                         // the plan makes the file: it reads as zeroes
 };
 
 // The file that holds a volume's metadata if none was named.

@@ -22,29 +22,33 @@ modprobe dm-era
 modprobe loop
 modprobe null_blk nr_devices=0
 for disk in nullb0 nullb1; do null_disk $disk $((16 * TIB)); done
-mkdir -p /var/lib/blkctl /dev/shm/meta
+mkdir -p /var/lib/blkctl /run/bench
+mount -t tmpfs -o size=3g bench /run/bench
 LEN=$(sectors /dev/nullb0)
 
-timed "blkctl create --metadata" ctl create vol /dev/nullb0 --metadata /dev/shm/meta/bits
+ctl create vol /dev/nullb0 >/dev/null
 ctl bitmap add vol nightly >/dev/null
 say "writing to $CHANGED blocks, at random"
 scattered /dev/mapper/vol
 ctl bitmap freeze vol nightly >/dev/null
 timed "blkctl bitmap dump, 1% changed" ctl bitmap dump vol nightly
-ctl bitmap thaw vol nightly >/dev/null
-timed "blkctl deactivate, 1% changed" ctl deactivate vol
+ctl remove vol >/dev/null
+
+timed "blkctl create --metadata" ctl create vol /dev/nullb0 --metadata /run/bench/bits
+ctl bitmap add vol nightly >/dev/null
+timed "blkctl deactivate, with bitmaps" ctl deactivate vol
 timed "blkctl activate, with bitmaps" ctl activate vol
 ctl remove vol >/dev/null
 
-timed "blkctl create --from" ctl create vol /dev/nullb0 --from /dev/nullb1 --metadata /dev/shm/meta/map --no-hydrate --force
+timed "blkctl create --from" ctl create vol /dev/nullb0 --from /dev/nullb1 --metadata /run/bench/map --no-hydrate --force
 timed "blkctl deactivate" ctl deactivate vol
 timed "blkctl activate" ctl activate vol
 ctl deactivate vol >/dev/null
-rm /dev/shm/meta/map
+rm /run/bench/map
 
 # The peer that knows what was written to; it tells by a tool of its own.
-truncate -s 2G /dev/shm/meta/era
-era=$(losetup -f --show /dev/shm/meta/era)
+truncate -s 2G /run/bench/era
+era=$(losetup -f --show /run/bench/era)
 make_dm era "0 $LEN era $era /dev/nullb0 128"
 scattered /dev/mapper/era
 dmsetup message era 0 checkpoint
@@ -52,22 +56,22 @@ dmsetup message era 0 take_metadata_snap
 timed "era_invalidate, 1% changed" era_invalidate --metadata-snapshot --written-since 0 "$era"
 remove_dm era
 losetup -d "$era"
-rm /dev/shm/meta/era
+rm /run/bench/era
 
 # A writer at random over 1 TiB, and a crash: the marks of the last seconds.
 null_disk nullb2 "$TIB"
 LEN=$(sectors /dev/nullb2)
-truncate -s 64M /dev/shm/meta/cut
-cut=$(losetup -f --show /dev/shm/meta/cut)
+truncate -s 64M /run/bench/cut
+cut=$(losetup -f --show /run/bench/cut)
 for segment in 64 4; do
-	truncate -s 64M /dev/shm/meta/one
-	ctl format /dev/shm/meta/one --size 1T --mode track --bitmaps 1 --segment ${segment}M --force >/dev/null
-	one=$(losetup -f --show /dev/shm/meta/one)
+	truncate -s 64M /run/bench/one
+	ctl format /run/bench/one --size 1T --mode track --bitmaps 1 --segment ${segment}M --force >/dev/null
+	one=$(losetup -f --show /run/bench/one)
 	make_dm vol "0 $LEN blkcopy track /dev/nullb2 0 - 0 $one 128"
 	dmsetup message vol 0 bitmap add nightly
 	fio --name=w --filename=/dev/mapper/vol --rw=randwrite --bs=4k --iodepth=4 --ioengine=libaio --direct=1 \
 		--norandommap --rate_iops=200 --runtime=40 --time_based --size=100% --minimal >/dev/null
-	dd if=/dev/shm/meta/one of=/dev/shm/meta/cut bs=1M conv=notrunc,fsync status=none
+	dd if=/run/bench/one of=/run/bench/cut bs=1M conv=notrunc,fsync status=none
 	changed=$(dirty vol)
 	make_dm probe "0 $LEN blkcopy track /dev/nullb2 0 - 0 $cut 128"
 	has=$(dirty probe)
