@@ -76,6 +76,7 @@ void bkc_bitmap_dirty_bits(struct bkc_bitmap *b, u64 word);
 void bkc_bitmap_dirty_record(struct bkc_bitmap *b);
 void bkc_bitmap_dirty_slot(struct bkc_bitmap *b);
 void bkc_bitmap_doubt(struct bkc_meta *meta, u64 index);
+bool bkc_bitmap_uses(struct bkc_meta *meta, u64 index);
 int bkc_bitmap_take_slot(struct bkc_tracker *tr, unsigned int *slot);
 int bkc_bitmap_store(struct bkc_tracker *tr);
 void bkc_bitmap_capture(struct bkc_meta *meta, u64 index,

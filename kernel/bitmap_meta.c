@@ -241,6 +241,23 @@ int bkc_bitmap_load(struct bkc_meta *meta, u64 index,
 	return r;
 }
 
+/* Are bits of a bitmap there, whose record has been read? */
+bool bkc_bitmap_uses(struct bkc_meta *meta, u64 index)
+{
+	struct bkc_tracker *tr = meta->s->tracker;
+	u64 per = sectors_of(meta), sector;
+	struct bkc_bitmap *b;
+	bool uses;
+
+	div64_u64_rem(index, per, &sector);
+	mutex_lock(&tr->mutex);
+	b = of_slot(tr, div64_u64(index, per));
+	uses = b && sector &&
+	       sector <= DIV_ROUND_UP_ULL(b->nr, BLKCOPY_META_SEGMENTS);
+	mutex_unlock(&tr->mutex);
+	return uses;
+}
+
 /* What has been read of a sector is not what was written last, or may not be. */
 void bkc_bitmap_doubt(struct bkc_meta *meta, u64 index)
 {

@@ -138,7 +138,8 @@ static int load_sector(struct bkc_meta *meta, struct page **slots, u64 index,
 		/* So that the next is written to slot 0. */
 		meta->generation[index] = BLKCOPY_META_FIRST_GENERATION - 1;
 		/* Or what was there has been discarded: the sum tells. */
-		set_bit(index, meta->unsettled);
+		if (bkc_bitmap_uses(meta, index))
+			set_bit(index, meta->unsettled);
 		return 0;
 	}
 	slot = choose_slot(meta, slots, index, &maybe_older);
@@ -528,6 +529,9 @@ static int open_marked(struct bkc_meta *meta)
 	u32 clear = BLKCOPY_META_CLEAN;
 	enum bkc_phase phase = READ_ONCE(meta->s->phase);
 
+	/* What is written now is not what the sum of the end before is of. */
+	if (!nothing_to_write(meta))
+		bkc_meta_write_super(meta, phase, 0, BLKCOPY_META_CLEAN);
 	/*
 	 * Not before the disk says of every block that it differs, of every
 	 * bitmap that it has missed something.
