@@ -7,6 +7,7 @@
 #include "uapi/blkcopy.h"
 #include <charconv>
 #include <fmt/format.h>
+#include <limits>
 
 namespace blkctl::cli
 {
@@ -76,6 +77,15 @@ Option no_freeze_option()
 Option force_store_option()
 {
 	return {.name = "force", .value = "", .help = "overwrite a STORE that carries a signature"};
+}
+
+uint32_t segment_mib_of(const std::string &text)
+{
+	auto bytes = take_value("segment", text, parse_size(text));
+	uint64_t mib = bytes >> 20;
+	if (bytes % (uint64_t{1} << 20) != 0 || mib > std::numeric_limits<uint32_t>::max())
+		bad_usage(fmt::format("--segment \"{}\": not a whole number of MiB", text));
+	return static_cast<uint32_t>(mib);
 }
 
 uint32_t bitmaps_of(const std::string &text)

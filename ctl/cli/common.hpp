@@ -26,6 +26,9 @@ Option no_boot_option();
 Option no_freeze_option();
 Option force_store_option();
 
+// --segment in MiB.
+uint32_t segment_mib_of(const std::string &text);
+
 // --bitmaps: how many there is to be room for.
 uint32_t bitmaps_of(const std::string &text);
 

@@ -34,8 +34,9 @@ Status run(const Arguments &args)
 {
 	if (args.value("from") && args.flag("boot"))
 		bad_usage("--boot goes without --from: that comes back unless --no-boot is given");
-	if (args.value("from") && args.value("bitmaps"))
-		bad_usage("--bitmaps goes without --from");
+	for (const char *option : {"bitmaps", "segment"})
+		if (args.value("from") && args.value(option))
+			bad_usage(fmt::format("--{} goes without --from", option));
 	if (args.value("from"))
 		return run_from(args);
 	const auto metadata = args.value("metadata");
@@ -46,8 +47,9 @@ Status run(const Arguments &args)
 	if (metadata && metadata->empty())
 		bad_usage("--metadata is empty");
 	const auto bitmaps = args.value("bitmaps");
-	if (bitmaps && !metadata)
-		bad_usage("--bitmaps goes with --metadata");
+	const auto segment = args.value("segment");
+	if ((bitmaps || segment) && !metadata)
+		bad_usage("--bitmaps and --segment go with --metadata");
 	for (const char *option : {"copy-on-read", "no-hydrate", "force"})
 		if (args.value(option) || args.flag(option))
 			bad_usage(fmt::format("--{} goes with --from", option));
@@ -58,6 +60,8 @@ Status run(const Arguments &args)
 	request.metadata = metadata.value_or("");
 	if (bitmaps)
 		request.bitmaps = bitmaps_of(*bitmaps);
+	if (segment)
+		request.segment_mib = segment_mib_of(*segment);
 	// Bitmaps that survive a crash are of no use to a volume that does not.
 	request.boot = args.flag("boot") || (metadata && !args.flag("no-boot"));
 	auto host = take(volume::Host::open());
@@ -115,6 +119,12 @@ const Register entry{Verb{
 		  .help = "with --metadata and without --from: room for so many bitmaps, 1 to 64; "
 			  "16 "
 			  "if not given"},
+		 {.name = "segment",
+		  .value = "SIZE",
+		  .help = "with --metadata and without --from: after a crash each segment that was "
+			  "being written to counts as changed; the first write to one waits for "
+			  "the "
+			  "metadata. 1M or more; 64M if not given"},
 		 {.name = "copy-on-read",
 		  .value = "",
 		  .help = "with --from: keep on DEVICE what a read has brought from BASE"},

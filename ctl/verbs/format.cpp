@@ -4,7 +4,6 @@
 #include "cli/metadata.hpp"
 #include "cli/refusal.hpp"
 #include <fmt/format.h>
-#include <limits>
 
 namespace blkctl::cli::verb_format
 {
@@ -19,15 +18,6 @@ uint64_t sectors_of(const std::string &text)
 		bad_usage(
 			fmt::format("--size \"{}\": not a whole number of 512-byte sectors", text));
 	return bytes / 512;
-}
-
-uint32_t segment_mib_of(const std::string &text)
-{
-	auto bytes = take_value("segment", text, parse_size(text));
-	uint64_t mib = bytes >> 20;
-	if (bytes % (uint64_t{1} << 20) != 0 || mib > std::numeric_limits<uint32_t>::max())
-		bad_usage(fmt::format("--segment \"{}\": not a whole number of MiB", text));
-	return static_cast<uint32_t>(mib);
 }
 
 Status run(const Arguments &args)

@@ -11,8 +11,10 @@ Result<Place> add_bitmap_metadata(Change &change, const std::string &text, const
 
 	BLKCTL_TRY(super.uuid, meta::parse_uuid(of.hex));
 	super.name = of.name;
-	super.geometry = {
-		.sectors = of.sectors, .block_sectors = of.block_sectors, .bitmap_slots = of.slots};
+	super.geometry = {.sectors = of.sectors,
+			  .block_sectors = of.block_sectors,
+			  .segment_mib = of.segment_mib,
+			  .bitmap_slots = of.slots};
 	super.mode = meta::Mode::track;
 	super.phase = meta::first_phase(super.mode);
 	return add_metadata(change, text, super, of.own, of.legs,

@@ -17,6 +17,7 @@ struct BitmapsOf {
 	uint64_t sectors = 0;
 	uint32_t block_sectors = 0;
 	uint32_t slots = 0; // room for so many bitmaps
+	uint32_t segment_mib = 0;
 	std::vector<DevNo> legs = {};
 	std::optional<DevNo> own = {}; // of a device that a killed command has left
 };

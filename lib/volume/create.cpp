@@ -50,6 +50,7 @@ Result<std::optional<Place>> add_bitmaps(Change &change, const CreateRequest &re
 			   .sectors = block.sectors,
 			   .block_sectors = request.block_sectors,
 			   .slots = request.bitmaps,
+			   .segment_mib = request.segment_mib,
 			   .legs = {block.devno},
 			   .own = own};
 	BLKCTL_TRY(auto place, add_bitmap_metadata(change, request.metadata, of));

@@ -45,6 +45,8 @@ struct CreateRequest {
 	std::string metadata = {};
 	// With metadata: room for so many, 1 to 64. All of the room is read at activation.
 	uint32_t bitmaps = 16;
+	// With metadata: what a crash adds to a bitmap, as far as it was being written to.
+	uint32_t segment_mib = 64;
 	uint32_t block_sectors = 128;
 	bool boot = false; // write down that it comes back at boot
 };

@@ -53,6 +53,21 @@ is "$(listed later)" "0+16 32+16 96+16 240+16" "merged from larger pieces"
 bitmap merge coarse one
 is "$(listed coarse)" "0+16 32+16 96+16 240+16" "merged into larger pieces"
 
+# A write that is in flight when the bitmap is switched is noted once more at its end.
+modprobe dm-delay
+mk_delay slow "$B" 0 1500
+reload vol "$(track_line /dev/mapper/slow)"
+bitmap clear one
+put $((20 * 16)) &
+sleep 0.5
+bitmap clear one
+is "$(listed one)" "" "cleared while a write is in flight"
+wait $!
+is "$(listed one)" "20+1" "and when that has ended"
+reload vol "$(track_line "$A")"
+remove_dm slow
+bitmap clear one
+
 # What must be refused, and changes nothing.
 before=$(dmsetup status --noflush vol)
 for words in "add one" "add a*b" "add" "add x 100" "add x 64" "add x 4294967296" "remove no" "thaw one" "list one" "list one 300" "merge one" "merge one no" "freeze" "shuffle one"; do

@@ -34,11 +34,12 @@ incremental() { # WHAT [REGEX]
 note "made, and refused"
 exits 2 ctl create data "$A" --metadata "$A"
 exits 2 ctl create data "$A" --no-boot
+exits 2 ctl create data "$A" --metadata "$bits" --segment 100k
 exits 0 ctl create data "$A" --metadata "$bits" --dry-run
 [[ ! -e $bits ]] || fail "a dry run has made $bits"
 fill "$A"
-exits 0 ctl create data "$A" --metadata "$bits"
-exits 0 ctl create data "$A" --metadata "$bits"
+exits 0 ctl create data "$A" --metadata "$bits" --segment 1M
+exits 0 ctl create data "$A" --metadata "$bits" --segment 1M
 has "$OUT" 'so already' "create, again"
 undo remove_dm data
 has "$(cat /etc/blkctltab)" "bitmaps=$bits" "the tab"
