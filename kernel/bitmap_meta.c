@@ -27,6 +27,12 @@ static u64 sectors_of(const struct bkc_meta *meta)
 	return bkc_bitmap_sectors(meta->s->map.len, meta->s->map.block_shift);
 }
 
+/* Of its slot; behind the record. */
+static u64 sectors_of_bits(const struct bkc_bitmap *b)
+{
+	return DIV_ROUND_UP_ULL(b->nr, BLKCOPY_META_SEGMENTS);
+}
+
 static unsigned int nr_slots(const struct bkc_meta *meta)
 {
 	return div64_u64(meta->nr_exact, sectors_of(meta));
@@ -59,9 +65,9 @@ void bkc_bitmap_dirty_record(struct bkc_bitmap *b)
 void bkc_bitmap_dirty_slot(struct bkc_bitmap *b)
 {
 	struct bkc_meta *meta = b->tracker->meta;
-	u64 used = 1 + DIV_ROUND_UP_ULL(b->nr, BLKCOPY_META_SEGMENTS), i;
+	u64 i;
 
-	for (i = 0; i < used; i++)
+	for (i = 0; i <= sectors_of_bits(b); i++)
 		dirty(meta, b->slot * sectors_of(meta) + i);
 }
 
@@ -252,8 +258,7 @@ bool bkc_bitmap_uses(struct bkc_meta *meta, u64 index)
 	div64_u64_rem(index, per, &sector);
 	mutex_lock(&tr->mutex);
 	b = of_slot(tr, div64_u64(index, per));
-	uses = b && sector &&
-	       sector <= DIV_ROUND_UP_ULL(b->nr, BLKCOPY_META_SEGMENTS);
+	uses = b && sector && sector <= sectors_of_bits(b);
 	mutex_unlock(&tr->mutex);
 	return uses;
 }

@@ -227,11 +227,25 @@ static sector_t __trim(struct bkc_state *s, struct bkc_bucket *b,
 	return end;
 }
 
-/* What it does concerns all of each. */
-static void to_whole_blocks(struct bkc_state *s, struct bkc_range *range)
+/* Bucket lock held; the write is cut, and its range is set. */
+static enum bkc_verdict __admit_or_park(struct bkc_state *s, struct bkc_bucket *b,
+					struct bio *bio, struct bkc_io *io)
 {
-	range->start = round_down(range->start, 1U << s->map.block_shift);
-	range->end = round_up(range->end, 1U << s->map.block_shift);
+	enum bkc_verdict verdict;
+
+	if (s->mode->durable) {
+		/* Whole blocks: what it does concerns all of each. */
+		io->range.start = round_down(io->range.start, 1U << s->map.block_shift);
+		io->range.end = round_up(io->range.end, 1U << s->map.block_shift);
+	}
+	verdict = __admit(s, b, bio, &b->parked);
+	if (verdict == BKC_WAIT) {
+		/* It may wait here as long as it takes, nobody else does. */
+		bio->bi_opf &= ~REQ_NOWAIT;
+		bio_clear_polled(bio);
+		bio_list_add(&b->parked, bio);
+	}
+	return verdict;
 }
 
 /**
@@ -266,15 +280,7 @@ enum bkc_verdict bkc_range_admit(struct bkc_state *s, struct bio *bio,
 		dm_accept_partial_bio(bio, end - start);
 	io->range.start = start;
 	io->range.end = end;
-	if (s->mode->durable)
-		to_whole_blocks(s, &io->range);
-	verdict = __admit(s, b, bio, &b->parked);
-	if (verdict == BKC_WAIT) {
-		/* It may wait here as long as it takes, nobody else does. */
-		bio->bi_opf &= ~REQ_NOWAIT;
-		bio_clear_polled(bio);
-		bio_list_add(&b->parked, bio);
-	}
+	verdict = __admit_or_park(s, b, bio, io);
 	spin_unlock_irqrestore(&b->lock, flags);
 	return verdict;
 }
@@ -323,11 +329,7 @@ enum bkc_verdict bkc_range_admit_cut(struct bkc_state *s, struct bio *bio,
 	unsigned long flags;
 
 	spin_lock_irqsave(&b->lock, flags);
-	if (s->mode->durable)
-		to_whole_blocks(s, &io->range);
-	verdict = __admit(s, b, bio, &b->parked);
-	if (verdict == BKC_WAIT)
-		bio_list_add(&b->parked, bio);
+	verdict = __admit_or_park(s, b, bio, io);
 	spin_unlock_irqrestore(&b->lock, flags);
 	return verdict;
 }

@@ -88,15 +88,25 @@ uint32_t segment_mib_of(const std::string &text)
 	return static_cast<uint32_t>(mib);
 }
 
-uint32_t bitmaps_of(const std::string &text)
+std::optional<uint32_t> parse_count(const std::string &text)
 {
-	constexpr uint32_t most = BLKCOPY_BITMAPS_MAX;
 	uint32_t number = 0;
 	const auto *const last = text.data() + text.size();
 	const auto [end, error] = std::from_chars(text.data(), last, number);
-	if (error != std::errc() || end != last || number == 0 || number > most)
-		bad_usage(fmt::format("--bitmaps \"{}\": not a number from 1 to {}", text, most));
+
+	if (error != std::errc() || end != last || number == 0)
+		return std::nullopt;
 	return number;
+}
+
+uint32_t bitmaps_of(const std::string &text)
+{
+	constexpr uint32_t most = BLKCOPY_BITMAPS_MAX;
+	const auto number = parse_count(text);
+
+	if (!number || *number > most)
+		bad_usage(fmt::format("--bitmaps \"{}\": not a number from 1 to {}", text, most));
+	return *number;
 }
 
 uint32_t block_sectors_of(const Arguments &args)

@@ -8,6 +8,7 @@
 #include "volume/operations.hpp"
 #include <functional>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ Option metadata_option();
 Option no_boot_option();
 Option no_freeze_option();
 Option force_store_option();
+
+// Digits alone, and not 0.
+std::optional<uint32_t> parse_count(const std::string &text);
 
 // --segment in MiB.
 uint32_t segment_mib_of(const std::string &text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/waiting.hpp"
 #include "base/size.hpp"
+#include "cli/common.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/pace.hpp"
 #include "cli/progress.hpp"
@@ -8,7 +9,6 @@
 #include "cli/terminal.hpp"
 #include "job/catch_up.hpp"
 #include "report/report.hpp"
-#include <charconv>
 #include <fmt/format.h>
 
 namespace blkctl::cli
@@ -92,11 +92,10 @@ std::optional<std::chrono::milliseconds> downtime_of(const Arguments &args, bool
 	auto text = args.value("max-downtime");
 	if (!text)
 		return pivots ? std::optional(default_downtime) : std::nullopt;
-	uint32_t ms = 0;
-	auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), ms);
-	if (error != std::errc() || end != text->data() + text->size() || ms == 0)
+	const auto ms = parse_count(*text);
+	if (!ms)
 		bad_usage(fmt::format("--max-downtime \"{}\": no number of milliseconds", *text));
-	return std::chrono::milliseconds(ms);
+	return std::chrono::milliseconds(*ms);
 }
 
 std::string options_again(const Arguments &args)

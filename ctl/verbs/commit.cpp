@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/merging.hpp"
 #include "cli/refusal.hpp"
-#include <charconv>
 #include <fmt/format.h>
 
 namespace blkctl::cli::verb_commit
@@ -13,13 +12,11 @@ namespace
 std::optional<unsigned> layer_of(const Arguments &args)
 {
 	const auto text = args.value("layer");
-	unsigned number = 0;
 
 	if (!text)
 		return std::nullopt;
-	const auto *const last = text->data() + text->size();
-	const auto [end, error] = std::from_chars(text->data(), last, number);
-	if (error != std::errc() || end != last || number == 0)
+	const auto number = parse_count(*text);
+	if (!number)
 		bad_usage(fmt::format("--layer \"{}\": not the number of a layer", *text));
 	return number;
 }

@@ -305,15 +305,9 @@ std::vector<Range> Contents::unreadable() const
 {
 	std::vector<Range> found;
 
-	for (uint64_t i = 0; i < map.sectors(); i++) {
-		if (!map.is_lost(i))
-			continue;
-		const auto range = map.range_of(i);
-		if (!found.empty() && found.back().first + found.back().count == range.first)
-			found.back().count += range.count;
-		else
-			found.push_back(range);
-	}
+	for (uint64_t i = 0; i < map.sectors(); i++)
+		if (map.is_lost(i))
+			add_range(found, map.range_of(i));
 	return found;
 }
 

@@ -101,8 +101,8 @@ Result<std::optional<Place>> add_bitmaps(Change &change, const tab::Entry &entry
 
 	if (entry.bitmaps.empty())
 		return std::optional<Place>();
-	BLKCTL_TRY(auto place,
-		   find_bitmap_metadata(change.context(), activate_verb, entry, hex, own));
+	BLKCTL_TRY(auto place, find_bitmap_metadata(change.context(), activate_verb, entry, hex));
+	BLKCTL_CHECK(check_unheld(change.context(), entry.name, place, own));
 	if (!place.block)
 		add_loop(change, place, own);
 	return std::optional(std::move(place));

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/bitmap_metadata.hpp"
-#include "volume/use.hpp"
 
 namespace blkctl::volume
 {
@@ -22,18 +21,16 @@ Result<Place> add_bitmap_metadata(Change &change, const std::string &text, const
 }
 
 Result<Place> find_bitmap_metadata(Context &context, const std::string &verb,
-				   const tab::Entry &entry, const std::string &hex,
-				   const std::optional<DevNo> &own)
+				   const tab::Entry &entry, const std::string &hex)
 {
 	auto place = find_place(context, entry.bitmaps);
 
 	if (!place)
 		return refusal(Status::not_found, verb, entry.name,
 			       "the metadata of its bitmaps, " + entry.bitmaps + ", is not there");
-	const auto path = place->block ? place->block->path : place->file;
-	BLKCTL_TRY(const auto device, context.open_meta(path, meta::Access::read));
-	BLKCTL_TRY(const auto super, meta::read_superblock(*device));
+	BLKCTL_TRY(const auto super, superblock_of(context, *place));
 	const auto wrong = [&](const std::string &why) {
+		const auto path = place->block ? place->block->path : place->file;
 		return refusal(Status::needs_attention, verb, entry.name,
 			       "the metadata on " + path + " " + why, "blkctl check " + path);
 	};
@@ -44,27 +41,17 @@ Result<Place> find_bitmap_metadata(Context &context, const std::string &verb,
 	if (!hex.empty() && meta::hex(super.uuid) != hex)
 		return wrong("is of another volume of this name: its UUID is " +
 			     meta::hex(super.uuid));
-	if (!place->block)
-		return place;
-	BLKCTL_TRY(const auto use, foreign_use(context, place->block->devno, own));
-	if (!use)
-		return place;
-	return refusal(Status::busy, verb, entry.name,
-		       udev::describe(*use, device_path(context, use->device)),
-		       next_about(context, *use));
+	return place;
 }
 
 void add_bitmap_metadata_end(Change &change, const Volume &volume)
 {
-	std::string file;
+	const auto meta = volume.table.bitmaps;
 
-	if (!volume.table.bitmaps)
+	if (!meta)
 		return;
-	for (const auto &loop : change.context().probe.loops())
-		if (volume.table.bitmaps == loop.devno)
-			file = loop.file;
-	add_loop_release(change, *volume.table.bitmaps);
-	add_unmake(change, file);
+	add_loop_release(change, *meta);
+	add_unmake(change, file_behind(change.context(), *meta));
 }
 
 } // namespace blkctl::volume

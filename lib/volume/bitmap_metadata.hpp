@@ -30,12 +30,10 @@ Result<Place> add_bitmap_metadata(Change &change, const std::string &text, const
 
 /*
  * What an entry says of it, for activation. Errors: not_found, needs_attention (it is no such
- * metadata, or that of another volume; `hex` may be empty), busy (in use by another device than
- * `own`).
+ * metadata, or that of another volume; `hex` may be empty).
  */
 Result<Place> find_bitmap_metadata(Context &context, const std::string &verb,
-				   const tab::Entry &entry, const std::string &hex,
-				   const std::optional<DevNo> &own);
+				   const tab::Entry &entry, const std::string &hex);
 
 // Adds letting go of it, and removing it if it is in the state folder.
 void add_bitmap_metadata_end(Change &change, const Volume &volume);

@@ -154,9 +154,10 @@ Result<tab::Entry> entry_above(Context &context, const Volume &volume,
 	if (number != 0) {
 		BLKCTL_TRY(entry, entry_of(context, volume, before));
 		entry.layers.back().number = number;
+	} else {
+		keep_options(before, entry);
+		BLKCTL_CHECK(set_bitmaps(context, volume, entry));
 	}
-	keep_options(before, entry);
-	BLKCTL_CHECK(set_bitmaps(context, volume, entry));
 	BLKCTL_TRY(const auto text, meta_text(context, meta));
 	entry.layers.push_back({0, text});
 	return entry;
@@ -174,10 +175,7 @@ void add_plain_entry(Change &change, const Volume &volume, const table::Leg &bas
 			device_path(context, base.device) + " alone",
 		[&context, volume, base](const auto &before) -> Result<std::optional<tab::Entry>> {
 			BLKCTL_TRY(auto entry, plain_entry(context, volume, base));
-			if (before) {
-				entry.noauto = before->noauto;
-				entry.initramfs = before->initramfs;
-			}
+			keep_options(before, entry);
 			return std::optional(entry);
 		},
 		for_good);

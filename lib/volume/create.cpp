@@ -22,10 +22,7 @@ bool has_bitmaps_on(Context &context, const Volume &volume, const std::string &m
 {
 	if (!volume.table.bitmaps)
 		return metadata.empty();
-	const auto devno = context.probe.resolve(metadata);
-	const auto identity = context.probe.identity(*volume.table.bitmaps);
-	return devno ? *devno == *volume.table.bitmaps
-		     : identity && *identity == "file:" + metadata;
+	return is_named(context, *volume.table.bitmaps, metadata);
 }
 
 // The same volume, made before.

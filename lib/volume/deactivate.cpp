@@ -63,10 +63,13 @@ Result<Outcome> finish_killed(Change &change, const std::string &name, const Err
 
 	if (!recorded)
 		return not_there;
-	for (const auto &text : {entry->device, entry->bitmaps})
+	const auto add_file = [&](const std::string &text) {
 		if (const auto place = find_place(context, text);
 		    place && place->block && !place->file.empty())
 			devices.push_back(place->block->devno);
+	};
+	add_file(entry->device);
+	add_file(entry->bitmaps);
 	for (auto layer = recorded->layers.rbegin(); layer != recorded->layers.rend(); ++layer) {
 		const auto info = context.dm.find_name(layer_name(name, layer->number));
 		if (layer->number != 0 && info &&
@@ -75,9 +78,7 @@ Result<Outcome> finish_killed(Change &change, const std::string &name, const Err
 		if (layer->meta.block)
 			devices.push_back(layer->meta.block->devno);
 		for (const auto &leg : layer->super.legs)
-			if (const auto place = find_place(context, leg.identity);
-			    place && place->block && !place->file.empty())
-				devices.push_back(place->block->devno);
+			add_file(leg.identity);
 	}
 	add_loop_releases(change, std::move(devices));
 	dm::Info gone;

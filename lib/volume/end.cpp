@@ -149,11 +149,8 @@ Result<Outcome> abort_loaded(Change &change, const Volume &volume)
 void add_end(Change &change, const Volume &volume, const std::optional<table::Leg> &kept)
 {
 	const auto meta = volume.table.meta_device();
-	std::string file;
+	const auto file = meta ? file_behind(change.context(), *meta) : "";
 
-	for (const auto &loop : change.context().probe.loops())
-		if (meta == loop.devno)
-			file = loop.file;
 	if (meta)
 		add_loop_release(change, *meta);
 	if (kept)

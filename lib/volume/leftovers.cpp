@@ -68,10 +68,7 @@ std::vector<std::string> candidates(Context &context, const std::string &name)
 
 std::optional<meta::Superblock> read_super(Context &context, const Place &place)
 {
-	const auto path = place.block ? place.block->path : place.file;
-	const auto device = context.open_meta(path, meta::Access::read);
-	const auto super =
-		device ? meta::read_superblock(**device) : Result<meta::Superblock>(device.error());
+	const auto super = superblock_of(context, place);
 
 	return super ? std::optional(*super) : std::nullopt;
 }

@@ -39,12 +39,12 @@ struct Job {
 	}
 };
 
-std::string file_behind(Context &context, const table::Blkcopy &table)
+// Of a layer's metadata.
+std::string meta_file(Context &context, const table::Blkcopy &table)
 {
-	for (const auto &loop : context.probe.loops())
-		if (table.meta_device() == loop.devno)
-			return loop.file;
-	return {};
+	const auto meta = table.meta_device();
+
+	return meta ? file_behind(context, *meta) : "";
 }
 
 // A layer that is needed no more: its loop devices. Its base is another layer, or stays as it is.
@@ -102,7 +102,7 @@ Result<Outcome> finish_commit(Change &change, const Job &job)
 	auto &context = change.context();
 	const auto &layer = job.layer;
 	const auto below = job.below();
-	const auto meta = file_behind(context, layer.table);
+	const auto meta = meta_file(context, layer.table);
 
 	change.message(layer.info, "phase finish");
 	if (below.empty()) {
@@ -150,7 +150,7 @@ Result<Outcome> finish_stream(Change &change, const Job &job)
 	for (const auto &layer : below) {
 		change.remove_hidden(layer.info);
 		add_loop_releases(change, layer);
-		files.push_back(layer.table.meta_device() ? file_behind(context, layer.table)
+		files.push_back(layer.table.meta_device() ? meta_file(context, layer.table)
 							  : kept_file(context, job, layer));
 	}
 	add_loop_release(change, *volume.table.meta_device());
@@ -158,7 +158,7 @@ Result<Outcome> finish_stream(Change &change, const Job &job)
 	// Whoever is killed in here finds the rest by the metadata that says it is streamed.
 	for (const auto &file : files)
 		add_unmake(change, file);
-	add_unmake(change, file_behind(context, volume.table));
+	add_unmake(change, meta_file(context, volume.table));
 	return change.finish(volume.info);
 }
 

@@ -240,15 +240,37 @@ Result<Place> add_metadata(Change &change, const std::string &text, const meta::
 	return place;
 }
 
+std::string file_behind(Context &context, DevNo device)
+{
+	for (const auto &loop : context.probe.loops())
+		if (loop.devno == device)
+			return loop.file;
+	return {};
+}
+
+bool is_named(Context &context, DevNo device, const std::string &text)
+{
+	const auto devno = context.probe.resolve(text);
+	const auto identity = context.probe.identity(device);
+
+	return devno ? *devno == device : identity && *identity == "file:" + text;
+}
+
+Result<meta::Superblock> superblock_of(Context &context, const Place &place)
+{
+	const auto path = place.block ? place.block->path : place.file;
+	BLKCTL_TRY(const auto device, context.open_meta(path, meta::Access::read));
+
+	return meta::read_superblock(*device);
+}
+
 Result<void> check_not_on(Context &context, const std::string &verb, const Volume &volume,
 			  const Place &place)
 {
-	auto file = place.file;
+	const auto shown = place.block ? file_behind(context, place.block->devno) : "";
+	const auto file = shown.empty() ? place.file : shown;
 	struct stat st;
 
-	for (const auto &loop : context.probe.loops())
-		if (place.block && loop.devno == place.block->devno)
-			file = loop.file;
 	if (file.empty())
 		return {};
 	// The folder may be there only once it is made.

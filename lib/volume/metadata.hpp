@@ -49,6 +49,15 @@ Result<Place> add_metadata(Change &change, const std::string &text, const meta::
 			   const std::optional<DevNo> &own, const std::vector<DevNo> &legs,
 			   const Complete &complete);
 
+// The file that a loop device shows; empty if it is none.
+std::string file_behind(Context &context, DevNo device);
+
+// Whether a device is what a person has named: itself, or the file behind it.
+bool is_named(Context &context, DevNo device, const std::string &text);
+
+// Of metadata that nobody uses, or that is only looked at. Errors: those of read_superblock().
+Result<meta::Superblock> superblock_of(Context &context, const Place &place);
+
 // Errors: usage, if a file, or the file behind a loop device, is on the volume itself: it could not
 // be written to while the volume waits for it.
 Result<void> check_not_on(Context &context, const std::string &verb, const Volume &volume,

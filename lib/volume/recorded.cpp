@@ -36,12 +36,12 @@ bool is_file(const std::string &path)
 	return stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
 }
 
-Result<meta::Superblock> superblock_of(Context &context, const Place &place)
+// Whether what a tab names is this place.
+bool is_at(Context &context, const std::string &text, const Place &place)
 {
-	const auto path = place.block ? place.block->path : place.file;
-	BLKCTL_TRY(const auto device, context.open_meta(path, meta::Access::read));
+	const auto listed = find_place(context, text);
 
-	return meta::read_superblock(*device);
+	return listed && listed->file == place.file && *listed->devno == *place.devno;
 }
 
 Result<RecordedLayer> read_layer(Context &context, const std::string &verb, const std::string &name,
@@ -159,20 +159,15 @@ Result<tab::Entry> entry_for(Context &context, const std::string &verb, const st
 	BLKCTL_TRY(const auto super, superblock_of(context, place));
 	// The tab knows more of it, if it is in there.
 	const auto entry = find_entry(context, super.name);
-	for (const auto &layer : entry ? entry->layers : std::vector<tab::Layer>()) {
-		const auto listed = find_place(context, layer.meta);
-		if (listed && listed->file == place.file && *listed->devno == *place.devno)
+	for (const auto &layer : entry ? entry->layers : std::vector<tab::Layer>())
+		if (is_at(context, layer.meta, place))
 			return *entry;
-	}
-	if (super.mode == meta::Mode::track) {
-		const auto listed =
-			entry ? find_place(context, entry->bitmaps) : Result<Place>(Error{});
-		if (listed && listed->file == place.file && *listed->devno == *place.devno)
-			return *entry;
+	if (super.mode == meta::Mode::track && entry && is_at(context, entry->bitmaps, place))
+		return *entry;
+	if (super.mode == meta::Mode::track)
 		return refusal(Status::not_found, verb, text,
 			       "it holds bitmaps of '" + super.name + "', and only an entry in " +
 				       context.tab_file + " says what that is on");
-	}
 	if (!is_good_name(super.name))
 		return refusal(Status::needs_attention, verb, text, "its metadata names no volume",
 			       "blkctl check " + text);

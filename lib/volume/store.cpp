@@ -7,12 +7,7 @@ namespace blkctl::volume
 
 bool has_store(Context &context, const Volume &volume, const std::string &store)
 {
-	if (!volume.table.top)
-		return false;
-	const auto top = volume.table.top->device;
-	const auto devno = context.probe.resolve(store);
-	const auto identity = context.probe.identity(top);
-	return devno ? *devno == top : identity && *identity == "file:" + store;
+	return volume.table.top && is_named(context, volume.table.top->device, store);
 }
 
 Result<void> check_plain(const std::string &verb, const Volume &volume)

@@ -68,12 +68,7 @@ inline void write_bits(MemoryDevice &device, uint32_t slot, uint64_t sector, uin
 
 inline MemoryDevice formatted_track()
 {
-	MemoryDevice device(meta::layout_of(track_super().geometry)->end());
-
-	if (!meta::format(device, track_super(), meta::Overwrite::no))
-		std::abort();
-	device.writes = 0;
-	return device;
+	return formatted(track_super());
 }
 
 // Closed with 'one' in slot 0: block 3 was written, and after that block 35000.

@@ -93,11 +93,11 @@ inline meta::Superblock some_super()
 	return super;
 }
 
-inline MemoryDevice formatted()
+inline MemoryDevice formatted(const meta::Superblock &super = some_super())
 {
-	MemoryDevice device(meta::layout_of(some_super().geometry)->end());
+	MemoryDevice device(meta::layout_of(super.geometry)->end());
 
-	if (!meta::format(device, some_super(), meta::Overwrite::no))
+	if (!meta::format(device, super, meta::Overwrite::no))
 		std::abort();
 	device.writes = 0;
 	return device;
