@@ -137,6 +137,7 @@ int bkc_bitmaps_publish(struct bkc_tracker *tr, struct bkc_bitmap *added,
 		new->nr = n;
 	}
 	rcu_assign_pointer(tr->bitmaps, new);
+	bkc_known_renew(tr);
 	synchronize_rcu();
 	kfree(old);
 	return 0;
@@ -151,6 +152,7 @@ void bkc_bitmaps_free(struct bkc_tracker *tr)
 		bkc_bitmap_free(all->bitmap[i]);
 	kfree(all);
 	RCU_INIT_POINTER(tr->bitmaps, NULL);
+	bkc_known_renew(tr);
 }
 
 /* Writes may have gone past us: no bitmap says what has changed. */
@@ -278,6 +280,7 @@ static int turn(struct bkc_bitmap *b)
 	atomic64_set(&b->count[side], 0);
 	/* Pairs with the acquire in bkc_bitmap_note(). */
 	smp_store_release(&b->active, side);
+	bkc_known_renew(b->tracker);
 	bkc_tracker_switch(b->tracker);
 	return 0;
 }
@@ -332,6 +335,7 @@ int bkc_bitmap_enable(struct bkc_tracker *tr, const char *name, bool recording)
 	if (!b)
 		return -ENOENT;
 	WRITE_ONCE(b->recording, recording);
+	bkc_known_renew(tr);
 	bkc_tracker_switch(tr);
 	if (!tr->meta)
 		return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Named bitmaps of changed blocks: tracker.c sees the writes, bitmap.c has the
- * bits, bitmap_meta.c keeps them on a metadata device.
+ * Named bitmaps of changed blocks: tracker.c sees the writes, known.c notes them,
+ * bitmap.c has the bits, bitmap_meta.c keeps them on a metadata device.
  *
  * Locks: mutex is outermost, process context. The I/O path finds the bitmaps by
  * RCU and changes bits by atomics.
@@ -35,7 +35,6 @@ struct bkc_bitmap {
 };
 
 struct bkc_bitmaps {
-	struct rcu_head rcu;
 	unsigned int nr;
 	struct bkc_bitmap *bitmap[];
 };
@@ -67,6 +66,10 @@ int bkc_bitmaps_publish(struct bkc_tracker *tr, struct bkc_bitmap *added,
 struct bkc_bitmap *bkc_bitmap_alloc(struct bkc_tracker *tr, const char *name,
 				    unsigned int shift, gfp_t gfp);
 void bkc_bitmap_free(struct bkc_bitmap *b);
+
+/* known.c */
+void bkc_known_note(struct bkc_tracker *tr, sector_t start, sector_t end);
+void bkc_known_renew(struct bkc_tracker *tr);
 
 /* bitmap_meta.c */
 struct bkc_meta;

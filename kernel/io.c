@@ -5,26 +5,17 @@
  */
 #include "backup.h"
 
-/* Aims the bio at a leg, @offset sectors from where the leg's data starts. */
-void bkc_remap(struct bkc_table *t, struct bio *bio, enum bkc_leg leg,
-	       sector_t offset)
-{
-	bkc_io_of(bio)->leg = leg;
-	bio_set_dev(bio, t->dev[leg]->bdev);
-	bio->bi_iter.bi_sector = t->start[leg] + offset;
-}
-
 static enum bkc_leg route_leg(enum bkc_route route)
 {
 	return route == BKC_ROUTE_TOP ? BKC_TOP : BKC_BASE;
 }
 
 /* A write while every block is alike: one leg, decided by the route. */
-static int map_uniform(struct bkc_table *t, struct bio *bio,
+static int map_uniform(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
 		       enum bkc_route route)
 {
 	if (t->mode->has_top) {
-		bkc_io_of(bio)->range.kind = BKC_RANGE_ONE_LEG;
+		io->range.kind = BKC_RANGE_ONE_LEG;
 		/* Two flushes come for each; one leg is in use. */
 		if ((bio->bi_opf & REQ_PREFLUSH) &&
 		    dm_bio_get_target_bio_nr(bio)) {
@@ -32,7 +23,7 @@ static int map_uniform(struct bkc_table *t, struct bio *bio,
 			return DM_MAPIO_SUBMITTED;
 		}
 	}
-	bkc_remap(t, bio, route_leg(route),
+	bkc_remap(t, bio, io, route_leg(route),
 		  dm_target_offset(t->ti, bio->bi_iter.bi_sector));
 	return DM_MAPIO_REMAPPED;
 }
@@ -48,7 +39,7 @@ static int map_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 	io->range.kind = top ? BKC_RANGE_FLUSH_TOP : BKC_RANGE_ONE_LEG;
 	if (top)
 		io->flush_gen = bkc_flush_begin(t->s);
-	bkc_remap(t, bio, top ? BKC_TOP : BKC_BASE, 0);
+	bkc_remap(t, bio, io, top ? BKC_TOP : BKC_BASE, 0);
 	return DM_MAPIO_REMAPPED;
 }
 
@@ -122,19 +113,17 @@ static void start_write(struct bkc_table *t, struct bio *bio,
 {
 	if (io->range.kind == BKC_RANGE_WRITE_DUAL)
 		submit_clone(t, bio, io);
-	bkc_remap(t, bio, BKC_BASE, io->range.start);
+	bkc_remap(t, bio, io, BKC_BASE, io->range.start);
 }
 
-static int map_write(struct bkc_table *t, struct bio *bio)
+static int map_write(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 {
-	struct bkc_io *io = bkc_io_of(bio);
-
 	io->table = t;
 	if (bio->bi_opf & REQ_PREFLUSH)
 		return map_flush(t, bio, io);
 	if (t->mode->preserves) {
 		if (bkc_backup_is_preserved(t, bio))
-			return map_uniform(t, bio, BKC_ROUTE_BASE);
+			return map_uniform(t, bio, io, BKC_ROUTE_BASE);
 		bkc_backup_begin(t, bio);
 	}
 
@@ -148,7 +137,7 @@ static int map_write(struct bkc_table *t, struct bio *bio)
 		return DM_MAPIO_SUBMITTED;
 	case BKC_FREE:
 	case BKC_ROUTE_CHANGED:
-		return map_uniform(t, bio, READ_ONCE(t->s->route));
+		return map_uniform(t, bio, io, READ_ONCE(t->s->route));
 	default:
 		return DM_MAPIO_KILL;
 	}
@@ -167,8 +156,8 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 
 	if (!op_is_write(bio_op(bio))) {
 		if (t->mode->durable)
-			return bkc_redirect_map(t, bio);
-		bkc_remap(t, bio, route_leg(route),
+			return bkc_redirect_read(t, bio, io);
+		bkc_remap(t, bio, io, route_leg(route),
 			  dm_target_offset(ti, bio->bi_iter.bi_sector));
 		return DM_MAPIO_REMAPPED;
 	}
@@ -186,11 +175,11 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 	if (!io->flush && bkc_tracker_begin(t, bio, io))
 		return DM_MAPIO_SUBMITTED;
 	if (t->mode->durable)
-		r = bkc_redirect_map(t, bio);
+		r = bkc_redirect_write(t, bio, io);
 	else if (route == BKC_ROUTE_MAP)
-		r = map_write(t, bio);
+		r = map_write(t, bio, io);
 	else
-		r = map_uniform(t, bio, route);
+		r = map_uniform(t, bio, io, route);
 	/* One that dm kills does not come to bkc_end_io(). */
 	if (unlikely(r == DM_MAPIO_KILL) && io->tracked)
 		bkc_tracker_end(t->tracker, io);
@@ -217,7 +206,7 @@ void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict)
 	case BKC_FREE:
 	case BKC_ROUTE_CHANGED:
 		io->range.kind = BKC_RANGE_ONE_LEG;
-		bkc_remap(t, bio, route_leg(READ_ONCE(t->s->route)),
+		bkc_remap(t, bio, io, route_leg(READ_ONCE(t->s->route)),
 			  io->range.start);
 		break;
 	default:
@@ -272,18 +261,16 @@ static void flush_top_done(struct bkc_state *s, unsigned int gen,
 	bkc_flush_end(s, gen);
 }
 
-static int end_io(struct bkc_table *t, struct bio *bio, blk_status_t *error)
+static int end_io(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
+		  blk_status_t *error)
 {
-	struct bkc_io *io;
-
 	if (t->mode->durable)
-		return bkc_redirect_end_io(t, bio, error);
-	if (!op_is_write(bio_op(bio)) || !t->mode->has_top) {
+		return bkc_redirect_end_io(t, bio, io, error);
+	if (!t->mode->has_top) {
 		if (unlikely(*error))
 			bkc_note_error(t, bio, *error);
 		return DM_ENDIO_DONE;
 	}
-	io = bkc_io_of(bio);
 	switch (io->range.kind) {
 	case BKC_RANGE_WRITE_DUAL:
 		if (!dual_leg_done(io, BKC_BASE, *error))
@@ -311,18 +298,22 @@ static int end_io(struct bkc_table *t, struct bio *bio, blk_status_t *error)
 int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
 	struct bkc_table *t = ti->private;
-	int r = end_io(t, bio, error);
 	struct bkc_io *io;
 
-	/* Not ended, the bio may be gone. */
-	if (r != DM_ENDIO_DONE || !op_is_write(bio_op(bio)))
-		return r;
+	if (!op_is_write(bio_op(bio))) {
+		if (unlikely(*error))
+			bkc_note_error(t, bio, *error);
+		return DM_ENDIO_DONE;
+	}
 	io = bkc_io_of(bio);
+	/* Not ended, the bio may be gone. */
+	if (end_io(t, bio, io, error) != DM_ENDIO_DONE)
+		return DM_ENDIO_INCOMPLETE;
 	if (io->tracked)
 		bkc_tracker_end(t->tracker, io);
 	/* A loss that a flush of ours was told of is his to know. */
 	if (unlikely(READ_ONCE(t->s->lost)) && io->flush && !*error &&
 	    bkc_was_lost(t->s, io->leg))
 		*error = BLK_STS_IOERR;
-	return r;
+	return DM_ENDIO_DONE;
 }

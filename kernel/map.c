@@ -12,7 +12,6 @@
 
 #include "bkc.h"
 
-#define BLOCKS_PER_WORD		32
 #define PAIRS			0x5555555555555555ULL
 #define MAP_BYTES_MAX		BIT_ULL(30)
 
@@ -31,7 +30,7 @@ static u64 pairs_equal(u64 word, enum bkc_valid valid)
 
 static u64 nr_words(const struct bkc_map *map)
 {
-	return DIV_ROUND_UP_ULL(map->nr_blocks, BLOCKS_PER_WORD);
+	return DIV_ROUND_UP_ULL(map->nr_blocks, BKC_BLOCKS_PER_WORD);
 }
 
 static u64 load_word(const struct bkc_map *map, u64 i)
@@ -101,22 +100,14 @@ u64 bkc_map_base_only(const struct bkc_map *map)
 	       bkc_map_count(map, BKC_IN_TOP) - bkc_map_count(map, BKC_IN_NONE);
 }
 
-/**
- * bkc_map_run - the blocks from @first on that share its state
- * @map: the map
- * @first: block
- * @max: blocks to look at, at least one
- * @valid: where the state is put
- *
- * Any context. Returns the length of the run, 1 to @max.
- */
-u64 bkc_map_run(const struct bkc_map *map, u64 first, u64 max,
-		enum bkc_valid *valid)
+/* bkc_map_run() for more than one. */
+u64 bkc_map_long_run(const struct bkc_map *map, u64 first, u64 max,
+		     enum bkc_valid *valid)
 {
-	u64 i = first / BLOCKS_PER_WORD;
-	unsigned int skip = first % BLOCKS_PER_WORD;
+	u64 i = first / BKC_BLOCKS_PER_WORD;
+	unsigned int skip = first % BKC_BLOCKS_PER_WORD;
 	u64 word = load_word(map, i) >> (2 * skip);
-	u64 run = BLOCKS_PER_WORD - skip;
+	u64 run = BKC_BLOCKS_PER_WORD - skip;
 	u64 other;
 
 	*valid = word & 3;
@@ -127,7 +118,7 @@ u64 bkc_map_run(const struct bkc_map *map, u64 first, u64 max,
 		other = load_word(map, ++i) ^ pattern(*valid);
 		if (other)
 			return min_t(u64, max, run + __ffs64(other) / 2);
-		run += BLOCKS_PER_WORD;
+		run += BKC_BLOCKS_PER_WORD;
 	}
 	return max;
 }
@@ -160,17 +151,17 @@ u64 bkc_map_find(const struct bkc_map *map, u64 first, u64 end,
 
 	if (first >= end)
 		return end;
-	i = first / BLOCKS_PER_WORD;
+	i = first / BKC_BLOCKS_PER_WORD;
 	hit = pairs_in(load_word(map, i), states);
-	hit &= ~0ULL << (2 * (first % BLOCKS_PER_WORD));
+	hit &= ~0ULL << (2 * (first % BKC_BLOCKS_PER_WORD));
 	while (!hit) {
-		if (++i * BLOCKS_PER_WORD >= end)
+		if (++i * BKC_BLOCKS_PER_WORD >= end)
 			return end;
 		if (!(i % 4096))
 			cond_resched();
 		hit = pairs_in(load_word(map, i), states);
 	}
-	return min(end, i * BLOCKS_PER_WORD + __ffs64(hit) / 2);
+	return min(end, i * BKC_BLOCKS_PER_WORD + __ffs64(hit) / 2);
 }
 
 /*
@@ -178,7 +169,7 @@ u64 bkc_map_find(const struct bkc_map *map, u64 first, u64 end,
  */
 u64 bkc_map_word(const struct bkc_map *map, u64 i)
 {
-	unsigned int left = map->nr_blocks % BLOCKS_PER_WORD;
+	unsigned int left = map->nr_blocks % BKC_BLOCKS_PER_WORD;
 
 	if (i >= nr_words(map))
 		return 0;
@@ -232,6 +223,24 @@ static void count_changes(struct bkc_map *map, u64 before, u64 pairs,
 	}
 }
 
+static u64 set_one(struct bkc_map *map, u64 block, enum bkc_valid valid)
+{
+	u64 *p = &map->words[block / BKC_BLOCKS_PER_WORD];
+	unsigned int shift = 2 * (block % BKC_BLOCKS_PER_WORD);
+	u64 old = READ_ONCE(*p), before, seen;
+
+	while ((before = ((old ^ map->flip) >> shift) & 3) != valid) {
+		seen = cmpxchg64(p, old, old ^ ((before ^ valid) << shift));
+		if (seen == old) {
+			atomic64_dec(&map->count[before]);
+			atomic64_inc(&map->count[valid]);
+			return 1;
+		}
+		old = seen;
+	}
+	return 0;
+}
+
 /**
  * bkc_map_set - put blocks into a state
  * @map: the map
@@ -247,11 +256,13 @@ u64 bkc_map_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid)
 	u64 end = first + nr;
 	u64 changed = 0;
 
+	if (nr == 1)
+		return set_one(map, first, valid);
 	while (first < end) {
-		u64 *p = &map->words[first / BLOCKS_PER_WORD];
-		unsigned int skip = first % BLOCKS_PER_WORD;
-		unsigned int n = min_t(u64, end - first, BLOCKS_PER_WORD - skip);
-		u64 pairs = (PAIRS >> (2 * (BLOCKS_PER_WORD - n))) << (2 * skip);
+		u64 *p = &map->words[first / BKC_BLOCKS_PER_WORD];
+		unsigned int skip = first % BKC_BLOCKS_PER_WORD;
+		unsigned int n = min_t(u64, end - first, BKC_BLOCKS_PER_WORD - skip);
+		u64 pairs = (PAIRS >> (2 * (BKC_BLOCKS_PER_WORD - n))) << (2 * skip);
 		u64 mask = pairs * 3;
 		u64 to = (pattern(valid) ^ map->flip) & mask;
 		u64 old = READ_ONCE(*p);

@@ -27,11 +27,13 @@ struct bkc_map {
 	atomic64_t count[BKC_VALID_NR];
 };
 
+#define BKC_BLOCKS_PER_WORD	32
+
 int bkc_map_init(struct bkc_map *map, sector_t len, unsigned int block_sectors,
 		 bool stateful);
 void bkc_map_exit(struct bkc_map *map);
-u64 bkc_map_run(const struct bkc_map *map, u64 first, u64 max,
-		enum bkc_valid *valid);
+u64 bkc_map_long_run(const struct bkc_map *map, u64 first, u64 max,
+		     enum bkc_valid *valid);
 u64 bkc_map_find(const struct bkc_map *map, u64 first, u64 end,
 		 unsigned int states);
 u64 bkc_map_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid);
@@ -55,6 +57,34 @@ static inline u64 bkc_map_span(const struct bkc_map *map, sector_t start,
 {
 	*first = bkc_block_of(map, start);
 	return bkc_block_of(map, end - 1) - *first + 1;
+}
+
+/* The state of one block. Any context. */
+static inline enum bkc_valid bkc_map_at(const struct bkc_map *map, u64 block)
+{
+	/* Pairs with the cmpxchg of bkc_map_set(): what it publishes is there. */
+	u64 word = smp_load_acquire(&map->words[block / BKC_BLOCKS_PER_WORD]);
+
+	return ((word ^ map->flip) >> (2 * (block % BKC_BLOCKS_PER_WORD))) & 3;
+}
+
+/**
+ * bkc_map_run - the blocks from @first on that share its state
+ * @map: the map
+ * @first: block
+ * @max: blocks to look at, at least one
+ * @valid: where the state is put
+ *
+ * Any context. Returns the length of the run, 1 to @max.
+ */
+static inline u64 bkc_map_run(const struct bkc_map *map, u64 first, u64 max,
+			      enum bkc_valid *valid)
+{
+	/* Most bios are of one. */
+	if (max > 1)
+		return bkc_map_long_run(map, first, max, valid);
+	*valid = bkc_map_at(map, first);
+	return 1;
 }
 
 #endif /* BKC_MAP_H */

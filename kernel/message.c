@@ -5,6 +5,7 @@
  */
 #include <linux/kstrtox.h>
 #include <linux/log2.h>
+#include <linux/math64.h>
 #include <linux/sched/mm.h>
 #include <linux/string.h>
 
@@ -155,20 +156,34 @@ static u64 next_run(struct bkc_state *s, enum bkc_valid valid, u64 *first,
 	return bkc_map_run(&s->map, *first, end - *first, &all);
 }
 
+/* In decimal. A list may have millions, and printf would take its time. */
+static char *put_number(char *to, u64 number)
+{
+	char digits[20], *end = digits + sizeof(digits), *first = end;
+	u32 digit;
+
+	do {
+		number = div_u64_rem(number, 10, &digit);
+		*--first = '0' + digit;
+	} while (number);
+	memcpy(to, first, end - first);
+	return to + (end - first);
+}
+
 /* "first+count ", if there is room for it and for the block to go on from. */
 static bool list_run(char *result, unsigned int *len, unsigned int maxlen,
 		     u64 first, u64 count)
 {
-	unsigned int sz = *len;
-	char entry[48];
-	int n;
+	char *p = result + *len;
 
-	n = scnprintf(entry, sizeof(entry), "%llu+%llu ", first, count);
-	/* 24: the longest number, and the end */
-	if (sz + n + 24 > maxlen)
+	/* Three numbers at their longest, what is between them, and the end. */
+	if (*len + 3 * 20 + 4 > maxlen)
 		return false;
-	DMEMIT("%s", entry);
-	*len = sz;
+	p = put_number(p, first);
+	*p++ = '+';
+	p = put_number(p, count);
+	*p++ = ' ';
+	*len = p - result;
 	return true;
 }
 

@@ -257,13 +257,11 @@ out:
 	return r;
 }
 
-/* Is the state of any of these blocks unreadable? Any context. */
-bool bkc_meta_has_bad(struct bkc_meta *meta, u64 first, u64 nr)
+/* bkc_meta_has_bad() where anything is. */
+bool bkc_meta_find_bad(struct bkc_meta *meta, u64 first, u64 nr)
 {
 	u64 i, last = bkc_meta_index(first + nr - 1);
 
-	if (likely(!READ_ONCE(meta->any_bad)))
-		return false;
 	for (i = bkc_meta_index(first); i <= last; i++)
 		if (test_bit(i, meta->bad))
 			return true;

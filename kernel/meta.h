@@ -113,7 +113,7 @@ int bkc_meta_write_batch(struct bkc_meta *meta, const u64 *index,
 			 unsigned int nr);
 void bkc_meta_capture(struct bkc_meta *meta, u64 index, struct page *image);
 void bkc_meta_failed(struct bkc_meta *meta, const char *what, int r);
-bool bkc_meta_has_bad(struct bkc_meta *meta, u64 first, u64 nr);
+bool bkc_meta_find_bad(struct bkc_meta *meta, u64 first, u64 nr);
 
 #define BKC_META_SECTOR_SHIFT	(12 - SECTOR_SHIFT)
 void bkc_meta_seal(struct bkc_meta *meta, struct blkcopy_meta_header *h,
@@ -184,6 +184,13 @@ static inline bool bkc_meta_is_reset(const struct bkc_meta *meta)
 static inline u64 bkc_meta_index(u64 block)
 {
 	return div_u64(block, BLKCOPY_META_BLOCKS);
+}
+
+/* Is the state of any of these blocks unreadable? Any context. */
+static inline bool bkc_meta_has_bad(struct bkc_meta *meta, u64 first, u64 nr)
+{
+	return unlikely(READ_ONCE(meta->any_bad)) &&
+	       bkc_meta_find_bad(meta, first, nr);
 }
 
 #endif /* BKC_META_H */

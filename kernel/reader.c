@@ -79,14 +79,15 @@ void bkc_reader_work(struct work_struct *work)
 	bio_list_init(&s->readers);
 	spin_unlock_irq(&s->readers_lock);
 	while ((bio = bio_list_pop(&todo))) {
-		struct bkc_table *t = bkc_io_of(bio)->table;
+		struct bkc_io *io = bkc_io_of(bio);
+		struct bkc_table *t = io->table;
 
 		if (READ_ONCE(s->live) &&
 		    READ_ONCE(s->meta->health) == BKC_HEALTH_RW &&
 		    read_and_keep(s, bio))
 			continue;
 		/* Base has it for ever: nobody writes there. */
-		bkc_remap(t, bio, BKC_BASE,
+		bkc_remap(t, bio, io, BKC_BASE,
 			  dm_target_offset(t->ti, bio->bi_iter.bi_sector));
 		dm_submit_bio_remap(bio, NULL);
 	}

@@ -60,6 +60,8 @@ sector_t bkc_redirect_cut(struct bkc_state *s, sector_t start, sector_t end)
 	u64 first, nr, run;
 
 	nr = bkc_map_span(map, start, end, &first);
+	if (nr == 1)
+		return end;
 	run = bkc_map_run(map, first, nr, &valid);
 	if (run < nr)
 		end = (first + run) << map->block_shift;
@@ -247,45 +249,64 @@ static bool leg_ignores(struct bkc_table *t, struct bio *bio, enum bkc_leg leg)
 		!bdev_max_discard_sectors(t->dev[leg]->bdev));
 }
 
-/* The verdict is in. Returns what map returns. */
-static int follow(struct bkc_table *t, struct bio *bio, enum bkc_verdict verdict)
+static int end_now(struct bio *bio, struct bkc_io *io)
 {
-	struct bkc_io *io = bkc_io_of(bio);
-	sector_t offset = offset_of(t, bio);
+	io->range.kind = BKC_RANGE_DONE;
+	bio_endio(bio);
+	return DM_MAPIO_SUBMITTED;
+}
+
+static int go_free(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
+{
 	enum bkc_leg leg = t->mode->write_to;
 
+	if (leg_ignores(t, bio, leg))
+		return end_now(bio, io);
+	io->range.kind = BKC_RANGE_ONE_LEG;
+	bkc_remap(t, bio, io, leg, offset_of(t, bio));
+	return DM_MAPIO_REMAPPED;
+}
+
+/* It is registered. */
+static int go(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
+{
+	enum bkc_leg leg = t->mode->write_to;
+
+	if (io->range.kind == BKC_RANGE_MERGE) {
+		bkc_merge(t->s, bio);
+		return DM_MAPIO_SUBMITTED;
+	}
+	if (io->range.kind == BKC_RANGE_HELD_TOP)
+		leg = BKC_TOP;
+	bkc_remap(t, bio, io, leg, offset_of(t, bio));
+	return DM_MAPIO_REMAPPED;
+}
+
+/* The verdict is in. Returns what map returns. */
+static int follow(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
+		  enum bkc_verdict verdict)
+{
 	switch (verdict) {
 	case BKC_GO:
-		if (io->range.kind == BKC_RANGE_MERGE) {
-			bkc_merge(t->s, bio);
-			return DM_MAPIO_SUBMITTED;
-		}
-		if (io->range.kind == BKC_RANGE_HELD_TOP)
-			leg = BKC_TOP;
-		break;
+		return go(t, bio, io);
 	case BKC_FREE:
-		io->range.kind = BKC_RANGE_ONE_LEG;
-		if (!leg_ignores(t, bio, leg))
-			break;
-		fallthrough;
+		return go_free(t, bio, io);
 	case BKC_ENDED:
-		io->range.kind = BKC_RANGE_DONE;
-		bio_endio(bio);
-		return DM_MAPIO_SUBMITTED;
+		return end_now(bio, io);
 	case BKC_WAIT:
 		return DM_MAPIO_SUBMITTED;
 	default:
 		io->range.kind = BKC_RANGE_DONE;
 		return DM_MAPIO_KILL;
 	}
-	bkc_remap(t, bio, leg, offset);
-	return DM_MAPIO_REMAPPED;
 }
 
 /* A bio that was parked may go. In io_wq, no lock held. */
 void bkc_redirect_issue(struct bio *bio, enum bkc_verdict verdict)
 {
-	switch (follow(bkc_io_of(bio)->table, bio, verdict)) {
+	struct bkc_io *io = bkc_io_of(bio);
+
+	switch (follow(io->table, bio, io, verdict)) {
 	case DM_MAPIO_REMAPPED:
 		dm_submit_bio_remap(bio, NULL);
 		break;
@@ -297,10 +318,11 @@ void bkc_redirect_issue(struct bio *bio, enum bkc_verdict verdict)
 	}
 }
 
-static int map_read(struct bkc_table *t, struct bio *bio)
+static noinline int map_read(struct bkc_table *t, struct bio *bio,
+			     struct bkc_io *io, sector_t start)
 {
 	struct bkc_state *s = t->s;
-	sector_t start = offset_of(t, bio), end = start + bio_sectors(bio);
+	sector_t end = start + bio_sectors(bio);
 	enum bkc_valid valid;
 	u64 first, nr, run;
 	bool keep;
@@ -322,11 +344,11 @@ static int map_read(struct bkc_table *t, struct bio *bio)
 		return DM_MAPIO_SUBMITTED;
 	}
 	if (keep) {
-		bkc_io_of(bio)->table = t;
+		io->table = t;
 		bkc_reader(s, bio);
 		return DM_MAPIO_SUBMITTED;
 	}
-	bkc_remap(t, bio, valid == BKC_IN_BASE ? BKC_BASE : BKC_TOP, start);
+	bkc_remap(t, bio, io, valid == BKC_IN_BASE ? BKC_BASE : BKC_TOP, start);
 	return DM_MAPIO_REMAPPED;
 }
 
@@ -334,7 +356,7 @@ static int map_read(struct bkc_table *t, struct bio *bio)
  * dm sends one for each leg that is written to. While bits are not durable each
  * waits for a commit, which flushes those legs itself.
  */
-static int map_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
+static noinline int map_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 {
 	enum bkc_leg leg = t->mode->flush_legs == BIT(BKC_TOP) ?
 			   BKC_TOP : dm_bio_get_target_bio_nr(bio);
@@ -346,55 +368,103 @@ static int map_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 		return DM_MAPIO_SUBMITTED;
 	}
 	io->range.kind = BKC_RANGE_FLUSH;
-	bkc_remap(t, bio, leg, 0);
+	bkc_remap(t, bio, io, leg, 0);
 	return DM_MAPIO_REMAPPED;
 }
 
 /*
- * Does it go to blocks that are where they should be, and that no copy touches?
- * The fast path: no lock. A block in both has to be said to differ, which needs
- * one.
+ * Blocks that are in the leg that writes go to, and in no other: they are where
+ * they should be, and no copy touches them. A write to them takes no lock, and says
+ * nothing; one to a block in both has to say that it differs. How many of @nr.
  */
-static bool goes_free(struct bkc_table *t, struct bio *bio, sector_t start)
+static u64 free_run(struct bkc_state *s, struct bio *bio, u64 first, u64 nr)
 {
-	struct bkc_state *s = t->s;
-	sector_t end = start + bio_sectors(bio);
 	enum bkc_valid valid;
-	u64 first, nr, run;
+	u64 run = bkc_map_run(&s->map, first, nr, &valid);
 
-	nr = bkc_map_span(&s->map, start, end, &first);
-	run = bkc_map_run(&s->map, first, nr, &valid);
-	if (valid == BKC_IN_BOTH || is_zero_op(bio) ||
-	    !is_free(s->mode->write[valid]) || !is_free(s->mode->part[valid]) ||
-	    unlikely(bkc_meta_has_bad(s->meta, first, run)) ||
+	if (valid != written(s->mode) || is_zero_op(bio) ||
+	    bkc_meta_has_bad(s->meta, first, run) ||
 	    (s->mode->write_to == BKC_BASE && !may_write_base(s)))
-		return false;
-	if (run < nr) {
-		end = (first + run) << s->map.block_shift;
-		dm_accept_partial_bio(bio, end - start);
-	}
-	bkc_io_of(bio)->range.start = start;
-	bkc_io_of(bio)->range.end = end;
-	return true;
+		return 0;
+	return run;
 }
 
-/* target_type.map of these modes. */
-int bkc_redirect_map(struct bkc_table *t, struct bio *bio)
+static int map_free(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
+		    sector_t start)
 {
-	struct bkc_io *io = bkc_io_of(bio);
-	sector_t start;
+	io->range.kind = BKC_RANGE_ONE_LEG;
+	bkc_remap(t, bio, io, t->mode->write_to, start);
+	return DM_MAPIO_REMAPPED;
+}
 
-	if (!op_is_write(bio_op(bio)))
-		return map_read(t, bio);
-	io->table = t;
+static noinline int map_write(struct bkc_table *t, struct bio *bio,
+			      struct bkc_io *io, sector_t start)
+{
+	unsigned int size = bio_sectors(bio);
+	u64 first, nr, run;
+
+	nr = bkc_map_span(&t->s->map, start, start + size, &first);
+	run = free_run(t->s, bio, first, nr);
+	if (!run)
+		return follow(t, bio, io,
+			      bkc_range_admit(t->s, bio, io, start, size));
+	if (run < nr) {
+		io->range.end = (first + run) << t->s->map.block_shift;
+		dm_accept_partial_bio(bio, io->range.end - start);
+	}
+	return map_free(t, bio, io, start);
+}
+
+/* Where all of it is, if it is in one block, as most are, and that is good. */
+static __always_inline enum bkc_valid place_of(struct bkc_state *s, struct bio *bio,
+			       sector_t start)
+{
+	u64 first;
+
+	if (bkc_map_span(&s->map, start, start + bio_sectors(bio), &first) > 1 ||
+	    unlikely(READ_ONCE(s->meta->any_bad)))
+		return BKC_VALID_NR;
+	return bkc_map_at(&s->map, first);
+}
+
+/* target_type.map of these modes, for a read. */
+int bkc_redirect_read(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
+{
+	sector_t start = offset_of(t, bio);
+
+	switch (place_of(t->s, bio, start)) {
+	case BKC_IN_BASE:
+		if (t->s->params.copy_on_read)
+			return map_read(t, bio, io, start);
+		bkc_remap(t, bio, io, BKC_BASE, start);
+		return DM_MAPIO_REMAPPED;
+	case BKC_IN_TOP:
+		bkc_remap(t, bio, io, BKC_TOP, start);
+		return DM_MAPIO_REMAPPED;
+	default:
+		return map_read(t, bio, io, start);
+	}
+}
+
+/* And for a write; bkc_tracker_begin() has set its range. */
+int bkc_redirect_write(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
+{
+	sector_t start = offset_of(t, bio);
+
 	io->fua = bio->bi_opf & REQ_FUA;
 	if (bio->bi_opf & REQ_PREFLUSH)
 		return map_flush(t, bio, io);
-	start = offset_of(t, bio);
-	if (goes_free(t, bio, start))
-		return follow(t, bio, BKC_FREE);
-	return follow(t, bio, bkc_range_admit(t->s, bio, io, start,
-					      bio_sectors(bio)));
+	if (bio_op(bio) != REQ_OP_WRITE || t->mode->write_to != BKC_TOP)
+		return map_write(t, bio, io, start);
+	switch (place_of(t->s, bio, start)) {
+	case BKC_IN_BASE:
+		return follow(t, bio, io, bkc_range_admit(t->s, bio, io, start,
+							  bio_sectors(bio)));
+	case BKC_IN_TOP:
+		return map_free(t, bio, io, start);
+	default:
+		return map_write(t, bio, io, start);
+	}
 }
 
 /*
@@ -402,9 +472,9 @@ int bkc_redirect_map(struct bkc_table *t, struct bio *bio)
  */
 
 /* Its data has been written. Must it wait for a commit? Any context. */
-static bool waits(struct bkc_table *t, struct bio *bio, enum bkc_range_kind kind)
+static bool waits(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
+		  enum bkc_range_kind kind)
 {
-	struct bkc_io *io = bkc_io_of(bio);
 	struct bkc_state *s = t->s;
 	u64 first, nr;
 
@@ -419,17 +489,14 @@ static bool waits(struct bkc_table *t, struct bio *bio, enum bkc_range_kind kind
 	return true;
 }
 
-/* target_type.end_io of these modes; any context. */
-int bkc_redirect_end_io(struct bkc_table *t, struct bio *bio,
+/* target_type.end_io of these modes, for a write; any context. */
+int bkc_redirect_end_io(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
 			blk_status_t *error)
 {
-	struct bkc_io *io = bkc_io_of(bio);
-
-	if (!op_is_write(bio_op(bio))) {
-		if (unlikely(*error))
-			bkc_note_error(t, bio, *error);
+	/* Most have nothing to wait for. */
+	if (likely(io->range.kind == BKC_RANGE_ONE_LEG && !*error && !io->fua &&
+		   !t->mode->mixes_base))
 		return DM_ENDIO_DONE;
-	}
 	switch (io->range.kind) {
 	case BKC_RANGE_HELD_TOP:
 	case BKC_RANGE_REDIRECT:
@@ -447,7 +514,7 @@ int bkc_redirect_end_io(struct bkc_table *t, struct bio *bio,
 	}
 	if (unlikely(*error))
 		bkc_note_error(t, bio, *error);
-	else if (waits(t, bio, BKC_RANGE_WAITS_MAPPED))
+	else if (waits(t, bio, io, BKC_RANGE_WAITS_MAPPED))
 		return DM_ENDIO_INCOMPLETE;
 	io->range.kind = BKC_RANGE_DONE;
 	return DM_ENDIO_DONE;
@@ -461,7 +528,7 @@ void bkc_redirect_ended(struct bio *bio, blk_status_t status)
 
 	io->status[BKC_BASE] = status;
 	bkc_range_done(t->s, io);
-	if (!status && waits(t, bio, BKC_RANGE_WAITS))
+	if (!status && waits(t, bio, io, BKC_RANGE_WAITS))
 		return;
 	io->range.kind = BKC_RANGE_DONE;
 	bio->bi_status = status;

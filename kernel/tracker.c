@@ -32,17 +32,9 @@ static LIST_HEAD(trackers);
 
 static void note(struct bkc_tracker *tr, struct bkc_io *io)
 {
-	struct bkc_bitmaps *all;
-	unsigned int i;
-
 	/* Those that are added now wait for nobody: it is noted at its end. */
-	if (!rcu_access_pointer(tr->bitmaps))
-		return;
-	rcu_read_lock();
-	all = rcu_dereference(tr->bitmaps);
-	for (i = 0; all && i < all->nr; i++)
-		bkc_bitmap_note(all->bitmap[i], io->range.start, io->range.end);
-	rcu_read_unlock();
+	if (rcu_access_pointer(tr->bitmaps))
+		bkc_known_note(tr, io->range.start, io->range.end);
 }
 
 /* Its segments are marked, or need not be. */
@@ -72,24 +64,13 @@ static bool park(struct bkc_tracker *tr, struct bio *bio)
 	return true;
 }
 
-/**
- * bkc_tracker_begin - a write, whether there are bitmaps or not
- * @t: the table
- * @bio: being mapped, not aimed at a leg yet
- * @io: its per-bio data; tracked and epoch are not set
- *
- * Any context, does not sleep. True when it is parked, and no longer the
- * caller's. Else bkc_tracker_end() is due when it has ended.
- */
-bool bkc_tracker_begin(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
+/* bkc_tracker_begin() where there are bitmaps, or may be on a metadata device. */
+bool bkc_tracker_begin_noted(struct bkc_table *t, struct bio *bio,
+			     struct bkc_io *io)
 {
 	struct bkc_tracker *tr = t->tracker;
 
-	io->table = t;
-	io->range.start = dm_target_offset(t->ti, bio->bi_iter.bi_sector);
-	io->range.end = io->range.start + bio_sectors(bio);
 	if (!tr->meta) {
-		io->epoch = 0;
 		begin(tr, io);
 		return false;
 	}
@@ -110,17 +91,11 @@ bool bkc_tracker_begin(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 	return false;
 }
 
-/* Before the write is acknowledged. Any context. */
-void bkc_tracker_end(struct bkc_tracker *tr, struct bkc_io *io)
+/* bkc_tracker_end() where there is something to be done. */
+void bkc_tracker_end_noted(struct bkc_tracker *tr, struct bkc_io *io, bool again)
 {
-	/*
-	 * Pairs with the release of bkc_tracker_switch(). One that does not see
-	 * it here is acknowledged before the switch returns, or as good as; on a
-	 * metadata device the switch has waited for it.
-	 */
-	if (unlikely(io->switches != smp_load_acquire(&tr->switches)))
+	if (again)
 		note(tr, io);
-	io->tracked = false;
 	if (!io->epoch)
 		return;
 	bkc_epoch_leave(&tr->epoch, io->epoch);
@@ -202,7 +177,8 @@ struct bkc_tracker *bkc_tracker_create(struct bkc_meta *meta)
 	bio_list_init(&tr->parked);
 	INIT_WORK(&tr->retry_work, retry_work);
 	tr->meta = meta;
-	if (!bkc_epoch_init(&tr->epoch))
+	/* Of bitmaps in memory nobody counts. */
+	if (!meta || !bkc_epoch_init(&tr->epoch))
 		return tr;
 	kfree(tr);
 	return NULL;

@@ -63,8 +63,9 @@ static void next_run(struct bkc_verify *v)
 			ended(v);
 			return;
 		}
-		nr = bkc_map_run(&s->map, v->cursor, max(RUN_SECTORS >> shift, 1U),
-				 &valid);
+		nr = min_t(u64, max(RUN_SECTORS >> shift, 1U),
+			   s->map.nr_blocks - v->cursor);
+		nr = bkc_map_run(&s->map, v->cursor, nr, &valid);
 		nr = min_t(u64, nr, (BKC_REGION_SECTORS >> shift) -
 				    (v->cursor & ((BKC_REGION_SECTORS >> shift) - 1)));
 		if (bkc_range_begin_verify(s, v->leg[BKC_BASE], v->cursor, nr)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/size.hpp"
 #include "cli/common.hpp"
+#include "cli/pages.hpp"
 #include "cli/refusal.hpp"
 #include "cli/terminal.hpp"
 #include "volume/bitmaps.hpp"
@@ -16,6 +17,11 @@ namespace
 {
 
 constexpr uint64_t sector_size = 512;
+
+std::string quoted(const std::string &text)
+{
+	return boost::json::serialize(boost::json::string_view(text));
+}
 
 // What is done, and the words that come after it.
 struct Action {
@@ -145,20 +151,21 @@ Status dump(const Arguments &args, volume::Context &context)
 		print_raw(found, runs);
 		return Status::ok;
 	}
-	boost::json::array all;
+	// There may be millions: nothing is built of them.
+	Pages out;
+	if (format == "json")
+		out.add(R"({{"schema":1,"name":{},"bitmap":{},"block_bytes":{},"size":{},"dirty":[)",
+			quoted(found.name()), quoted(args.at(2)), block, size);
+	const auto *between = "";
 	for (const auto &[offset, length] : volume::ranges_of(found, runs)) {
 		if (format == "json")
-			all.push_back({{"offset", offset}, {"length", length}});
+			out.add(R"({}{{"offset":{},"length":{}}})", between, offset, length);
 		else
-			say(fmt::format("{} {}", offset, length));
+			out.add("{} {}\n", offset, length);
+		between = ",";
 	}
 	if (format == "json")
-		say(boost::json::serialize(boost::json::object{{"schema", 1},
-							       {"name", found.name()},
-							       {"bitmap", args.at(2)},
-							       {"block_bytes", block},
-							       {"size", size},
-							       {"dirty", std::move(all)}}));
+		out.add("]}}\n");
 	return Status::ok;
 }
 

@@ -65,8 +65,10 @@ Result<MapPage> parse_map_page(std::string_view text)
 {
 	MapPage page;
 	bool ended = false;
+	if (text.ends_with('\n'))
+		text.remove_suffix(1);
 	while (!text.empty()) {
-		size_t end = text.find_first_of(" \n");
+		const size_t end = text.find(' ');
 		std::string_view word = text.substr(0, end);
 		text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
 		if (word.empty())

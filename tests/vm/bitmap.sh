@@ -78,6 +78,17 @@ for i in {4..64}; do bitmap add "b$i"; done
 refused 'No space' dmsetup message vol 0 bitmap add one-too-many
 for i in {4..64}; do bitmap remove "b$i"; done
 
+# What all of them know is news to one that begins.
+bitmap clear later
+put $((50 * 16))
+bitmap add fresh
+put $((50 * 16))
+is "$(listed fresh)" "50+1" "written before, and after it was added"
+bitmap enable later
+put $((50 * 16))
+is "$(listed later)" "50+1" "written before, and after it was enabled"
+bitmap remove fresh
+
 # Under load: nothing that changes is missed, whatever is switched meanwhile.
 bitmap remove later
 bitmap remove coarse

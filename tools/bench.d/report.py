@@ -6,6 +6,13 @@ import statistics
 import sys
 
 BASE = "dm-linear"
+# Rows of what goes on as long as it is looked at.
+NO_END = (
+    "nothing running",
+    "blkcopy, in sync, nothing to copy",
+    "blkcopy backup, store of 20 ms",
+    "dm-snapshot-origin, store of 20 ms",
+)
 PATTERNS = ["randread qd32", "randwrite qd32", "randwrite qd1"]
 
 
@@ -38,12 +45,21 @@ def cost(rows):
 
 def latency(rows):
     yield "A busy 128 MiB device moved between two devices of 2 ms (4 KiB randwrite, qd 4, 400 IOPS):"
+    yield from under_a_writer(rows)
+
+
+def durable(rows):
+    yield "On devices of 2 ms, under the same writer:"
+    yield from under_a_writer(rows)
+
+
+def under_a_writer(rows):
     yield ""
-    yield "| peer | runs | time to switch, s | p50 ms | p99 ms | max ms |"
+    yield "| peer | runs | time, s | p50 ms | p99 ms | max ms |"
     yield "|---|---|---|---|---|---|"
     for name in in_order(rows):
         runs = [row for row in rows if row["row"] == name]
-        idle = name in ("nothing running", "blkcopy, in sync, nothing to copy")
+        idle = name in NO_END
         cells = [str(len(runs)), "-" if idle else span([r["seconds"] for r in runs], "%.2f")]
         cells += [span([r[key] for r in runs], "%.1f") for key in ("p50", "p99", "max")]
         yield "| " + name + " | " + " | ".join(cells) + " |"
@@ -77,7 +93,38 @@ def crash(rows):
         yield "| %s | %.2f | %.1f |" % (row["row"], row["changed"] / 16384, row["has"] / 16384)
 
 
-PARTS = {"cost": cost, "latency": latency, "memory": memory, "speed": speed, "crash": crash}
+def fsync(rows):
+    yield "A 4 KiB write of what was not written before, and its fsync, on devices of 2 ms; ms:"
+    yield ""
+    yield "| peer | one writer | eight, each |"
+    yield "|---|---|---|"
+    by = {(row["row"], row["writers"]): row["ms"] for row in rows}
+    for name in in_order(rows):
+        yield "| %s | %.1f | %.1f |" % (name, by[name, 1], by[name, 8])
+
+
+def fill(rows):
+    yield "50 fsyncs while the device is filled in the background, and nobody has written:"
+    yield ""
+    yield "| peer | ms each | writes of metadata |"
+    yield "|---|---|---|"
+    for row in rows:
+        yield "| %s | %d | %d |" % (row["row"], row["ms"], row["writes"])
+
+
+def cold(rows):
+    yield "What is still on a base of 20 ms, the new device 2 ms; ms:"
+    yield ""
+    whats = list(dict.fromkeys(row["what"] for row in rows))
+    yield "| peer | " + " | ".join(whats) + " |"
+    yield "|---" * (len(whats) + 1) + "|"
+    by = {(row["row"], row["what"]): row["ms"] for row in rows}
+    for name in in_order(rows):
+        yield "| " + name + " | " + " | ".join("%.1f" % by[name, what] for what in whats) + " |"
+
+
+PARTS = {"cost": cost, "latency": latency, "durable": durable, "fsync": fsync, "fill": fill, "cold": cold,
+         "memory": memory, "speed": speed, "crash": crash}
 
 
 def main():
