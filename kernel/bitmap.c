@@ -51,6 +51,8 @@ void bkc_bitmap_note(struct bkc_bitmap *b, sector_t start, sector_t end)
 	}
 	/* Pairs with the release in bkc_bitmap_freeze(): its bits are there. */
 	side = smp_load_acquire(&b->active);
+	if (first == last && likely(test_bit(first, b->bits[side])))
+		return;
 	for (word = first / BITS_PER_LONG; word <= last / BITS_PER_LONG; word++) {
 		unsigned long mask = ~0UL, *p = &b->bits[side][word];
 

@@ -4,6 +4,7 @@
  * is part of the per-bio data.
  */
 #include "backup.h"
+#include "io.h"
 
 static enum bkc_leg route_leg(enum bkc_route route)
 {

@@ -385,19 +385,20 @@ static int message_verify(struct bkc_table *t)
 	return refuse(t, r, "verify");
 }
 
-static void seal(struct bkc_state *s)
+static void seal(struct bkc_state *s, bool sealed)
 {
 	spin_lock_irq(&s->lock);
-	s->sealed = true;
+	s->sealed = sealed;
 	spin_unlock_irq(&s->lock);
 }
 
-static int message_seal(struct bkc_table *t)
+/* Taken back when the removal has failed: the next may be another's. */
+static int message_seal(struct bkc_table *t, bool sealed)
 {
-	seal(t->s);
+	seal(t->s, sealed);
 	if (t->track)
-		seal(t->track->s);
-	bkc_tracker_seal(t->tracker);
+		seal(t->track->s, sealed);
+	bkc_tracker_seal(t->tracker, sealed);
 	return 0;
 }
 
@@ -420,6 +421,8 @@ int bkc_message(struct dm_target *ti, unsigned int argc, char **argv,
 	if (argc == 2 && !strcmp(argv[0], "verify") && !strcmp(argv[1], "start"))
 		return message_verify(t);
 	if (argc == 1 && !strcmp(argv[0], "seal"))
-		return message_seal(t);
+		return message_seal(t, true);
+	if (argc == 1 && !strcmp(argv[0], "unseal"))
+		return message_seal(t, false);
 	return refuse(t, -EINVAL, "message");
 }

@@ -8,6 +8,7 @@
  * written or copied, the read goes to base as it would without.
  */
 #include "copy.h"
+#include "io.h"
 #include "meta.h"
 
 /**

@@ -17,6 +17,7 @@
  * that write has not been acknowledged.
  */
 #include "copy.h"
+#include "io.h"
 #include "meta.h"
 
 static bool is_zero_op(struct bio *bio)
@@ -416,8 +417,8 @@ static noinline int map_write(struct bkc_table *t, struct bio *bio,
 }
 
 /* Where all of it is, if it is in one block, as most are, and that is good. */
-static __always_inline enum bkc_valid place_of(struct bkc_state *s, struct bio *bio,
-			       sector_t start)
+static __always_inline enum bkc_valid place_of(struct bkc_state *s,
+					       struct bio *bio, sector_t start)
 {
 	u64 first;
 

@@ -397,10 +397,10 @@ void bkc_tracker_presuspend(struct bkc_table *t)
 	mutex_unlock(&tr->mutex);
 }
 
-/* The next removal is ours. Process context. */
-void bkc_tracker_seal(struct bkc_tracker *tr)
+/* The next removal is ours, or not. Process context. */
+void bkc_tracker_seal(struct bkc_tracker *tr, bool sealed)
 {
 	mutex_lock(&tr->mutex);
-	tr->sealed = true;
+	tr->sealed = sealed;
 	mutex_unlock(&tr->mutex);
 }

@@ -203,6 +203,7 @@
  *                       all but freeze and thaw: EAGAIN while suspended, with
  *                       a metadata device
  *   seal                the next removal is ours: the state stays valid
+ *   unseal              it has failed: the next may be anybody's
  * The kernel log holds the reason in words.
  */
 #define BLKCOPY_MSG_MAP_END "end"

@@ -118,7 +118,7 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 
 	BLKCTL_CHECK(clear_stale(change, info));
 	if (volume.table.mode != table::Mode::track || volume.table.bitmaps)
-		change.message(info, "seal");
+		change.message(info, "seal", "unseal");
 	add_removal(change, info);
 	add_devices(volume.table, devices);
 	for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {

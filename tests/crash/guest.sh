@@ -10,6 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 source "$here/lib-server.sh"
 # shellcheck source=tests/crash/lib-modes.sh
 source "$here/lib-modes.sh"
+# shellcheck source=tests/crash/lib-verbs.sh
+source "$here/lib-verbs.sh"
 BIN=$1 MODES=${2//,/ } FIRST=$3 LAST=$4 CUTS=$5 ROUNDS=$6
 LIE_FLUSH=${BLKCTL_CRASH_LIE_FLUSH:-} LIE_FUA=${BLKCTL_CRASH_LIE_FUA:-}
 STOP_AFTER=${BLKCTL_CRASH_STOP_AFTER:-5}

@@ -7,14 +7,15 @@
 # Modes: nbd, linear (no target of ours: they prove server and verifier),
 # snapshot (dm-snapshot with persistent exceptions, a peer), overlay, stream,
 # commit (an overlay that is merged at some point), flatten (an overlay that is
-# streamed), mirror, bitmap, tracked (a bitmap on a commit: two metadata devices).
+# streamed), mirror, bitmap, tracked (a bitmap on a commit: two metadata devices), verbs
+# (several bitmaps, and all that can be done with them).
 
 DEVICE=/dev/dm-0 # the only one
 
 pick() { REPLY=${*:RANDOM % $# + 1:1}; } # of its arguments, one
 between() { REPLY=$(($1 + (RANDOM << 15 | RANDOM) % ($2 - $1 + 1))); }
 
-with_meta() { [[ $MODE =~ ^(overlay|stream|commit|flatten|mirror|bitmap|tracked)$ ]]; }
+with_meta() { [[ $MODE =~ ^(overlay|stream|commit|flatten|mirror|bitmap|tracked|verbs)$ ]]; }
 
 # One seed's volume: SECTORS, BLOCK, EXTENTS (what is written to), OPTIONS.
 draw_volume() {
@@ -54,8 +55,9 @@ make_volume() {
 	"$BIN/initial" "$DIR/state" "$DIR/base.img" "$SEED" "$SECTORS" "${EXTENTS[@]}"
 	LEGS=(base)
 	PHASE='' TABLE_MODE='' CREATED='' ENDED=0 EQUAL=0 RECORDING='' MISSED=''
+	no_bitmaps
 	case $MODE in
-	bitmap)
+	bitmap | verbs)
 		make_disk meta 4096
 		LEGS+=(meta)
 		TABLE_MODE=track
@@ -88,7 +90,7 @@ line() {
 	local mode=${1:-$TABLE_MODE} features=() params=()
 	case $MODE in
 	linear) echo "0 $SECTORS linear /dev/nbd0 0" && return ;;
-	bitmap) echo "0 $SECTORS blkcopy track /dev/nbd0 0 - 0 /dev/nbd1 $BLOCK" && return ;;
+	bitmap | verbs) echo "0 $SECTORS blkcopy track /dev/nbd0 0 - 0 /dev/nbd1 $BLOCK" && return ;;
 	snapshot) echo "0 $SECTORS snapshot /dev/nbd0 /dev/nbd1 P $BLOCK" && return ;;
 	esac
 	[[ $mode != stream || -z $FEATURE ]] || features=("$FEATURE")
@@ -110,6 +112,7 @@ activate() {
 
 # Before it is written to. A bitmap begins with each cut, at what base is then.
 begin() {
+	[[ $MODE != verbs ]] || begin_verbs
 	[[ $MODE == bitmap || $MODE == tracked ]] || return 0
 	[[ $MODE == bitmap ]] || content_is_tracked || return 0
 	RECORDING=
@@ -128,7 +131,7 @@ deactivate() {
 	[[ -n $CREATED ]] || return 0
 	CREATED=
 	power || ((RANDOM % 2)) || how=force-remove
-	[[ $MODE != bitmap && $MODE != tracked ]] || ! ((RANDOM % 3)) || "$BIN/dm" message crash seal >/dev/null 2>&1
+	[[ $MODE != @(bitmap|tracked|verbs) ]] || { [[ $MODE != verbs ]] && ! ((RANDOM % 3)); } || "$BIN/dm" message crash seal >/dev/null 2>&1
 	limited 60 "$BIN/dm" $how crash >"$DIR/dm.out" 2>&1 || bad "cannot remove it: $(<"$DIR/dm.out")"
 }
 
@@ -148,6 +151,7 @@ act() {
 			switch_to "$([[ $MODE == flatten ]] && echo stream || echo commit)"
 		fi
 		;;
+	verbs) verbs ;;
 	bitmap)
 		nap "$wait"
 		"$BIN/dm" message crash "bitmap freeze b" >/dev/null 2>&1 || return 0
@@ -174,6 +178,10 @@ look_at_disks() {
 	TABLE_MODE=$mode PHASE=$phase
 	if [[ $MODE == bitmap ]]; then
 		[[ -z $RECORDING ]] || nothing_missed
+		return 0
+	fi
+	if [[ $MODE == verbs ]]; then
+		verbs_missed
 		return 0
 	fi
 	[[ $MODE != tracked ]] || cp "$DIR/bits.img" "$DIR/bits.cut"

@@ -74,6 +74,14 @@ TEST_F(Activate, AnOverlayComesBack)
 	EXPECT_EQ(entry()->layers, (std::vector<tab::Layer>{{0, meta_file()}}));
 	EXPECT_TRUE(entry()->stamp);
 
+	// Who is still there may be taken away by anybody.
+	host.mapper.calls.clear();
+	host.mapper.fail = "remove";
+	EXPECT_FALSE(deactivate(host.context, "v0", volume::Run::doit));
+	EXPECT_EQ(host.mapper.calls, (std::vector<std::string>{"message 253:0 seal", "remove 253:0",
+							       "message 253:0 unseal"}));
+	host.mapper.fail.clear();
+
 	host.mapper.calls.clear();
 	const auto gone = deactivate(host.context, "v0", volume::Run::doit);
 	ASSERT_TRUE(gone) << gone.error().message();

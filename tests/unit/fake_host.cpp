@@ -342,7 +342,7 @@ Result<std::string> Mapper::message(DevNo device, uint64_t, const std::string &t
 			table.params.copy_mode = table::copy_mode_from(text.substr(14));
 		} else if (text.starts_with("set rate_kib ")) {
 			table.params.rate_kib = static_cast<uint32_t>(std::stoul(text.substr(13)));
-		} else if (text == "seal") {
+		} else if (text == "seal" || text == "unseal") {
 			return {};
 		} else if (text.starts_with("bitmap ")) {
 			return bitmap_message(*found, text);

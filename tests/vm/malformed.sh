@@ -29,10 +29,13 @@ without_reason() {
 		END { if (open) print open }'
 }
 
+# By a program that loads no library: there are hundreds. It takes lines, not tables.
+DM=$(tool dm)
 bad_line() { # LINE
-	local out
+	local out load=("$DM" reload vol "$1")
+	[[ $1 != *$'\n'* ]] || load=(dmsetup load vol --table "$1")
 	try "$1"
-	if out=$(dmsetup load vol --table "$1" 2>&1); then fail "accepted: $1"; fi
+	if out=$("${load[@]}" 2>&1); then fail "accepted: $1"; fi
 	[[ $out == *"Invalid argument"* || $out == *"No such"* || $out == *"Argument list"* ||
 		$out == *"Cannot allocate"* || $out == *"out of range"* || $out == *"Block device required"* || $out == *"busy"* ]] ||
 		fail "refused oddly: $1: $out"

@@ -35,6 +35,18 @@ remove_dm keeper
 dmsetup resume vol
 is "$(st vol phase base_only copied)" "synced 0 $copied" "after a sealed removal"
 
+# A seal that is taken back.
+mk_dm other "$line"
+msg other copy pause
+msg other seal
+msg other unseal
+reload other "$(linear_line /dev/ram0)"
+is "$(st vol base_only)" 128 "blocks base-only after a seal that was taken back"
+msg vol copy resume
+wait_phase vol 20 synced
+remove_dm other
+copied=$(st vol copied)
+
 # Two live devices: a seal is for the removal of one, and no more.
 mk_dm other "$line"
 msg other seal

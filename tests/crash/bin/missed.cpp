@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// missed META OLD NEW: does the bitmap have every block in which the two files
-// differ? A segment that is marked counts as changed, a sector that cannot be read
-// as well. Prints how many blocks have changed and how many it says have, or the
+// missed META OLD NEW [NAME]: does the bitmap, the first if it is not named, have every
+// block in which the two files differ? A segment that is marked counts as changed, a sector that
+// cannot be read as well. Prints how many blocks have changed and how many it says have, or the
 // first that it misses, or that it does not claim to know.
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <cstring>
 
 #include "reading.hpp"
 
 int main(int argc, char **argv)
 {
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		return 2;
 	const meta::Reader file(argv[1]);
 	const int images[] = {open(argv[2], O_RDONLY | O_CLOEXEC),
@@ -23,18 +24,29 @@ int main(int argc, char **argv)
 		printf("cannot read them\n");
 		return 2;
 	}
-	// The first slot's record.
+	const uint64_t blocks = (super.sectors + super.block_sectors - 1) / super.block_sectors;
+	// Of a slot: its record, and its bits.
+	const uint64_t per_slot = 1 + (blocks + BLKCOPY_META_SEGMENTS - 1) / BLKCOPY_META_SEGMENTS;
 	const auto *record = reinterpret_cast<const blkcopy_meta_bitmap *>(&exact);
-	if (!file.newest_exact(super, 0, exact) || !(record->flags & BLKCOPY_META_BITMAP_IN_USE)) {
-		printf("there is no bitmap\n");
-		return 1;
+	uint64_t slot = 0;
+	const auto is_it = [&] {
+		return file.newest_exact(super, slot, exact) &&
+		       (record->flags & BLKCOPY_META_BITMAP_IN_USE) &&
+		       (argc == 4 || !strncmp(reinterpret_cast<const char *>(record->name), argv[4],
+					      sizeof(record->name)));
+	};
+	while (!is_it()) {
+		slot += per_slot;
+		if (argc == 4 || slot >= super.nr_exact) {
+			printf("there is no bitmap\n");
+			return 1;
+		}
 	}
 	if ((super.flags & BLKCOPY_META_UNSEALED) ||
 	    (record->flags & BLKCOPY_META_BITMAP_INCONSISTENT)) {
 		printf("inconsistent\n");
 		return 0;
 	}
-	const uint64_t blocks = (super.sectors + super.block_sectors - 1) / super.block_sectors;
 	const uint64_t segment = uint64_t{super.segment_mib} << 11;
 	uint64_t changed = 0, dirty = 0;
 	std::vector<char> data[2];
@@ -43,8 +55,8 @@ int main(int argc, char **argv)
 		const uint64_t at = block % BLKCOPY_META_SEGMENTS,
 			       sector = block * super.block_sectors;
 		if (!at)
-			readable =
-				file.newest_exact(super, 1 + block / BLKCOPY_META_SEGMENTS, exact);
+			readable = file.newest_exact(
+				super, slot + 1 + block / BLKCOPY_META_SEGMENTS, exact);
 		const bool said = !readable || (exact.words[at / 64] >> at % 64 & 1) ||
 				  file.is_marked(super, sector / segment);
 		dirty += said;
