@@ -539,7 +539,8 @@ enum bkc_verdict __bkc_redirect_admit(struct bkc_state *s, struct bkc_bucket *b,
 				      struct bio *bio);
 void bkc_redirect_ended(struct bio *bio, blk_status_t status);
 sector_t bkc_redirect_cut(struct bkc_state *s, sector_t start, sector_t end);
-void __bkc_redirect_done(struct bkc_state *s, struct bkc_io *io);
+void __bkc_redirect_done(struct bkc_state *s, struct bkc_bucket *b,
+			 struct bkc_io *io);
 
 /* reader.c */
 void bkc_reader(struct bkc_state *s, struct bio *bio);

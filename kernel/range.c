@@ -81,7 +81,7 @@ void __bkc_range_cancel_copies(struct bkc_state *s, struct bkc_bucket *b,
 	struct bkc_range *r;
 
 	list_for_each_entry(r, &b->ranges, list)
-		if (r->kind == BKC_RANGE_COPY && bkc_range_overlaps(r, start, end))
+		if (bkc_range_is_copy(r) && bkc_range_overlaps(r, start, end))
 			__cancel_copied(s, r, start, end);
 }
 
@@ -350,7 +350,7 @@ void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
 
 	spin_lock_irqsave(&b->lock, flags);
 	if (s->mode->durable)
-		__bkc_redirect_done(s, io);
+		__bkc_redirect_done(s, b, io);
 	if (io->range.kind == BKC_RANGE_WRITE_DUAL &&
 	    unlikely(io->status[BKC_BASE] || io->status[BKC_TOP])) {
 		nr = bkc_map_span(&s->map, io->range.start, io->range.end, &first);

@@ -231,11 +231,18 @@ enum bkc_verdict __bkc_redirect_admit(struct bkc_state *s, struct bkc_bucket *b,
 }
 
 /* Bucket lock held, in bkc_range_done(). */
-void __bkc_redirect_done(struct bkc_state *s, struct bkc_io *io)
+void __bkc_redirect_done(struct bkc_state *s, struct bkc_bucket *b,
+			 struct bkc_io *io)
 {
-	if (io->range.kind != BKC_RANGE_HELD_TOP && !io->status[BKC_BASE])
-		__publish(s, io->range.start, min(io->range.end, s->map.len),
-			  written(s->mode));
+	if (io->range.kind == BKC_RANGE_HELD_TOP || io->status[BKC_BASE])
+		return;
+	__publish(s, io->range.start, min(io->range.end, s->map.len),
+		  written(s->mode));
+	/*
+	 * An exclusive copy may have begun to wait for it when its blocks were
+	 * still to be copied: what that would write over it is old.
+	 */
+	__bkc_range_cancel_copies(s, b, io->range.start, io->range.end);
 }
 
 /*

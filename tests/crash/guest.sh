@@ -74,6 +74,8 @@ write() {
 	# Now and then nothing cuts it short: it ends with a flush, and the cut
 	# comes after that, or after the removal.
 	if ((ORDERLY)); then seconds=0.4; else tell "arm $n $of"; fi
+	# What has to be noted anew is what comes behind a verb.
+	[[ $MODE != verbs ]] || seconds=3
 	"$BIN/writer" "$DIR/state" "$DIR/log" "$DEVICE" $((SEED * 1000 + ROUND)) "$seconds" "$BLOCK" \
 		>"$DIR/writer.out" 2>&1 &
 	writer=$!
@@ -88,10 +90,12 @@ trace() { [[ -z ${BLKCTL_CRASH_TRACE:-} ]] || echo "  $EPOCHREALTIME $*"; }
 
 # One cut. False when the volume is at its end.
 round() {
-	local early=0 delay
+	local early=0 delay orderly=10
 	RANDOM=$((SEED * 37 + ROUND))
 	pick 0 0 300 3000 && delay=$REPLY
-	ORDERLY=$((RANDOM % 10 == 0))
+	# Marks are over what was just written to: without them the bits alone count.
+	[[ $MODE != verbs ]] || orderly=2
+	ORDERLY=$((RANDOM % orderly == 0))
 	# Now and then while it is being activated, or verified.
 	between 1 40
 	((ORDERLY || RANDOM % 8)) || early=$REPLY

@@ -75,10 +75,11 @@ make_volume() {
 		TABLE_MODE=$MODE
 		[[ ! $MODE =~ ^(commit|flatten|tracked)$ ]] || TABLE_MODE=overlay
 		"$BIN/format" "$DIR/meta.img" "$SECTORS" "$BLOCK" "$TABLE_MODE" 1
-		[[ $MODE == tracked ]] || return 0
-		make_disk bits 4096
-		LEGS+=(bits)
-		"$BIN/format" "$DIR/bits.img" "$SECTORS" "$BLOCK" track 1
+		if [[ $MODE == tracked ]]; then
+			make_disk bits 4096
+			LEGS+=(bits)
+			"$BIN/format" "$DIR/bits.img" "$SECTORS" "$BLOCK" track 1
+		fi
 		;;
 	esac
 	cp --sparse=always "$DIR/base.img" "$DIR/base.frozen"

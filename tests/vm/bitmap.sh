@@ -55,11 +55,12 @@ is "$(listed coarse)" "0+16 32+16 96+16 240+16" "merged into larger pieces"
 
 # A write that is in flight when the bitmap is switched is noted once more at its end.
 modprobe dm-delay
-mk_delay slow "$B" 0 1500
+mk_delay slow "$B" 0 4000
 reload vol "$(track_line /dev/mapper/slow)"
 bitmap clear one
 put $((20 * 16)) &
-sleep 0.5
+writes_out() { (($(awk '{ print $2 }' "/sys/block/$(dm_node vol)/inflight") > 0)); }
+until_true 20 "a write in flight" writes_out
 bitmap clear one
 is "$(listed one)" "" "cleared while a write is in flight"
 wait $!
