@@ -59,8 +59,7 @@ mk_delay slow "$B" 0 4000
 reload vol "$(track_line /dev/mapper/slow)"
 bitmap clear one
 put $((20 * 16)) &
-writes_out() { (($(awk '{ print $2 }' "/sys/block/$(dm_node vol)/inflight") > 0)); }
-until_true 20 "a write in flight" writes_out
+wait_write /dev/mapper/vol
 bitmap clear one
 is "$(listed one)" "" "cleared while a write is in flight"
 wait $!

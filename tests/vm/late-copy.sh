@@ -14,12 +14,11 @@ slow_volume() { # MODE BASE TOP: of one block, its copier paused
 	dmsetup create vol --table "$(durable_line "$1" "$2" "$3" 1 paused)"
 }
 write_new() { dd if="$WORK/new" of=/dev/mapper/vol bs=64k oflag=direct conv=notrunc status=none; }
-out() { (($(awk '{ print $2 }' "/sys/block/$(dm_node vol)/inflight") > 0)); }
 
 # meets MODE END: the write, and the copier behind it.
 meets() {
 	write_new &
-	until_true 20 "a write in flight" out
+	wait_write /dev/mapper/vol
 	msg vol copy resume
 	wait $!
 	wait_phase vol 30 "$2"
@@ -27,14 +26,14 @@ meets() {
 	dmsetup remove vol
 }
 
-mk_delay slow "$B" 0 2000
+mk_delay slow "$B" 0 4000
 mk_meta 2 stream 128
 fill "$A"
 slow_volume stream "$A" /dev/mapper/slow
 meets stream streamed
 remove_dm slow
 
-mk_delay slow "$A" 0 2000
+mk_delay slow "$A" 0 4000
 mk_meta 2 overlay 128
 dmsetup create vol --table "$(durable_line overlay "$A" "$B")"
 dd if=/dev/urandom of=/dev/mapper/vol bs=64k count=1 oflag=direct conv=notrunc status=none

@@ -160,6 +160,16 @@ dm_node() { dmsetup info -c --noheadings -o blkdevname "$1"; }
 sysfs_of() { echo "/sys/dev/block/$(stat -L -c %Hr:%Lr "$1")"; }
 # Done so far by a device: reads, sectors read, writes, sectors written.
 disk_stat() { awk '{ print $1, $3, $5, $7 }' "$(sysfs_of "$1")/stat"; }
+# wait_write DEV: until a write is in flight, which may be for a few seconds only: few
+# processes are started for it.
+wait_write() {
+	local file deadline=$((SECONDS + 20)) writes=0
+	file=$(sysfs_of "$1")/inflight
+	until read -r _ writes <"$file" && ((writes > 0)); do
+		((SECONDS < deadline)) || fail "no write is in flight to $1"
+		sleep 0.1
+	done
+}
 # garbage DEV [MIB]: every byte of it becomes something else
 garbage() {
 	local n i files=()
