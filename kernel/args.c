@@ -233,7 +233,8 @@ static int parse_params(struct dm_arg_set *as, const struct bkc_mode *mode,
 			*error = "Parameter given twice";
 			return -EINVAL;
 		}
-		if (id != BKC_PARAM_SEGMENT && !mode->has_copier) {
+		if (id != BKC_PARAM_SEGMENT && !mode->has_copier &&
+		    !(id == BKC_PARAM_ON_TOP_ERROR && mode->waits_for_space)) {
 			*error = "Parameter needs a mode that copies";
 			return -EINVAL;
 		}

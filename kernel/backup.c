@@ -21,7 +21,8 @@
  *  - A copy begins only for blocks that are not preserved and that no other copy
  *    is over. So no write to them has gone yet, and none goes while it reads: a
  *    copy needs no writes drained, and is never cancelled.
- *  - A preserved block stays preserved. A write to it needs no lock.
+ *  - A preserved block never has to be preserved again, nor one that was released
+ *    (release.c). A write to it needs no lock.
  * Buffers are bounded (inflight_kib); one is always there, so that with no memory
  * at all, writes go block by block as top takes them.
  *
@@ -44,8 +45,8 @@
  * @t: table
  * @bio: the write, discard or write-zeroes being mapped
  *
- * In map, no lock: cuts the bio to what is preserved. What is not may be in the
- * buffer of a copy; see __bkc_backup_admit().
+ * In map, no lock: cuts the bio to what is preserved, or released. What is not may
+ * be in the buffer of a copy; see __bkc_backup_admit().
  */
 bool bkc_backup_is_preserved(struct bkc_table *t, struct bio *bio)
 {
@@ -56,7 +57,7 @@ bool bkc_backup_is_preserved(struct bkc_table *t, struct bio *bio)
 
 	nr = bkc_map_span(map, start, start + bio_sectors(bio), &first);
 	run = bkc_map_run(map, first, nr, &valid);
-	if (valid != BKC_IN_BOTH)
+	if (valid == BKC_IN_BASE)
 		return false;
 	if (run < nr)
 		dm_accept_partial_bio(bio, ((first + run) << map->block_shift) -

@@ -34,12 +34,19 @@ struct bkc_view {
 	struct list_head list;	/* bkc_state.views */
 	struct bio_set bios;
 	char live[16];		/* the device, major:minor */
+	bool discards;		/* give up what they are over */
 };
 
 void __bkc_view_events(struct bkc_state *s);
 void bkc_view_redo(struct bkc_state *s);
 void bkc_view_redo_work(struct work_struct *work);
 extern struct target_type bkc_view_target;
+
+/* release.c */
+struct bkc_bitmap;
+sector_t bkc_release_discard(struct bkc_state *s, sector_t start, sector_t end,
+			     bool *in_top);
+int bkc_release_unchanged(struct bkc_state *s, const struct bkc_bitmap *bm);
 
 /* state.c */
 struct bkc_state *bkc_state_get_view(dev_t live, struct bkc_view *view,

@@ -11,11 +11,13 @@
  *	copy.c, buffer.c	one copy of one run: read, scan, write, publish
  *	copier.c	which run is copied next, and when
  *	redirect.c	what of that stream, overlay and commit do their own way
+ *	nospace.c	writes that wait for room in top
  *	merge.c		writes of a part of a block that has to move
  *	reader.c	copy_on_read
  *	verify.c	compares the legs
  *	backup.c	copy-before-write
  *	view.c		the target type blkcopy-view
+ *	release.c	old data that no view is to be read for
  *	meta.c, super.c	the metadata device
  *	commit.c	when its bits become durable
  *	tracker.c	change tracking: who notes a write, and when
@@ -161,6 +163,7 @@ struct bkc_mode {
 	bool base_read_only;
 	bool keeps_reads;		/* copy_on_read has a meaning */
 	bool mixes_base;		/* base alone is no image meanwhile */
+	bool waits_for_space;		/* a write to top may, by its policy */
 	u8 flush_legs;			/* BIT(enum bkc_leg) a flush is for */
 	u32 meta_mode;	/* enum blkcopy_meta_mode; 0: state in memory alone */
 	enum bkc_leg write_to;		/* who is to have a redirected block */
@@ -242,11 +245,15 @@ struct bkc_io {
 	u8 epoch;		/* of the table's tracker, or 0 */
 	u8 mark;		/* of the state's: it relies on a mark; or 0 */
 	bool tracked;		/* bkc_tracker_end() is due */
+	u8 tries;		/* how often top had no room for it */
 	u32 switches;		/* of the tracker, when it began */
 	struct bkc_table *table;
 	atomic_t pending;	/* legs of a dual write still out */
 	blk_status_t status[BKC_LEGS];
-	struct bio clone;	/* to top: embedded, so nothing to allocate */
+	union {
+		struct bio clone; /* to top: embedded, so nothing to allocate */
+		struct bvec_iter iter;	/* redirected: as it came, for nospace.c */
+	};
 };
 
 /*
@@ -385,6 +392,10 @@ struct bkc_state {
 	struct bkc_copy *merge_reserve;
 	bool merge_reserve_busy;
 	struct work_struct merge_work;
+
+	spinlock_t nospace_lock;	/* of nospace */
+	struct bio_list nospace;	/* writes that wait for room in top */
+	struct delayed_work nospace_work;
 
 	spinlock_t readers_lock;	/* of readers */
 	struct bio_list readers;	/* of reader.c */
@@ -528,30 +539,6 @@ void bkc_tracker_wake(struct bkc_tracker *tr);
 /* track.c */
 int bkc_track_open(struct bkc_table *t, char **error);
 void bkc_track_close(struct bkc_table *t);
-
-/* redirect.c */
-int bkc_redirect_read(struct bkc_table *t, struct bio *bio, struct bkc_io *io);
-int bkc_redirect_write(struct bkc_table *t, struct bio *bio, struct bkc_io *io);
-int bkc_redirect_end_io(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
-			blk_status_t *error);
-void bkc_redirect_issue(struct bio *bio, enum bkc_verdict verdict);
-enum bkc_verdict __bkc_redirect_admit(struct bkc_state *s, struct bkc_bucket *b,
-				      struct bio *bio);
-void bkc_redirect_ended(struct bio *bio, blk_status_t status);
-sector_t bkc_redirect_cut(struct bkc_state *s, sector_t start, sector_t end);
-void __bkc_redirect_done(struct bkc_state *s, struct bkc_bucket *b,
-			 struct bkc_io *io);
-
-/* reader.c */
-void bkc_reader(struct bkc_state *s, struct bio *bio);
-void bkc_reader_work(struct work_struct *work);
-void bkc_reader_serve(struct bkc_copy *copy, blk_status_t status);
-
-/* merge.c */
-void bkc_merge(struct bkc_state *s, struct bio *bio);
-void bkc_merge_work(struct work_struct *work);
-int bkc_merge_init(struct bkc_state *s);
-void bkc_merge_exit(struct bkc_state *s);
 
 /* io.c */
 int bkc_map_bio(struct dm_target *ti, struct bio *bio);

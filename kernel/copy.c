@@ -15,6 +15,7 @@
  * of an I/O is any context.
  */
 #include "backup.h"
+#include "redirect.h"
 
 /*
  * ---- Steps

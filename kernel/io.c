@@ -5,6 +5,7 @@
  */
 #include "backup.h"
 #include "io.h"
+#include "redirect.h"
 
 static enum bkc_leg route_leg(enum bkc_route route)
 {

@@ -17,6 +17,7 @@
 
 #include "copy.h"
 #include "meta.h"
+#include "redirect.h"
 
 /* Step 1. Any context. */
 void bkc_merge(struct bkc_state *s, struct bio *bio)
@@ -57,7 +58,7 @@ static void written(struct bio *bio)
 	blk_status_t status = bio->bi_status;
 
 	bio_put(bio);
-	if (unlikely(status))
+	if (unlikely(status) && !bkc_io_of(user)->tries)
 		bkc_leg_error(copy->s, copy->s->mode->write_to, status, false);
 	/* Step 5. The buffer first: the end of the bio may free us all. */
 	put_buffer(copy);

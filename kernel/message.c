@@ -12,6 +12,7 @@
 #include "backup.h"
 #include "bitmap.h"
 #include "meta.h"
+#include "redirect.h"
 #include "verify.h"
 
 /* "map list" looks at no more blocks than this before it answers. */
@@ -54,6 +55,10 @@ static int message_copy(struct bkc_table *t, const char *verb)
 		paused = true;
 	else
 		return refuse(t, -EINVAL, "copy");
+	if (t->mode->waits_for_space && !paused)
+		bkc_nospace_retry(t->s);
+	if (t->mode->waits_for_space && !paused && !t->mode->has_copier)
+		return 0;
 	r = paused ? bkc_pause(t->s, BKC_BY_USER) : bkc_unpause(t->s);
 	return refuse(t, r, "copy");
 }
@@ -65,7 +70,8 @@ static int message_set(struct bkc_table *t, const char *key, const char *word)
 	enum bkc_param_id id;
 	int r;
 
-	if (!t->mode->has_copier)
+	if (!t->mode->has_copier &&
+	    !(t->mode->waits_for_space && !strcmp(key, BLKCOPY_PARAM_ON_TOP_ERROR)))
 		return refuse(t, -EINVAL, "set");
 	mutex_lock(&s->tables_lock);
 	if (!strcmp(key, BLKCOPY_PARAM_SEGMENT_MIB))
@@ -372,6 +378,28 @@ static int message_bitmap(struct bkc_table *t, unsigned int argc, char **argv,
 	return r;
 }
 
+/*
+ * preserve <bitmap>: of a backup, only what is in it.
+ */
+static int message_preserve(struct bkc_table *t, const char *name)
+{
+	struct bkc_bitmap *b;
+	int r = -EINVAL;
+
+	mutex_lock(&t->tracker->mutex);
+	b = bkc_bitmap_find(t->tracker, name);
+	if (t->mode->preserves)
+		r = !b ? -ENOENT : b->inconsistent ? -ESTALE :
+		    bkc_release_unchanged(t->s, b);
+	mutex_unlock(&t->tracker->mutex);
+	if (r)
+		DMERR_LIMIT("%s: preserve %s refused: %s",
+			    dm_table_device_name(t->ti->table), name,
+			    r == -EALREADY ? "the view is broken" :
+			    r == -EINTR ? "interrupted" : bitmap_reason(r));
+	return r;
+}
+
 static int message_verify(struct bkc_table *t)
 {
 	unsigned int noio;
@@ -418,6 +446,8 @@ int bkc_message(struct dm_target *ti, unsigned int argc, char **argv,
 		return message_map_list(t, argv[2], argv[3], result, maxlen);
 	if (argc >= 2 && !strcmp(argv[0], "bitmap"))
 		return message_bitmap(t, argc - 1, argv + 1, result, maxlen);
+	if (argc == 2 && !strcmp(argv[0], "preserve"))
+		return message_preserve(t, argv[1]);
 	if (argc == 2 && !strcmp(argv[0], "verify") && !strcmp(argv[1], "start"))
 		return message_verify(t);
 	if (argc == 1 && !strcmp(argv[0], "seal"))

@@ -28,6 +28,7 @@
 
 #include "backup.h"
 #include "range.h"
+#include "redirect.h"
 
 static unsigned int bucket_index(sector_t start)
 {

@@ -10,6 +10,7 @@
 #include "copy.h"
 #include "io.h"
 #include "meta.h"
+#include "redirect.h"
 
 /**
  * bkc_reader - a read of blocks that are in base only

@@ -19,6 +19,7 @@
 #include "copy.h"
 #include "io.h"
 #include "meta.h"
+#include "redirect.h"
 
 static bool is_zero_op(struct bio *bio)
 {
@@ -281,11 +282,13 @@ static int go(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 	enum bkc_leg leg = t->mode->write_to;
 
 	if (io->range.kind == BKC_RANGE_MERGE) {
+		io->iter = bio->bi_iter;
 		bkc_merge(t->s, bio);
 		return DM_MAPIO_SUBMITTED;
 	}
 	if (io->range.kind == BKC_RANGE_HELD_TOP)
 		leg = BKC_TOP;
+	io->iter = bio->bi_iter;
 	bkc_remap(t, bio, io, leg, offset_of(t, bio));
 	return DM_MAPIO_REMAPPED;
 }
@@ -460,6 +463,7 @@ int bkc_redirect_write(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 	sector_t start = offset_of(t, bio);
 
 	io->fua = bio->bi_opf & REQ_FUA;
+	io->tries = 0;
 	if (bio->bi_opf & REQ_PREFLUSH)
 		return map_flush(t, bio, io);
 	if (bio_op(bio) != REQ_OP_WRITE || t->mode->write_to != BKC_TOP)
@@ -510,6 +514,14 @@ int bkc_redirect_end_io(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
 	case BKC_RANGE_REDIRECT:
 		io->status[BKC_BASE] = *error;
 		bkc_range_done(t->s, io);
+		if (unlikely(*error)) {
+			if (!io->tries)
+				bkc_note_error(t, bio, *error);
+			if (bkc_nospace_keep(bio, *error))
+				return DM_ENDIO_INCOMPLETE;
+			io->range.kind = BKC_RANGE_DONE;
+			return DM_ENDIO_DONE;
+		}
 		break;
 	case BKC_RANGE_ONE_LEG:
 		break;
@@ -537,6 +549,8 @@ void bkc_redirect_ended(struct bio *bio, blk_status_t status)
 	io->status[BKC_BASE] = status;
 	bkc_range_done(t->s, io);
 	if (!status && waits(t, bio, io, BKC_RANGE_WAITS))
+		return;
+	if (unlikely(status) && bkc_nospace_keep(bio, status))
 		return;
 	io->range.kind = BKC_RANGE_DONE;
 	bio->bi_status = status;

@@ -14,6 +14,7 @@
 #include "backup.h"
 #include "bitmap.h"
 #include "meta.h"
+#include "redirect.h"
 #include "verify.h"
 
 static DEFINE_MUTEX(registry_lock);
@@ -98,6 +99,7 @@ static void state_free(struct bkc_state *s)
 	cancel_work_sync(&s->redo_work);
 	cancel_work_sync(&s->retry_work);
 	cancel_work_sync(&s->top_work);
+	cancel_delayed_work_sync(&s->nospace_work);
 	cancel_work_sync(&s->reader_work);
 	bkc_meta_destroy(s->meta);
 	cancel_work_sync(&s->event_work);
@@ -158,6 +160,9 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 	init_waitqueue_head(&s->drain_wait);
 	init_waitqueue_head(&s->copy_wait);
 	INIT_WORK(&s->retry_work, bkc_range_retry_work);
+	bio_list_init(&s->nospace);
+	spin_lock_init(&s->nospace_lock);
+	INIT_DELAYED_WORK(&s->nospace_work, bkc_nospace_work);
 	bio_list_init(&s->readers);
 	spin_lock_init(&s->readers_lock);
 	INIT_WORK(&s->reader_work, bkc_reader_work);
@@ -585,6 +590,8 @@ void bkc_state_presuspend(struct bkc_table *t)
 		last = !--s->live;
 		s->left_md = dm_table_get_md(t->ti->table);
 		spin_unlock_irq(&s->lock);
+		if (last)
+			bkc_nospace_retry(s);
 		if (last && s->mode->has_copier) {
 			flush_work(&s->pivot_work);
 			if (s->mode->preserves)

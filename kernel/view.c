@@ -4,7 +4,8 @@
  * began. Read-only; it shares the volume's state, and goes on, broken, when the
  * volume goes away.
  *
- * A preserved block is read from top, where it stays. One that is not is read
+ * A preserved block is read from top, where it stays; one that was released not at
+ * all. One that is not is read
  * from base, with no lock and nothing that a writer would wait for; when the read
  * has ended its blocks are looked at again, under the lock of their bucket:
  *  - Not preserved, and no safe copy over it: a write goes to base only after a
@@ -180,7 +181,7 @@ static sector_t redo_part(struct bio *bio, sector_t at, sector_t end)
 		read_top(bio, at, end);
 	else if (copy)
 		read_buffer(copy, bio, at, end);
-	else if (bio->bi_status || broken)
+	else if (bio->bi_status || broken || valid == BKC_IN_NONE)
 		io->status = bio->bi_status ?: BLK_STS_IOERR;
 	return end;
 }
@@ -232,6 +233,26 @@ void __bkc_view_events(struct bkc_state *s)
  * ---- map and end_io
  */
 
+/* What is discarded here is not to be preserved, and needs no room in top. */
+static int map_discard(struct bkc_view *v, struct bio *bio, sector_t start)
+{
+	struct bkc_state *s = v->s;
+	sector_t end = start + bio_sectors(bio);
+	sector_t behind;
+	bool in_top;
+
+	behind = bkc_release_discard(s, start, end, &in_top);
+	if (behind < end)
+		dm_accept_partial_bio(bio, behind - start);
+	if (!in_top || !bdev_max_discard_sectors(v->dev[BKC_TOP]->bdev)) {
+		bio_endio(bio);
+		return DM_MAPIO_SUBMITTED;
+	}
+	bio_set_dev(bio, v->dev[BKC_TOP]->bdev);
+	bio->bi_iter.bi_sector = s->start[BKC_TOP] + start;
+	return DM_MAPIO_REMAPPED;
+}
+
 static int view_map(struct dm_target *ti, struct bio *bio)
 {
 	struct bkc_view *v = ti->private;
@@ -243,12 +264,18 @@ static int view_map(struct dm_target *ti, struct bio *bio)
 	enum bkc_valid valid;
 	u64 first, nr;
 
-	if (op_is_write(bio_op(bio)) || is_broken(s))
+	if (is_broken(s))
+		return DM_MAPIO_KILL;
+	if (bio_op(bio) == REQ_OP_DISCARD)
+		return map_discard(v, bio, start);
+	if (op_is_write(bio_op(bio)))
 		return DM_MAPIO_KILL;
 	/* Of one region, so that one bucket's lock tells all when it has ended. */
 	end = min(end, (start | (BKC_REGION_SECTORS - 1)) + 1);
 	nr = bkc_map_span(&s->map, start, end, &first);
 	nr = bkc_map_run(&s->map, first, nr, &valid);
+	if (valid == BKC_IN_NONE)
+		return DM_MAPIO_KILL;
 	end = min(end, (first + nr) << s->map.block_shift);
 	if (end - start < bio_sectors(bio))
 		dm_accept_partial_bio(bio, end - start);
@@ -378,14 +405,17 @@ static int view_open(struct bkc_view *v, char **error)
 	return bioset_init(&v->bios, VIEW_BIOS, 0, 0);
 }
 
-/* <live blkcopy device> */
+/* <live blkcopy device> [<#features> [discards]] */
 static int view_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 {
 	struct bkc_view *v;
+	bool discards;
 	int r;
 
-	if (argc != 1) {
-		ti->error = "Need the live device, and nothing else";
+	discards = argc == 3 && !strcmp(argv[1], "1") &&
+		   !strcmp(argv[2], BLKCOPY_VIEW_DISCARDS);
+	if (argc != 1 && !discards && (argc != 2 || strcmp(argv[1], "0"))) {
+		ti->error = "Need the live device, and no feature but discards";
 		return -EINVAL;
 	}
 	v = kzalloc(sizeof(*v), GFP_KERNEL);
@@ -394,6 +424,7 @@ static int view_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		return -ENOMEM;
 	}
 	v->ti = ti;
+	v->discards = discards;
 	r = find_state(v, argv[0], &ti->error);
 	if (r)
 		goto bad;
@@ -401,6 +432,8 @@ static int view_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	if (r)
 		goto bad_state;
 	ti->per_io_data_size = sizeof(struct view_io);
+	ti->num_discard_bios = discards;
+	ti->discards_supported = discards;
 	ti->private = v;
 	return 0;
 bad_state:
@@ -421,10 +454,24 @@ static void view_dtr(struct dm_target *ti)
 	kfree(v);
 }
 
-/* dm has said that it may be written to, if the table does not say otherwise. */
+/*
+ * dm has said that it may be written to, if the table does not say otherwise. A
+ * discard needs that; a write fails then when it comes to us.
+ */
 static void view_resume(struct dm_target *ti)
 {
-	set_disk_ro(dm_disk(dm_table_get_md(ti->table)), true);
+	struct bkc_view *v = ti->private;
+
+	if (!v->discards)
+		set_disk_ro(dm_disk(dm_table_get_md(ti->table)), true);
+}
+
+static void view_io_hints(struct dm_target *ti, struct queue_limits *limits)
+{
+	struct bkc_view *v = ti->private;
+
+	if (v->discards)
+		bkc_limits_own_discard(limits, SECTOR_SIZE << v->s->map.block_shift);
 }
 
 static int view_iterate_devices(struct dm_target *ti,
@@ -456,6 +503,8 @@ static void view_status(struct dm_target *ti, status_type_t type,
 		break;
 	case STATUSTYPE_TABLE:
 		DMEMIT("%s", v->live);
+		if (v->discards)
+			DMEMIT(" 1 %s", BLKCOPY_VIEW_DISCARDS);
 		break;
 	case STATUSTYPE_IMA:
 		DMEMIT_TARGET_NAME_VERSION(ti->type);
@@ -474,6 +523,7 @@ struct target_type bkc_view_target = {
 	.map = view_map,
 	.end_io = view_end_io,
 	.resume = view_resume,
+	.io_hints = view_io_hints,
 	.status = view_status,
 	.iterate_devices = view_iterate_devices,
 };

@@ -74,6 +74,20 @@ Option no_freeze_option()
 		.help = "do not freeze the filesystem: what is found is as after a power cut"};
 }
 
+Option when_full_option()
+{
+	return {.name = "when-full",
+		.value = "WHAT",
+		.help = "what a write does that the store, or DEVICE with --from, has no room for: "
+			"fail (if not given), or wait, for a minute at most",
+		.words = {"fail", "wait"}};
+}
+
+bool waits_for_space(const Arguments &args)
+{
+	return args.value("when-full") == "wait";
+}
+
 Option force_store_option()
 {
 	return {.name = "force", .value = "", .help = "overwrite a STORE that carries a signature"};

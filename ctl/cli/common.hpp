@@ -26,6 +26,8 @@ Option metadata_option();
 Option no_boot_option();
 Option no_freeze_option();
 Option force_store_option();
+Option when_full_option();
+bool waits_for_space(const Arguments &args);
 
 // Digits alone, and not 0.
 std::optional<uint32_t> parse_count(const std::string &text);

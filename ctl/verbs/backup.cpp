@@ -52,6 +52,8 @@ std::vector<job::BackupRequest> requests_of(const Arguments &args)
 	for (const char *option : {"store", "backing"})
 		if (pairs.size() > 1 && args.value(option))
 			bad_usage(fmt::format("--{} goes with one volume", option));
+	if (args.flag("whole-view") && !args.value("bitmap"))
+		bad_usage("--whole-view goes with --bitmap: without, all of it can be read anyway");
 	if (args.value("bitmap-mode") && !args.value("bitmap"))
 		bad_usage("--bitmap-mode goes with --bitmap");
 	for (const auto &[name, target] : pairs) {
@@ -65,6 +67,7 @@ std::vector<job::BackupRequest> requests_of(const Arguments &args)
 		if (auto mode = args.value("bitmap-mode"))
 			request.bitmap_mode = *job::bitmap_mode_from(*mode);
 		request.store = args.value("store").value_or("");
+		request.whole_view = args.flag("whole-view");
 		request.no_freeze = args.flag("no-freeze");
 		request.force = args.flag("force");
 		request.verify = args.flag("verify");
@@ -191,37 +194,42 @@ const Register entry{Verb{
 			 .offer = Offer::block_device,
 			 .optional = true,
 			 .repeated = true}},
-	.options = {{.name = "bitmap",
-		     .value = "BITMAP",
-		     .help = "copy what has changed only, as this bitmap of the volume says"},
-		    {.name = "bitmap-mode",
-		     .value = "MODE",
-		     .help = "when its bits are forgotten: on-success if not given",
-		     .words = {"on-success", "never", "always"}},
-		    {.name = "full",
-		     .value = "",
-		     .help = "with --bitmap: copy all, and begin the bitmap anew"},
-		    {.name = "format",
-		     .value = "FORMAT",
-		     .help = "raw or qcow2; by the name of TARGET if not given",
-		     .words = {"raw", "qcow2"}},
-		    {.name = "backing",
-		     .value = "FILE",
-		     .help = "of an incremental qcow2: the backup before it",
-		     .words = {},
-		     .offer = Offer::block_device},
-		    {.name = "store",
-		     .value = "STORE",
-		     .help = "where old data goes meanwhile: a device, or a file that is made"},
-		    {.name = "rate", .value = "RATE", .help = "no faster than that, such as 50M"},
-		    {.name = "verify", .value = "", .help = "read it back and compare"},
-		    no_freeze_option(),
-		    {.name = "force",
-		     .value = "",
-		     .help = "overwrite a TARGET, or a STORE, that holds something"},
-		    interval_option(),
-		    dry_run_option(),
-		    json_option()},
+	.options =
+		{{.name = "bitmap",
+		  .value = "BITMAP",
+		  .help = "copy what has changed only, as this bitmap of the volume says"},
+		 {.name = "bitmap-mode",
+		  .value = "MODE",
+		  .help = "when its bits are forgotten: on-success if not given",
+		  .words = {"on-success", "never", "always"}},
+		 {.name = "full",
+		  .value = "",
+		  .help = "with --bitmap: copy all, and begin the bitmap anew"},
+		 {.name = "format",
+		  .value = "FORMAT",
+		  .help = "raw or qcow2; by the name of TARGET if not given",
+		  .words = {"raw", "qcow2"}},
+		 {.name = "backing",
+		  .value = "FILE",
+		  .help = "of an incremental qcow2: the backup before it",
+		  .words = {},
+		  .offer = Offer::block_device},
+		 {.name = "store",
+		  .value = "STORE",
+		  .help = "where old data goes meanwhile: a device, or a file that is made"},
+		 {.name = "whole-view",
+		  .value = "",
+		  .help = "with --bitmap: all of the volume can be read on NAME-backup meanwhile, "
+			  "not just what is copied; the store has to keep more"},
+		 {.name = "rate", .value = "RATE", .help = "no faster than that, such as 50M"},
+		 {.name = "verify", .value = "", .help = "read it back and compare"},
+		 no_freeze_option(),
+		 {.name = "force",
+		  .value = "",
+		  .help = "overwrite a TARGET, or a STORE, that holds something"},
+		 interval_option(),
+		 dry_run_option(),
+		 json_option()},
 	.examples = {{"blkctl backup data /backup/data.img --verify", "All of it, into a file."},
 		     {"blkctl backup data /backup/0.qcow2 --bitmap nightly --full",
 		      "The first one of a chain; the bitmap is there already;"},

@@ -19,6 +19,7 @@ Status run_from(const Arguments &args)
 	request.block_sectors = block_sectors_of(args);
 	request.copy_on_read = args.flag("copy-on-read");
 	request.no_hydrate = args.flag("no-hydrate");
+	request.waits_for_space = waits_for_space(args);
 	request.force = args.flag("force");
 	request.boot = !args.flag("no-boot");
 	auto host = take(volume::Host::open());
@@ -50,7 +51,7 @@ Status run(const Arguments &args)
 	const auto segment = args.value("segment");
 	if ((bitmaps || segment) && !metadata)
 		bad_usage("--bitmaps and --segment go with --metadata");
-	for (const char *option : {"copy-on-read", "no-hydrate", "force"})
+	for (const char *option : {"copy-on-read", "no-hydrate", "when-full", "force"})
 		if (args.value(option) || args.flag(option))
 			bad_usage(fmt::format("--{} goes with --from", option));
 	volume::CreateRequest request;
@@ -131,6 +132,7 @@ const Register entry{Verb{
 		 {.name = "no-hydrate",
 		  .value = "",
 		  .help = "with --from: fill nothing in the background until blkctl resume"},
+		 when_full_option(),
 		 {.name = "force",
 		  .value = "",
 		  .help = "with --from: overwrite a DEVICE that carries a signature"},

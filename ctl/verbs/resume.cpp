@@ -11,7 +11,7 @@ Status run(const Arguments &args)
 {
 	return run_operation(
 		args, volume::resume, [](const volume::Outcome &outcome) -> std::string {
-			return "the copy goes on; follow it with: blkctl wait " + outcome.name;
+			return "it goes on; follow it with: blkctl watch " + outcome.name;
 		});
 }
 
@@ -22,7 +22,8 @@ const Register entry{Verb{
 	.summary = "let a paused copy go on",
 	.description =
 		{"After blkctl-pause(8), and after an error policy stopped the copy: once the "
-		 "cause is mended, what failed is tried again."},
+		 "cause is mended, what failed is tried again. Of a snapshot: writes that wait for "
+		 "room in its store are tried at once."},
 	.positionals = {volume_positional()},
 	.options = {dry_run_option(), json_option()},
 	.examples = {{"blkctl resume data", "The copy goes on where it was."}},

@@ -33,7 +33,10 @@ const Register entry{Verb{
 		 "mode=dual or mode=background: where writes go; see blkctl-copy(8).",
 		 "inflight=SIZE: data being copied at once at most.",
 		 "run=SIZE: data copied in one piece at most.",
-		 "on-base-error=POLICY and on-top-error=POLICY, of: report ignore stop enospc."},
+		 "on-base-error=POLICY and on-top-error=POLICY, of: report ignore stop enospc. Of "
+		 "a "
+		 "snapshot only the latter: with stop and enospc a write that the store has no "
+		 "room for waits for up to a minute, and blkctl-resume(8) has it tried at once."},
 	.positionals = {volume_positional(),
 			{.name = "KEY=VALUE",
 			 .help = "what to change",

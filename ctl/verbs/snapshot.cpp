@@ -19,6 +19,7 @@ volume::SnapshotRequest request_of(const Arguments &args, const std::string &wor
 	request.store = word.substr(equals + 1);
 	request.metadata = args.value("metadata").value_or("");
 	request.no_freeze = args.flag("no-freeze");
+	request.waits_for_space = waits_for_space(args);
 	request.force = args.flag("force");
 	request.boot = !args.flag("no-boot");
 	return request;
@@ -78,6 +79,9 @@ const Register entry{Verb{
 		 "on "
 		 "them are frozen before, so that one that spans them is whole too. For how long "
 		 "is said at the end. A blkctl that is killed in there leaves nothing frozen.",
+		 "When STORE is full a write to it is refused, and nothing else changes. With "
+		 "--when-full wait it waits for up to a minute, is tried again every second, and "
+		 "goes on when STORE has grown; blkctl-events(8) tells. blkctl-set(8) changes it.",
 		 "A volume that has a snapshot can have another: its store is frozen too, and the "
 		 "new "
 		 "one is a layer on top of it, up to 8; blkctl-show(8) prints them. "
@@ -87,8 +91,8 @@ const Register entry{Verb{
 	.positionals = {{.name = "NAME=STORE",
 			 .help = "the volume, and where its writes go",
 			 .repeated = true}},
-	.options = {metadata_option(), no_freeze_option(), force_store_option(), no_boot_option(),
-		    dry_run_option(), json_option()},
+	.options = {metadata_option(), no_freeze_option(), when_full_option(), force_store_option(),
+		    no_boot_option(), dry_run_option(), json_option()},
 	.examples = {{"blkctl snapshot data=/dev/vdc", "Keeps /dev/vdb as it is now."},
 		     {"blkctl snapshot data=/var/tmp/data.store", "The same with a sparse file."},
 		     {"blkctl snapshot data=/dev/vdc log=/dev/vdd",

@@ -17,6 +17,10 @@ std::vector<volume::ViewRequest> requests_of(const Arguments &args)
 	volume::ViewRequest request;
 
 	request.bitmap = args.value("bitmap").value_or("");
+	request.only_changed = args.flag("only-changed");
+	request.discards = args.flag("discards");
+	if (request.only_changed && request.bitmap.empty())
+		bad_usage("--only-changed goes with --bitmap");
 	request.no_freeze = args.flag("no-freeze");
 	request.force = args.flag("force");
 	if (args.at(0).find('=') == std::string::npos) {
@@ -84,7 +88,13 @@ const Register entry{Verb{
 		 "without one.",
 		 "For an incremental backup by other tools, --bitmap freezes a bitmap at the same "
 		 "instant: what blkctl-bitmap(8) dumps then is what has to be read from the view. "
-		 "Then clear it, or thaw it if that has failed. The view has none of the links by "
+		 "Then clear it, or thaw it if that has failed. With --only-changed the rest is "
+		 "not kept, and cannot be read; with --discards what has been read may be "
+		 "discarded "
+		 "on the view (blkdiscard(8), with --force), and cannot be read again: STORE needs "
+		 "room then for "
+		 "what is left to read. A write to the view fails either way. The view has none of "
+		 "the links by "
 		 "label or UUID in /dev/disk: those go on "
 		 "meaning the volume. Mount it with options like ro,norecovery."},
 	.positionals = {{.name = "NAME",
@@ -94,17 +104,20 @@ const Register entry{Verb{
 			 .help = "what the view is called in /dev/mapper",
 			 .optional = true,
 			 .repeated = true}},
-	.options = {{.name = "store",
-		     .value = "STORE",
-		     .help = "where old data goes; must be given"},
-		    {.name = "bitmap",
-		     .value = "BITMAP",
-		     .help = "freeze this bitmap at the same instant: it has what has changed by "
-			     "then, see blkctl-bitmap(8)"},
-		    no_freeze_option(),
-		    force_store_option(),
-		    dry_run_option(),
-		    json_option()},
+	.options =
+		{{.name = "store", .value = "STORE", .help = "where old data goes; must be given"},
+		 {.name = "bitmap",
+		  .value = "BITMAP",
+		  .help = "freeze this bitmap at the same instant: it has what has changed by "
+			  "then, see blkctl-bitmap(8)"},
+		 {.name = "only-changed", .value = "", .help = "keep only what is in the bitmap"},
+		 {.name = "discards",
+		  .value = "",
+		  .help = "what is discarded on the view is not kept any more"},
+		 no_freeze_option(),
+		 force_store_option(),
+		 dry_run_option(),
+		 json_option()},
 	.examples = {{"blkctl view data data-now --store /dev/vdc",
 		      "Then, for example: dd if=/dev/mapper/data-now of=/backup/data.img bs=1M "
 		      "iflag=direct; and blkctl remove data-now."},

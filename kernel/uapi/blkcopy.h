@@ -7,7 +7,7 @@
  * Table:
  *   <start> <len> blkcopy <mode> <base> <offset> <top|-> <offset> <meta|->
  *     <block sectors> [<#features> <f>*] [<#params> (<key> <value>)*]
- *   <start> <len> blkcopy-view <live blkcopy device>
+ *   <start> <len> blkcopy-view <live blkcopy device> [<#features> [discards]]
  *
  * Status (positional, only ever appended to):
  *   <mode> <phase> <rw|meta_ro|fail> <base-only> <both> <top-only> <zero>
@@ -53,6 +53,15 @@
  * write that finds no more room waits for top.
  */
 #define BLKCOPY_MODE_BACKUP "backup"
+
+/*
+ * Of a view: it takes discards. What one covers whole blocks of is released: a
+ * write to them keeps nothing any more, top is discarded there, and every view
+ * reads EIO. The blocks count as "zero", in neither leg. Such a view is no
+ * read-only device to the kernel, or it would take no discard; a write to it
+ * fails all the same.
+ */
+#define BLKCOPY_VIEW_DISCARDS "discards"
 
 /* Phases. */
 #define BLKCOPY_PHASE_IDLE "idle"
@@ -139,6 +148,14 @@
 #define BLKCOPY_POLICY_STOP "stop"
 #define BLKCOPY_POLICY_ENOSPC "enospc"
 
+/*
+ * In modes stream and overlay, with stop and enospc, a write that top has no room
+ * for (ENOSPC) is not refused at once: it waits, is tried again every second and
+ * on "copy resume", and is refused after this time, or when the device is
+ * suspended. With report and ignore it is refused at once.
+ */
+#define BLKCOPY_NOSPACE_SECONDS 60
+
 /* Named bitmaps of changed blocks. */
 #define BLKCOPY_BITMAPS_MAX 64
 #define BLKCOPY_BITMAP_NAME_MAX 64
@@ -171,9 +188,11 @@
 /*
  * Messages and how they are refused. Each answers at once; what it starts is
  * reported by a dm event.
- *   copy start|resume   EINVAL no mirror, EALREADY pivoted, aborted or broken
+ *   copy start|resume   EINVAL no mirror, EALREADY pivoted, aborted or broken;
+ *                       overlay: tries the writes that wait for room in top
  *   copy pause|stop     as above
- *   set <param> <value> EINVAL unknown or out of range; segment_mib is fixed
+ *   set <param> <value> EINVAL unknown or out of range; segment_mib is fixed;
+ *                       of an overlay only on_top_error
  *   phase pivot         EINVAL no mirror, EBUSY blocks are still base-only, a
  *                       pivot is under way or top has just failed, EALREADY
  *                       pivoted or aborted, EAGAIN the device is suspended
@@ -185,6 +204,10 @@
  *   map list base|top|both|zero <first block>
  *                       text runs "first+count", then the next first block,
  *                       or "end"
+ *   preserve <bitmap>   backup: only the blocks in it, of a frozen one what had
+ *                       changed by then; the others are released, as by a
+ *                       discard on a view, but top keeps its room. EINVAL no
+ *                       backup, ENOENT and ESTALE as below, EALREADY broken
  *   verify start        compare the blocks that are in both; EINVAL no such mode,
  *                       EBUSY it is under way, EALREADY pivoted or aborted,
  *                       EAGAIN suspended

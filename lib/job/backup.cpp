@@ -289,6 +289,8 @@ Result<void> Work::arm(volume::Run run)
 				    .view = item.view,
 				    .store = store,
 				    .bitmap = item.request.bitmap,
+				    // What is not copied needs no room in the store.
+				    .only_changed = !item.record->full && !item.request.whole_view,
 				    .no_freeze = item.request.no_freeze,
 				    .force = item.request.force,
 				    .record = item.record,

@@ -30,6 +30,8 @@ struct BackupRequest {
 	bool full = false; // all, and the bitmap begins anew
 	BitmapMode bitmap_mode = BitmapMode::on_success;
 	std::string store = {}; // of the view it is read from; empty: a file in the state folder
+	// Of an incremental one: all of the volume can be read from its view meanwhile.
+	bool whole_view = false;
 	bool no_freeze = false;
 	bool force = false;  // overwrite what is on the target, and a signature on the store
 	bool verify = false; // read it back

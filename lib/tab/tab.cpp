@@ -152,6 +152,8 @@ Result<void> parse_option(std::string_view word, Entry &entry)
 		return flag(entry.copy_on_read);
 	if (key == "paused")
 		return flag(entry.paused);
+	if (key == "wait_for_space")
+		return flag(entry.waits_for_space);
 	if (key == "uuid") {
 		const auto good =
 			value.size() == uuid_digits &&
@@ -196,8 +198,8 @@ Result<void> check_whole(const Entry &entry)
 	if (entry.device.empty() == entry.layers.empty())
 		return bad("one of DEVICE and METADATA is given, and the other is '-'");
 	const bool plain = entry.layers.empty();
-	if (plain && (entry.copy_on_read || entry.paused || entry.stamp))
-		return bad("copy_on_read, paused and stamp go with METADATA");
+	if (plain && (entry.copy_on_read || entry.paused || entry.waits_for_space || entry.stamp))
+		return bad("copy_on_read, paused, wait_for_space and stamp go with METADATA");
 	if (!plain && (!entry.uuid.empty() || entry.sectors || entry.offset ||
 		       entry.block_sectors != Entry().block_sectors))
 		return bad("uuid, sectors, offset and block go with DEVICE: the metadata has them");
@@ -254,6 +256,7 @@ std::string print(const Entry &entry)
 	option(entry.initramfs, "initramfs");
 	option(entry.copy_on_read, "copy_on_read");
 	option(entry.paused, "paused");
+	option(entry.waits_for_space, "wait_for_space");
 	option(!entry.uuid.empty(), "uuid=" + entry.uuid);
 	option(entry.sectors.has_value(), "sectors=" + std::to_string(entry.sectors.value_or(0)));
 	option(entry.offset != 0, "offset=" + std::to_string(entry.offset));

@@ -34,10 +34,11 @@ struct Entry {
 	std::string bitmaps = {};     // their metadata, as a layer's; empty: they are in memory
 	// What the lowest base looked like when it was frozen, while nothing else records it.
 	std::optional<uint32_t> stamp = {};
-	bool noauto = false;       // only when it is named
-	bool initramfs = false;    // needed before the root filesystem is there
-	bool copy_on_read = false; // of a stream
-	bool paused = false;       // of a stream, commit or mirror
+	bool noauto = false;          // only when it is named
+	bool initramfs = false;       // needed before the root filesystem is there
+	bool copy_on_read = false;    // of a stream
+	bool paused = false;          // of a stream, commit or mirror
+	bool waits_for_space = false; // of a stream or overlay: a write the store has no room for
 
 	bool operator==(const Entry &) const = default;
 };

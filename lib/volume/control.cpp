@@ -3,6 +3,7 @@
 #include "base/size.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/steps.hpp"
+#include <algorithm>
 #include <charconv>
 
 namespace blkctl::volume
@@ -17,13 +18,16 @@ struct Setting {
 	std::string value;
 };
 
-Result<Volume> find_running(Change &change, const std::string &name)
+// An overlay has no copy, but a store that may be full: `overlay_too`.
+Result<Volume> find_running(Change &change, const std::string &name, bool overlay_too)
 {
 	BLKCTL_TRY(const auto found, change.open(name));
 	BLKCTL_TRY(auto volume, find_for_change(change, found.devno));
 
 	switch (volume.state()) {
 	case JobState::none:
+		if (overlay_too && volume.table.mode == table::Mode::overlay)
+			break;
 		return refusal(Status::not_found, change.verb(), volume.name(), "it has no copy",
 			       "blkctl copy " + volume.name() + " TARGET");
 	case JobState::pivoted:
@@ -117,9 +121,10 @@ std::string value_before(const table::Params &params, const std::string &key)
 Result<Outcome> hold(Context &context, const std::string &name, Run run, bool pause)
 {
 	Change change(context, pause ? "pause" : "resume", run);
-	BLKCTL_TRY(const auto volume, find_running(change, name));
+	BLKCTL_TRY(const auto volume, find_running(change, name, !pause));
 
-	if (volume.table.features.paused == pause)
+	// Of an overlay: try the writes again that wait for space.
+	if (volume.table.mode != table::Mode::overlay && volume.table.features.paused == pause)
 		return change.nothing_to_do(volume.info);
 	change.message(volume.info, pause ? "copy pause" : "copy resume");
 	return change.finish(volume.info);
@@ -149,7 +154,10 @@ Result<Outcome> set(Context &context, const std::string &name, const Settings &s
 	if (parsed.empty())
 		return refusal(Status::usage, "set", name, "nothing to set",
 			       "blkctl set NAME KEY=VALUE");
-	BLKCTL_TRY(const auto volume, find_running(change, name));
+	const bool about_space = std::all_of(parsed.begin(), parsed.end(), [](const auto &setting) {
+		return setting.key == BLKCOPY_PARAM_ON_TOP_ERROR;
+	});
+	BLKCTL_TRY(const auto volume, find_running(change, name, about_space));
 	const auto text = [](const std::string &key, const std::string &value) {
 		return std::string("set ").append(key).append(" ").append(value);
 	};

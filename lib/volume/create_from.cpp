@@ -128,6 +128,7 @@ Result<Outcome> create_from(Context &context, const CreateFromRequest &request, 
 				  entry.layers = {{0, meta}};
 				  entry.copy_on_read = request.copy_on_read;
 				  entry.paused = request.no_hydrate;
+				  entry.waits_for_space = request.waits_for_space;
 				  return std::optional(entry);
 			  });
 
@@ -142,6 +143,8 @@ Result<Outcome> create_from(Context &context, const CreateFromRequest &request, 
 	stream.block_sectors = request.block_sectors;
 	stream.features.copy_on_read = request.copy_on_read;
 	stream.features.paused = request.no_hydrate;
+	if (request.waits_for_space)
+		stream.params.on_top_error = table::Policy::enospc;
 	stream.meta = place.text;
 	add_first_table(change, device, top_number, blkcopy_table(base.sectors, stream)[0].str(),
 			[stream, place, sectors = base.sectors]() mutable {

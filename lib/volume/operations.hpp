@@ -64,9 +64,10 @@ struct CreateFromRequest {
 	std::string metadata = {}; // device or file; empty: a file in the state folder
 	uint32_t block_sectors = 128;
 	bool copy_on_read = false;
-	bool no_hydrate = false; // the fill begins paused
-	bool force = false;      // overwrite a signature
-	bool boot = true;        // write down that it comes back at boot
+	bool no_hydrate = false;      // the fill begins paused
+	bool waits_for_space = false; // a write that the device has no room for, for a while
+	bool force = false;           // overwrite a signature
+	bool boot = true;             // write down that it comes back at boot
 };
 /*
  * A new volume on `device` whose content is still on `base`, as long as the base; a stream of it
@@ -76,11 +77,12 @@ Result<Outcome> create_from(Context &context, const CreateFromRequest &request, 
 
 struct SnapshotRequest {
 	std::string name = {};
-	std::string store = {};    // device, or a file that is made
-	std::string metadata = {}; // as above
-	bool no_freeze = false;    // leave the filesystem on it as it is at that instant
-	bool force = false;        // overwrite a signature on the store
-	bool boot = true;          // write down that it comes back at boot
+	std::string store = {};       // device, or a file that is made
+	std::string metadata = {};    // as above
+	bool no_freeze = false;       // leave the filesystem on it as it is at that instant
+	bool waits_for_space = false; // a write that the store has no room for, for a while
+	bool force = false;           // overwrite a signature on the store
+	bool boot = true;             // write down that it comes back at boot
 };
 /*
  * Freezes what is on the volume's device and lets writes go to the store. Errors: usage (the store
@@ -105,6 +107,10 @@ struct ViewRequest {
 	std::string store = {}; // device, or a file that is made: old data goes there
 	// Frozen at the same instant, see bitmap_freeze(): what has changed by then. May be empty.
 	std::string bitmap = {};
+	// Keep only what is in the bitmap; the rest cannot be read. Needs less of the store.
+	bool only_changed = false;
+	// The view takes discards: what was read and is discarded needs no room in the store.
+	bool discards = false;
 	bool no_freeze = false; // as above
 	bool force = false;     // overwrite a signature on the store
 	// The backup it is for, if it is for one of ours.
@@ -116,7 +122,8 @@ struct ViewRequest {
  * is written to; remove() of it ends that. State is in memory alone: the view does not survive a
  * boot. What a killed call has begun the same call again finishes, as of the instant it began.
  * Outcome::device is the view's. Errors: usage (a name that dm cannot have; the store is the
- * source, or smaller), busy (name taken; store in use; the volume runs a job or is an overlay).
+ * source, or smaller; only what is in a bitmap, and none is named), busy (name taken; store in use;
+ * the volume runs a job or is an overlay).
  */
 Result<Outcome> view(Context &context, const ViewRequest &request, Run run);
 

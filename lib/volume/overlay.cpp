@@ -162,11 +162,11 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 		add_entry(change, volume.name(),
 			  "write in " + context.tab_file + " that " + volume.name() +
 				  " comes back at boot",
-			  [&context, volume, place,
-			   below](const auto &before) -> Result<std::optional<tab::Entry>> {
-				  BLKCTL_TRY(const auto entry,
-					     entry_above(context, volume, before, below.number,
-							 *place.devno));
+			  [&context, volume, place, below, waits = request.waits_for_space](
+				  const auto &before) -> Result<std::optional<tab::Entry>> {
+				  BLKCTL_TRY(auto entry, entry_above(context, volume, before,
+								     below.number, *place.devno));
+				  entry.waits_for_space = waits;
 				  return std::optional(entry);
 			  });
 
@@ -174,6 +174,8 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 	overlay.mode = table::Mode::overlay;
 	overlay.block_sectors = volume.table.block_sectors;
 	overlay.bitmaps = volume.table.bitmaps;
+	if (request.waits_for_space)
+		overlay.params.on_top_error = table::Policy::enospc;
 	const auto sectors = volume.sectors;
 	const auto base_text =
 		below.layer ? "(the layer " + below.layer->name + ") 0"
@@ -182,7 +184,7 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 	prepared.rehearsal_text = "0 " + std::to_string(sectors) + " blkcopy overlay " + base_text +
 				  " " + store.text + " 0 " + place.text + " " +
 				  std::to_string(overlay.block_sectors);
-	prepared.text = prepared.rehearsal_text + bitmaps_text(overlay);
+	prepared.text = prepared.rehearsal_text + options_text(overlay);
 	const auto table_with = [overlay, store, place, sectors,
 				 base_of](const std::optional<DevNo> &bitmaps) {
 		auto table = overlay;

@@ -228,6 +228,9 @@ table::Blkcopy table_of(const RecordedLayer &layer, const tab::Entry &entry, Dev
 		return table;
 	table.features.copy_on_read = entry.copy_on_read && table.mode == table::Mode::stream;
 	table.features.paused = entry.paused && table.mode != table::Mode::overlay;
+	if (entry.waits_for_space &&
+	    (table.mode == table::Mode::overlay || table.mode == table::Mode::stream))
+		table.params.on_top_error = table::Policy::enospc;
 	return table;
 }
 

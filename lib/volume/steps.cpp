@@ -481,12 +481,14 @@ dm::Table track_table(const Volume &volume, const table::Leg &base)
 	return blkcopy_table(volume.sectors, track);
 }
 
-std::string bitmaps_text(const table::Blkcopy &table, bool with_features)
+std::string options_text(const table::Blkcopy &table)
 {
-	if (!table.bitmaps)
-		return {};
-	return std::string(with_features ? " 0" : "") + " 2 " BLKCOPY_PARAM_BITMAPS " " +
-	       table.bitmaps->str();
+	auto bare = table;
+
+	bare.features = {};
+	bare.params = {};
+	bare.bitmaps = {};
+	return print(table).substr(print(bare).size());
 }
 
 std::vector<DevNo> below(Context &context, std::vector<DevNo> devices)

@@ -114,9 +114,8 @@ bool same_table(const dm::Table &a, const dm::Table &b);
 // A table of one line over the whole volume.
 dm::Table blkcopy_table(uint64_t sectors, const table::Blkcopy &table);
 dm::Table track_table(const Volume &volume, const table::Leg &base);
-// Of a line in words: what names the metadata of the bitmaps, with the number of features before
-// it unless that is there already.
-std::string bitmaps_text(const table::Blkcopy &table, bool with_features = true);
+// Of a line in words, not of mode track: what comes behind the block size.
+std::string options_text(const table::Blkcopy &table);
 
 // Every device below these, and the whole disks of partitions among them; with themselves.
 std::vector<DevNo> below(Context &context, std::vector<DevNo> devices);

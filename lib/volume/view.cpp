@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // view: what a volume holds now, to be read in peace while it is written to.
 #include "volume/view.hpp"
+#include "table/view.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/bitmaps.hpp"
 #include "volume/cache.hpp"
@@ -68,7 +69,7 @@ Result<void> add_arming(Change &change, const Volume &volume, const ViewRequest 
 			  " " BLKCOPY_TARGET " " BLKCOPY_MODE_BACKUP " " +
 			  backup.base.device.str() + " " + std::to_string(backup.base.offset) +
 			  " " + store.text + " 0 - " + std::to_string(backup.block_sectors) +
-			  " 1 " BLKCOPY_FEATURE_PAUSED + bitmaps_text(backup, false);
+			  options_text(backup);
 	change.load(volume.info, text, [backup, store, sectors = volume.sectors]() mutable {
 		backup.top = table::Leg{*store.devno, 0};
 		return blkcopy_table(sectors, backup);
@@ -157,11 +158,14 @@ void add_instant_of_all(Change &change, const std::vector<Volume> &volumes,
 }
 
 // Adds the device that reads it.
-void add_device(Change &change, const Volume &volume, const std::shared_ptr<dm::Info> &device)
+void add_device(Change &change, const Volume &volume, bool discards,
+		const std::shared_ptr<dm::Info> &device)
 {
-	const dm::Table table{{0, volume.sectors, BLKCOPY_VIEW_TARGET, volume.devno().str()}};
+	const table::View params{.live = volume.devno(), .discards = discards};
+	const dm::Table table{{0, volume.sectors, BLKCOPY_VIEW_TARGET, table::print(params)}};
 
-	device->read_only = true;
+	// Nobody can discard on a read-only device; a write to it fails in the kernel.
+	device->read_only = !discards;
 	if (device->uuid.empty())
 		add_creation(change, device->name, uuid_for(volume), device, visibility);
 	add_first_load(change, device, table[0].str(), [table] { return dm::Table(table); });
@@ -184,6 +188,9 @@ Result<Outcome> view_all(Context &context, const std::vector<ViewRequest> &reque
 
 	for (const auto &request : requests) {
 		BLKCTL_CHECK(check_name(view_verb, request.view));
+		if (request.only_changed && request.bitmap.empty())
+			return refusal(Status::usage, view_verb, request.name,
+				       "what has changed is in no bitmap that is named");
 		names.push_back(request.name);
 		stores.push_back(request.store);
 	}
@@ -221,12 +228,15 @@ Result<Outcome> view_all(Context &context, const std::vector<ViewRequest> &reque
 			add_record(change, volumes[i], requests[i].record);
 		add_instant_of_all(change, volumes, requests);
 	}
+	for (size_t i = 0; i < requests.size(); i++)
+		if (requests[i].only_changed)
+			change.message(volumes[i].info, "preserve " + requests[i].bitmap);
 	std::vector<std::shared_ptr<dm::Info>> devices;
 	for (size_t i = 0; i < requests.size(); i++) {
 		devices.push_back(std::make_shared<dm::Info>(existing[i].value_or(dm::Info{})));
 		devices[i]->name = requests[i].view;
 		if (!existing[i] || !existing[i]->live_table)
-			add_device(change, volumes[i], devices[i]);
+			add_device(change, volumes[i], requests[i].discards, devices[i]);
 	}
 	dm::Info all = volumes[0].info;
 	all.name = names_of(volumes);
@@ -348,9 +358,9 @@ Result<Outcome> remove_view(Change &change, const dm::Info &info)
 	BLKCTL_TRY(const auto live, context.dm.table(info.devno, dm::Slot::live, false));
 	// The volume may be gone, or have gone on to something else.
 	if (!live.empty()) {
-		const auto below = context.probe.resolve(live[0].params);
+		const auto below = table::parse_view(live[0].params);
 		const auto there =
-			below ? context.dm.info(*below) : Result<dm::Info>(below.error());
+			below ? context.dm.info(below->live) : Result<dm::Info>(below.error());
 		if (there && there->live_table) {
 			BLKCTL_TRY(const auto locked, change.open(there->devno.str()));
 			const auto seen = find(context, locked.devno);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/view_export.hpp"
+#include "table/view.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/bitmaps.hpp"
 #include "volume/lock.hpp"
@@ -43,7 +44,8 @@ Result<DevNo> volume_of(Context &context, const dm::Info &info)
 	if (live.size() != 1 || live[0].type != BLKCOPY_VIEW_TARGET)
 		return refusal(Status::not_found, export_verb, info.name,
 			       "it is no view of a volume", "blkctl help view");
-	return context.probe.resolve(live[0].params);
+	BLKCTL_TRY(const auto params, table::parse_view(live[0].params));
+	return params.live;
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/volume.hpp"
+#include "table/view.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/uuid.hpp"
 #include <algorithm>
@@ -53,9 +54,11 @@ Result<bool> read_lines(Context &context, Volume &volume)
 {
 	const auto devno = volume.devno();
 	BLKCTL_TRY(const auto live, context.dm.table(devno, dm::Slot::live, false));
-	if (live.size() == 1 && live[0].type == BLKCOPY_VIEW_TARGET)
-		return not_found(volume.name(), "it is a view of " + live[0].params,
-				 "blkctl show " + live[0].params);
+	if (live.size() == 1 && live[0].type == BLKCOPY_VIEW_TARGET) {
+		BLKCTL_TRY(const auto view, table::parse_view(live[0].params));
+		return not_found(volume.name(), "it is a view of " + view.live.str(),
+				 "blkctl show " + view.live.str());
+	}
 	if (!is_volume_table(live))
 		return not_found(volume.name(), "not a volume of blkctl",
 				 "blkctl attach " + volume.name());

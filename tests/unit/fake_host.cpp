@@ -340,12 +340,18 @@ Result<std::string> Mapper::message(DevNo device, uint64_t, const std::string &t
 			table.features.paused = text == "copy pause";
 		} else if (text.starts_with("set copy_mode ")) {
 			table.params.copy_mode = table::copy_mode_from(text.substr(14));
+		} else if (text.starts_with("set on_top_error ")) {
+			table.params.on_top_error = table::policy_from(text.substr(17));
 		} else if (text.starts_with("set rate_kib ")) {
 			table.params.rate_kib = static_cast<uint32_t>(std::stoul(text.substr(13)));
 		} else if (text == "seal" || text == "unseal") {
 			return {};
 		} else if (text.starts_with("bitmap ")) {
 			return bitmap_message(*found, text);
+		} else if (text.starts_with("preserve ")) {
+			if (table.mode != table::Mode::backup)
+				return Error{.why = "no backup", .sys_errno = EINVAL};
+			return {};
 		} else {
 			return Error{.why = "unknown message", .sys_errno = EINVAL};
 		}

@@ -207,6 +207,27 @@ TEST_F(Overlay, AStreamEndsOnTheTop)
 	EXPECT_FALSE(std::filesystem::exists(meta_file()));
 }
 
+TEST_F(Overlay, WaitsForSpaceWhenToldTo)
+{
+	host.add_volume();
+	const SnapshotRequest request{.name = "v0", .store = "/dev/sdb", .waits_for_space = true};
+	const auto made = snapshot(host.context, request, volume::Run::doit);
+	ASSERT_TRUE(made) << made.error().message();
+	EXPECT_TRUE(live().ends_with(" 128 0 2 on_top_error enospc")) << live();
+	host.mapper.calls.clear();
+	EXPECT_EQ(set(host.context, "v0", {{"rate_kib", "1"}}, volume::Run::doit).error().status,
+		  Status::not_found);
+	EXPECT_EQ(pause(host.context, "v0", volume::Run::doit).error().status, Status::not_found);
+	EXPECT_TRUE(host.mapper.calls.empty());
+	for (const auto &done :
+	     {set(host.context, "v0", {{"on_top_error", "report"}}, volume::Run::doit),
+	      resume(host.context, "v0", volume::Run::doit)})
+		EXPECT_TRUE(done) << done.error().message();
+	EXPECT_EQ(host.mapper.calls,
+		  (std::vector<std::string>{"message 253:0 set on_top_error report",
+					    "message 253:0 copy resume"}));
+}
+
 TEST_F(Overlay, CreateFromStreams)
 {
 	CreateFromRequest request{.name = "v0", .device = "/dev/sdb", .base = "/dev/sda"};

@@ -36,7 +36,8 @@ TEST(Tab, EntriesComeBackAsTheyWere)
 		 .noauto = true,
 		 .initramfs = true,
 		 .copy_on_read = true,
-		 .paused = true},
+		 .paused = true,
+		 .waits_for_space = true},
 	};
 	for (const auto &entry : entries) {
 		const auto again = parse_entry(print(entry));
@@ -57,6 +58,7 @@ TEST(Tab, RefusesWhatMakesNoSense)
 	expect_bad("data /dev/vdb - block=x", "no number");
 	expect_bad("data /dev/vdb - uuid=1", "32 hex digits");
 	expect_bad("data /dev/vdb - stamp=1", "go with METADATA");
+	expect_bad("data /dev/vdb - wait_for_space", "go with METADATA");
 	expect_bad("data /dev/vdb - sectors=0", "sectors is 0");
 	expect_bad("data /dev/vdb - bitmaps=", "names nothing");
 	expect_bad("data - /meta offset=1", "go with DEVICE");

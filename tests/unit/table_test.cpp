@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "table/blkcopy.hpp"
 #include "table/linear.hpp"
+#include "table/view.hpp"
 #include <gtest/gtest.h>
 #include <random>
 #include <sstream>
@@ -311,6 +312,21 @@ TEST(Linear, ParsesAndPrints)
 	for (const char *line : {"", "254:3", "254:3 ", "254:3 x", "254:3 1 1", "/dev/sda 0",
 				 "254:3 -1", "254:3 18446744073709551616", "254 0", " 254:3 0"})
 		EXPECT_FALSE(parse_linear(line)) << line;
+}
+
+TEST(ViewLine, ParsesAndPrints)
+{
+	for (const char *line : {"253:0", "253:0 1 discards"}) {
+		const auto view = parse_view(line);
+		ASSERT_TRUE(view) << line;
+		EXPECT_EQ(view->live, (DevNo{253, 0}));
+		EXPECT_EQ(print(*view), line);
+	}
+	EXPECT_EQ(print(*parse_view("253:0 0")), "253:0");
+	for (const char *line :
+	     {"", "253", "253:0 ", "253:0 1", "253:0 1 discard", "253:0 0 discards",
+	      "253:0 2 discards discards", "253:0 1 discards more", "data"})
+		EXPECT_FALSE(parse_view(line)) << line;
 }
 
 TEST(Table, StreamOverlayAndCommitNeedAMetadataDevice)

@@ -3,6 +3,7 @@
 #include "fake_host.hpp"
 #include "job/job.hpp"
 #include "volume/operations.hpp"
+#include <algorithm>
 #include <filesystem>
 #include <gtest/gtest.h>
 
@@ -59,6 +60,32 @@ TEST_F(View, IsMadeAndRemoved)
 	}
 	EXPECT_EQ(live(), plain);
 	EXPECT_EQ(host.mapper.named("now"), nullptr);
+}
+
+TEST_F(View, KeepsWhatIsInABitmapAlone)
+{
+	auto wanted = request;
+	wanted.only_changed = true;
+	EXPECT_EQ(view(host.context, wanted, volume::Run::doit).error().status, Status::usage);
+	host.mapper.at(volume_number).status.bitmaps = {{"b", 3, "recording"}};
+	wanted.bitmap = "b";
+	wanted.discards = true;
+	const auto made = view(host.context, wanted, volume::Run::doit);
+	ASSERT_TRUE(made) << made.error().message();
+	EXPECT_EQ(live_of("now"), "0 131072 blkcopy-view 253:0 1 discards");
+	EXPECT_FALSE(host.mapper.named("now")->info.read_only);
+	// At the instant, and before there is anything to read.
+	const auto &calls = host.mapper.calls;
+	const auto at = [&](const std::string &call) {
+		return std::find(calls.begin(), calls.end(), call) - calls.begin();
+	};
+	const auto limited = at("message 253:0 preserve b");
+	ASSERT_LT(limited, std::ssize(calls));
+	EXPECT_LT(limited, at("create now"));
+	EXPECT_EQ(find(host.context, "now").error().status, Status::not_found);
+	const auto gone = volume::remove(host.context, "now", volume::Run::doit);
+	ASSERT_TRUE(gone) << gone.error().message();
+	EXPECT_EQ(live(), plain);
 }
 
 TEST_F(View, KeepsOthersAway)

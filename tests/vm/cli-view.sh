@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.1,6.12 quick=6.12 timeout=200
+# vm: kernels=6.1,6.12 quick=6.12 timeout=240
 # A view of a mounted file system in use, by the command line tool: it can be
 # mounted and is the file system as it was, while the volume is written to, and
 # trimmed; no link of the volume's means the view; removed, aborted under a
@@ -9,6 +9,7 @@
 UDEV=1
 source "$(dirname "$0")/lib.sh"
 source "$VM_DIR/lib-cli.sh"
+source "$VM_DIR/lib-bitmap.sh"
 cli_setup
 modprobe loop
 mk_brd 2 64
@@ -65,6 +66,21 @@ for store in /dev/ram1 "$RESULTS/store"; do
 	(cd "$WORK/mnt" && sha256sum keep*) >"$WORK/sums"
 done
 kill -0 "$FIO_PID" || fail "fio ended early: $(cat "$WORK/fio")"
+
+note "only what has changed, and what is left to read"
+exits 0 ctl bitmap add vol changed
+dd if=/dev/urandom of="$WORK/mnt/changed" bs=64k count=8 conv=fsync status=none
+exits 2 ctl view vol now --store /dev/ram1 --force --only-changed
+exits 0 ctl view vol now --store /dev/ram1 --force --bitmap changed --only-changed --discards
+read -r first count < <(ctl bitmap dump vol changed --format json | jq -r '.dirty[0] | "\(.offset / 65536) \(.length / 65536)"')
+ge "$count" 1 "blocks in the bitmap"
+read -r in_base kept < <(st vol base_only both)
+is "$((in_base + kept))" "$(bitmap_is changed | cut -d' ' -f1)" "what is kept, or to be"
+dd if=/dev/mapper/now of=/dev/null bs=64k skip="$first" count=1 iflag=direct status=none
+blkdiscard -f -o $((first * 65536)) -l 65536 /dev/mapper/now 2>/dev/null
+refused 'Input/output error' dd if=/dev/mapper/now of=/dev/null bs=64k skip="$first" count=1 iflag=direct
+exits 0 ctl remove now
+exits 0 ctl bitmap remove vol changed
 
 note "aborted under a reader"
 exits 0 ctl view vol now --store /dev/ram1 --force

@@ -110,7 +110,7 @@ for m in "x" "copy" "copy x" "copy start now" "Copy start" "set" "set rate_kib" 
 	"set rate_kib +1" "set rate_kib 4294967296" "set rate_kib 1 2" "set Rate_kib 1" "set inflight_kib 0" "set run_kib 1025" \
 	"set segment_mib 64" "set copy_mode" "set copy_mode x" "set on_top_error x" "set paused 1" "phase" "phase x" "phase finish" \
 	"phase pivot now" "Phase pivot" "map" "map list" "map list base" "map list base x" "map list x 0" "map list base 0 0" \
-	"map dump base 0" "map list base 99999" "seal now" "bitmap" "bitmap add" "bitmap add x 7" "bitmap list x 0" "bitmap x y" "verify" "verify stop" \
+	"map dump base 0" "map list base 99999" "seal now" "bitmap" "bitmap add" "bitmap add x 7" "bitmap list x 0" "bitmap x y" "verify" "verify stop" "preserve" "preserve x" "preserve x y" \
 	"$(printf 'a%.0s' {1..2000})" "$(printf 'a %.0s' {1..500})"; do
 	# The kernel writes ten reasons of a kind in five seconds, and no more.
 	((++tries % 10 != 0)) || sleep 5.5

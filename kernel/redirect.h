@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Modes with durable state: their way of I/O.
+ */
+#ifndef BKC_REDIRECT_H
+#define BKC_REDIRECT_H
+
+#include "bkc.h"
+
+/* redirect.c */
+int bkc_redirect_read(struct bkc_table *t, struct bio *bio, struct bkc_io *io);
+int bkc_redirect_write(struct bkc_table *t, struct bio *bio, struct bkc_io *io);
+int bkc_redirect_end_io(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
+			blk_status_t *error);
+void bkc_redirect_issue(struct bio *bio, enum bkc_verdict verdict);
+enum bkc_verdict __bkc_redirect_admit(struct bkc_state *s, struct bkc_bucket *b,
+				      struct bio *bio);
+void bkc_redirect_ended(struct bio *bio, blk_status_t status);
+sector_t bkc_redirect_cut(struct bkc_state *s, sector_t start, sector_t end);
+void __bkc_redirect_done(struct bkc_state *s, struct bkc_bucket *b,
+			 struct bkc_io *io);
+
+/* reader.c */
+void bkc_reader(struct bkc_state *s, struct bio *bio);
+void bkc_reader_work(struct work_struct *work);
+void bkc_reader_serve(struct bkc_copy *copy, blk_status_t status);
+
+/* merge.c */
+void bkc_merge(struct bkc_state *s, struct bio *bio);
+void bkc_merge_work(struct work_struct *work);
+int bkc_merge_init(struct bkc_state *s);
+void bkc_merge_exit(struct bkc_state *s);
+
+/* nospace.c */
+bool bkc_nospace_keep(struct bio *bio, blk_status_t status);
+void bkc_nospace_work(struct work_struct *work);
+void bkc_nospace_retry(struct bkc_state *s);
+
+#endif /* BKC_REDIRECT_H */
