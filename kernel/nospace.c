@@ -55,6 +55,9 @@ static void restore(struct bio *bio)
 	bio->bi_iter = io->iter;
 	bio->bi_status = BLK_STS_OK;
 	atomic_set(&bio->__bi_remaining, 1);
+	/* Nobody polls for it, or tries it again elsewhere, after all this time. */
+	bio->bi_opf &= ~REQ_NOWAIT;
+	bio_clear_polled(bio);
 	if (io->fua)
 		bio->bi_opf |= REQ_FUA;
 }

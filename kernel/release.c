@@ -37,6 +37,8 @@ static u64 __give_up(struct bkc_state *s, struct bkc_bucket *b, u64 block,
 			end = min(end, first);
 	}
 	bkc_map_set(&s->map, block, end - block, BKC_IN_NONE);
+	/* A write that has found no buffer for its copy needs none any more. */
+	__bkc_range_kick(s, b);
 	return end;
 }
 

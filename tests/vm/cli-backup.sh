@@ -43,7 +43,7 @@ exits 0 ctl bitmap clear data raw
 for signal in INT KILL; do
 	rm -f "$images/cut.img"
 	sync_point=$(date +%s%N)
-	run_bg "$WORK/backup" "$BLKCTL" backup data "$images/cut.img" --rate 2M --bitmap raw --full
+	run_bg "$WORK/backup" "$BLKCTL" backup data "$images/cut.img" --rate 1M --bitmap raw --full
 	until_true 20 "no view" test -b /dev/mapper/data-backup
 	instant=$(sum /dev/mapper/data-backup)
 	kept=$(bits_of data raw)

@@ -109,6 +109,21 @@ wait $first $!
 until_true 10 "what was written to is kept" all_st vol "1" both
 holds_block /dev/mapper/view 5
 
+note "while a write waits for room"
+msg vol set inflight_kib 64
+swap_dm top "0 $(sectors "$B") delay $B 0 0 $B 0 8000"
+fast_base
+put 20
+put 60 &
+waiting=$!
+sleep 2
+[[ -e /proc/$waiting ]] || fail "a write has found room: there is none"
+discard /dev/mapper/view 60
+has_ended 30 $waiting || fail "a write whose block was given up still waits: $(dmsetup status --noflush vol)"
+wait $waiting
+swap_dm top "$(linear_line "$B")"
+swap_dm base "0 $(sectors "$A") delay $A 0 5000 $A 0 0"
+
 note "while a view reads"
 { block /dev/mapper/view 9 >"$WORK/read" 2>"$WORK/read.err" && echo read >"$WORK/read.end"; } &
 reader=$!
