@@ -490,9 +490,15 @@ Result<bool> Work::run_all()
 
 Result<void> Work::end(bool clear)
 {
-	for (const auto &item : items)
-		if (!item.record->copied && !item.record->target.empty())
+	for (const auto &item : items) {
+		if (item.record->copied)
+			continue;
+		if (!item.record->target.empty())
 			drop_target(item.target);
+		// What it was to get is forgotten: the next one cannot mend it.
+		if (clear)
+			BLKCTL_CHECK(note_unfinished(context, item.target, true, item.record->id));
+	}
 	BLKCTL_TRY(const auto outcome, volume::end_backup(context, names(), items[0].record->id,
 							  clear, volume::Run::doit));
 	result.steps.insert(result.steps.end(), outcome.steps.begin(), outcome.steps.end());

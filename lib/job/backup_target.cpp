@@ -72,9 +72,26 @@ std::string note_of(volume::Context &context, DevNo device)
 	return context.state_dir + "/unfinished-" + name;
 }
 
-std::string note(volume::Context &context, DevNo device)
+// Beside the image: it goes where that goes.
+std::string note_of(const std::string &image)
 {
-	return read_line(note_of(context, device)).value_or("");
+	return image + ".unfinished";
+}
+
+std::string note(volume::Context &context, const BackupTarget &target)
+{
+	const auto file = target.device ? note_of(context, *target.device) : note_of(target.path);
+
+	return read_line(file).value_or("");
+}
+
+Error not_finished(const BackupRequest &request, const BackupTarget &target)
+{
+	return no(
+		Status::busy, target.path,
+		"the last backup to it was not finished, and its changes are not kept: it is none",
+		fmt::format("blkctl backup {} {} --bitmap {} --full --force", request.name,
+			    target.path, request.bitmap));
 }
 
 Result<void> check_device(volume::Context &context, const volume::Volume &volume,
@@ -89,21 +106,21 @@ Result<void> check_device(volume::Context &context, const volume::Volume &volume
 					   .any_content = request.force,
 					   .equal = request.is_incremental()},
 					  volume, block));
-	if (!request.is_incremental() || !note(context, *target.device).starts_with(full_word))
+	if (!request.is_incremental() || !note(context, target).starts_with(full_word))
 		return {};
-	return no(Status::busy, target.path,
-		  "the last full backup to it was not finished: it is none",
-		  fmt::format("blkctl backup {} {} --bitmap {} --full --force", request.name,
-			      target.path, request.bitmap));
+	return not_finished(request, target);
 }
 
-Result<void> check_raw(const BackupRequest &request, const BackupTarget &target)
+Result<void> check_raw(volume::Context &context, const BackupRequest &request,
+		       const BackupTarget &target)
 {
 	struct stat st = {};
 	const bool there = stat(target.path.c_str(), &st) == 0;
 	const auto size = static_cast<uint64_t>(st.st_size);
 
 	if (request.is_incremental()) {
+		if (there && size == target.bytes && note(context, target).starts_with(full_word))
+			return not_finished(request, target);
 		if (there && size == target.bytes)
 			return {};
 		return no(there ? Status::usage : Status::not_found, target.path,
@@ -189,7 +206,7 @@ Result<BackupTarget> check_target(volume::Context &context, const volume::Volume
 	if (target.format == transport::Format::qcow2)
 		BLKCTL_CHECK(check_qcow2(request, target));
 	else
-		BLKCTL_CHECK(check_raw(request, target));
+		BLKCTL_CHECK(check_raw(context, request, target));
 	return target;
 }
 
@@ -260,22 +277,40 @@ void drop_target(const BackupTarget &target)
 Result<void> note_unfinished(volume::Context &context, const BackupTarget &target, bool full,
 			     const std::string &id)
 {
-	if (!target.device)
+	const auto text = std::string(full ? full_word : part_word) + id + "\n";
+
+	if (!target.in_place)
 		return {};
+	if (!target.device)
+		return replace_file_durably(note_of(target.path), text);
 	BLKCTL_CHECK(make_folder(context.state_dir));
-	return replace_file_durably(note_of(context, *target.device),
-				    std::string(full ? full_word : part_word) + id + "\n");
+	return replace_file_durably(note_of(context, *target.device), text);
 }
 
 void note_finished(volume::Context &context, const BackupTarget &target)
 {
 	if (target.device)
 		forget_unfinished(context, *target.device);
+	else
+		(void)unlink(note_of(target.path).c_str());
+}
+
+Result<void> check_finished(volume::Context &context, const std::string &verb,
+			    const std::string &image)
+{
+	const auto device = context.probe.resolve(image);
+	const auto file = device ? note_of(context, *device) : note_of(image);
+
+	if (!read_line(file))
+		return {};
+	return refusal(Status::failed, verb, image,
+		       "a backup into it was begun and not finished: it is of no one instant",
+		       "that backup again; or rm " + file + ", to take it all the same");
 }
 
 bool is_unfinished(volume::Context &context, const BackupTarget &target, const std::string &id)
 {
-	return !target.device || note(context, *target.device).ends_with(" " + id);
+	return !target.in_place || note(context, target).ends_with(" " + id);
 }
 
 void forget_unfinished(volume::Context &context, DevNo device)

@@ -55,13 +55,16 @@ Result<void> finish_target(const BackupTarget &target);
 void drop_target(const BackupTarget &target);
 
 /*
- * A device has no name to be given when it is whole: that a backup to it was begun is written down
- * until it is, and check_target() refuses an incremental to what was to be a full one. Errors:
- * failed.
+ * What is written to in place has no name to be given when it is whole: that a backup to it was
+ * begun is written down until it is, of an image beside it. check_target() refuses an incremental
+ * to what was to be a `full` one, or has lost what it was to get. Errors: failed.
  */
 Result<void> note_unfinished(volume::Context &context, const BackupTarget &target, bool full,
 			     const std::string &id);
 void note_finished(volume::Context &context, const BackupTarget &target);
+// Errors: failed, if a backup into that image, a file or a device, was not finished.
+Result<void> check_finished(volume::Context &context, const std::string &verb,
+			    const std::string &image);
 // Whether it is still that backup's.
 bool is_unfinished(volume::Context &context, const BackupTarget &target, const std::string &id);
 // Something else is on a device from here on.

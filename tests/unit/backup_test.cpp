@@ -140,6 +140,40 @@ TEST_F(Backup, WhatBecomesOfTheBits)
 	EXPECT_FALSE(run(always));
 	EXPECT_EQ(bitmap(), "recording 0");
 	expect_plain();
+	// What has changed since the backup before is in no bitmap any more.
+	options.open_view = good;
+	const auto next = run(incremental());
+	ASSERT_FALSE(next);
+	EXPECT_EQ(next.error().status, Status::busy);
+	EXPECT_NE(next.error().why.find("was not finished"), std::string::npos);
+	auto full = incremental();
+	full.full = full.force = true;
+	ASSERT_TRUE(run(full));
+	EXPECT_TRUE(run(incremental()));
+}
+
+// Into the image that was there before: until it is whole that is none.
+TEST_F(Backup, AnImageThatIsWrittenToInPlaceIsNotRestored)
+{
+	const auto apply = [&] {
+		return job::apply(host.context, {.image = target, .device = "/dev/sdb"}, {},
+				  volume::Run::dry);
+	};
+	std::ofstream(target) << std::string(volume_bytes, 'x');
+	ASSERT_TRUE(apply());
+	int asked = 0;
+	options.cancelled = [&] { return ++asked > 2; };
+	ASSERT_FALSE(run(incremental()));
+	const auto refused = apply();
+	ASSERT_FALSE(refused);
+	EXPECT_EQ(refused.error().status, Status::failed);
+	EXPECT_NE(refused.error().why.find("not finished"), std::string::npos);
+	options.cancelled = [] { return false; };
+	const auto done = run(incremental());
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_TRUE(done->volumes.at(0).resumed);
+	EXPECT_TRUE(apply());
+	EXPECT_FALSE(std::filesystem::exists(target + ".unfinished"));
 }
 
 TEST_F(Backup, OneThatMayHaveMissedWritesIsAFullOne)
