@@ -165,15 +165,21 @@ static u64 next_run(struct bkc_state *s, enum bkc_valid valid, u64 *first,
 /* In decimal. A list may have millions, and printf would take its time. */
 static char *put_number(char *to, u64 number)
 {
-	char digits[20], *end = digits + sizeof(digits), *first = end;
-	u32 digit;
+	char digits[20], *first = digits + sizeof(digits);
+	u32 digit, low = number;
 
-	do {
+	/* Most fit in a word, and the count is mostly one. */
+	while (number > U32_MAX) {
 		number = div_u64_rem(number, 10, &digit);
 		*--first = '0' + digit;
-	} while (number);
-	memcpy(to, first, end - first);
-	return to + (end - first);
+		low = number;
+	}
+	for (; low > 9; low /= 10)
+		*--first = '0' + low % 10;
+	*to++ = '0' + low;
+	while (first < digits + sizeof(digits))
+		*to++ = *first++;
+	return to;
 }
 
 /* "first+count ", if there is room for it and for the block to go on from. */

@@ -4,6 +4,7 @@
 #define BLKCTL_CLI_PAGES_HPP
 
 #include "cli/terminal.hpp"
+#include <cstdint>
 #include <fmt/format.h>
 #include <iterator>
 #include <utility>
@@ -29,6 +30,19 @@ class Pages
 			return;
 		print_all({text_.data(), text_.size()});
 		text_.clear();
+	}
+
+	// The same of one number or character, in a fraction of the time.
+	void number(uint64_t value)
+	{
+		const fmt::format_int text(value);
+		text_.append(text.data(), text.data() + text.size());
+	}
+	void character(char one)
+	{
+		text_.push_back(one);
+		if (one == '\n' && text_.size() >= page)
+			add("");
 	}
 
       private:

@@ -157,12 +157,17 @@ Status dump(const Arguments &args, volume::Context &context)
 		out.add(R"({{"schema":1,"name":{},"bitmap":{},"block_bytes":{},"size":{},"dirty":[)",
 			quoted(found.name()), quoted(args.at(2)), block, size);
 	const auto *between = "";
-	for (const auto &[offset, length] : volume::ranges_of(found, runs)) {
-		if (format == "json")
+	for (const auto &run : runs) {
+		const auto [offset, length] = volume::range_of(found, run);
+		if (format == "json") {
 			out.add(R"({}{{"offset":{},"length":{}}})", between, offset, length);
-		else
-			out.add("{} {}\n", offset, length);
-		between = ",";
+			between = ",";
+			continue;
+		}
+		out.number(offset);
+		out.character(' ');
+		out.number(length);
+		out.character('\n');
 	}
 	if (format == "json")
 		out.add("]}}\n");

@@ -205,7 +205,7 @@ Result<std::vector<BlockRun>> read_bitmap(Context &context, const Volume &volume
 		return no_such("bitmap dump", volume, bitmap);
 	if (status->state == BLKCOPY_BITMAP_INCONSISTENT)
 		return inconsistent("bitmap dump", volume, bitmap);
-	return read_runs(context, volume, "bitmap list " + bitmap);
+	return read_runs(context, volume, "bitmap list " + bitmap, status->dirty_blocks);
 }
 
 } // namespace blkctl::volume

@@ -21,16 +21,19 @@ std::optional<uint64_t> number(std::string_view text)
 	return value;
 }
 
+// A list may have millions: each character is looked at once.
 std::optional<BlockRun> run_from(std::string_view word)
 {
-	size_t plus = word.find('+');
-	if (plus == std::string_view::npos)
+	BlockRun run{};
+	const char *const last = word.data() + word.size();
+	const auto first = std::from_chars(word.data(), last, run.first);
+
+	if (first.ec != std::errc() || first.ptr == last || *first.ptr != '+')
 		return std::nullopt;
-	auto first = number(word.substr(0, plus));
-	auto count = number(word.substr(plus + 1));
-	if (!first || !count || *count == 0)
+	const auto count = std::from_chars(first.ptr + 1, last, run.count);
+	if (count.ec != std::errc() || count.ptr != last || run.count == 0)
 		return std::nullopt;
-	return BlockRun{*first, *count};
+	return run;
 }
 
 Error bad_page(std::string_view word)
@@ -44,9 +47,11 @@ Error bad_page(std::string_view word)
 } // namespace
 
 Result<std::vector<BlockRun>> read_runs(Context &context, const Volume &volume,
-					const std::string &message)
+					const std::string &message, uint64_t most)
 {
 	std::vector<BlockRun> all;
+	// 64 MiB of memory at most before there is anything.
+	all.reserve(std::min<uint64_t>(most, uint64_t{1} << 22));
 	uint64_t from = 0;
 	for (;;) {
 		BLKCTL_TRY(auto text, context.dm.message(volume.devno(), 0,
@@ -63,8 +68,10 @@ Result<std::vector<BlockRun>> read_runs(Context &context, const Volume &volume,
 
 Result<MapPage> parse_map_page(std::string_view text)
 {
+	constexpr size_t run_length = 12; // of most, in characters
 	MapPage page;
 	bool ended = false;
+	page.runs.reserve(text.size() / run_length);
 	if (text.ends_with('\n'))
 		text.remove_suffix(1);
 	while (!text.empty()) {
@@ -92,17 +99,22 @@ Result<MapPage> parse_map_page(std::string_view text)
 	return page;
 }
 
-std::vector<transport::Range> ranges_of(const Volume &volume, const std::vector<BlockRun> &runs)
+transport::Range range_of(const Volume &volume, const BlockRun &run)
 {
 	const uint64_t block = uint64_t{volume.status.block_sectors} * transport::sector_bytes;
-	const uint64_t size = volume.sectors * transport::sector_bytes;
+	const uint64_t offset = run.first * block;
+
+	return {offset,
+		std::min(run.count * block, volume.sectors * transport::sector_bytes - offset)};
+}
+
+std::vector<transport::Range> ranges_of(const Volume &volume, const std::vector<BlockRun> &runs)
+{
 	std::vector<transport::Range> ranges;
 
 	ranges.reserve(runs.size());
-	for (const auto &run : runs) {
-		const auto offset = run.first * block;
-		ranges.push_back({offset, std::min(run.count * block, size - offset)});
-	}
+	for (const auto &run : runs)
+		ranges.push_back(range_of(volume, run));
 	return ranges;
 }
 

@@ -37,12 +37,13 @@ struct MapPage {
 // Parses "first+count ... NEXT|end". Errors: failed, naming the word.
 Result<MapPage> parse_map_page(std::string_view text);
 
-// The runs a message lists, from the first block on: "map list base", "bitmap list NAME".
-// Errors: failed.
+// The runs a message lists, from the first block on: "map list base", "bitmap list NAME". `most`:
+// about how many to expect, if that is known. Errors: failed.
 Result<std::vector<BlockRun>> read_runs(Context &context, const Volume &volume,
-					const std::string &message);
+					const std::string &message, uint64_t most = 0);
 
 // The same in bytes; the last block may be a part of one.
+transport::Range range_of(const Volume &volume, const BlockRun &run);
 std::vector<transport::Range> ranges_of(const Volume &volume, const std::vector<BlockRun> &runs);
 
 // The whole map. The lists are read one after the other while blocks change place, so a block

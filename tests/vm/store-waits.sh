@@ -103,7 +103,7 @@ msg vol set on_top_error report
 before=$SECONDS
 put 60 64 64 64 64 64 64 64 64
 await
-le $((SECONDS - before)) 20 "seconds, with the policy to refuse"
+le $((SECONDS - before)) 45 "seconds, with the policy to refuse"
 has "$(<"$FAILED")" 'No space left' "what the writer is told"
 msg_refused vol 'Invalid argument' set rate_kib 1
 pass
