@@ -22,6 +22,12 @@ Status run(const Arguments &args)
 	return Status::ok;
 }
 
+constexpr const char *about_policies =
+	"on-base-error=POLICY and on-top-error=POLICY, of: report ignore stop enospc. Of a "
+	"snapshot only the latter: with stop and enospc a write that the store has no room for "
+	"waits for up "
+	"to a minute, and blkctl-resume(8) has it tried at once.";
+
 const Register entry{Verb{
 	.name = "set",
 	.group = Group::copy,
@@ -32,11 +38,7 @@ const Register entry{Verb{
 		 "rate=RATE: data copied a second at most, as for copy --rate; none: no limit.",
 		 "mode=dual or mode=background: where writes go; see blkctl-copy(8).",
 		 "inflight=SIZE: data being copied at once at most.",
-		 "run=SIZE: data copied in one piece at most.",
-		 "on-base-error=POLICY and on-top-error=POLICY, of: report ignore stop enospc. Of "
-		 "a "
-		 "snapshot only the latter: with stop and enospc a write that the store has no "
-		 "room for waits for up to a minute, and blkctl-resume(8) has it tried at once."},
+		 "run=SIZE: data copied in one piece at most.", about_policies},
 	.positionals = {volume_positional(),
 			{.name = "KEY=VALUE",
 			 .help = "what to change",

@@ -74,14 +74,14 @@ const Register entry{Verb{
 		 "written "
 		 "down in /etc/blkctltab, so that it comes back at boot. A file must not be on the "
 		 "volume itself, and for a volume that the system boots from it has to be a "
-		 "device.",
+		 "device. When STORE is full a write to it is refused, and nothing else changes. "
+		 "With --when-full wait it waits for up to a minute, is tried again every second, "
+		 "and goes on when STORE has grown; blkctl-events(8) tells. blkctl-set(8) changes "
+		 "it.",
 		 "Several volumes are frozen at one instant, all of them or none; the filesystems "
 		 "on "
 		 "them are frozen before, so that one that spans them is whole too. For how long "
 		 "is said at the end. A blkctl that is killed in there leaves nothing frozen.",
-		 "When STORE is full a write to it is refused, and nothing else changes. With "
-		 "--when-full wait it waits for up to a minute, is tried again every second, and "
-		 "goes on when STORE has grown; blkctl-events(8) tells. blkctl-set(8) changes it.",
 		 "A volume that has a snapshot can have another: its store is frozen too, and the "
 		 "new "
 		 "one is a layer on top of it, up to 8; blkctl-show(8) prints them. "
