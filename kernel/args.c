@@ -83,6 +83,13 @@ void bkc_default_params(struct bkc_params *p)
 		p->value[id] = keys[id].def;
 }
 
+/* Has a parameter of a copy a meaning in the mode? */
+bool bkc_param_applies(const struct bkc_mode *mode, const char *key)
+{
+	return mode->has_copier ||
+	       (mode->waits_for_space && !strcmp(key, BLKCOPY_PARAM_ON_TOP_ERROR));
+}
+
 /**
  * bkc_parse_param - one key and its value
  * @key: the key
@@ -233,8 +240,7 @@ static int parse_params(struct dm_arg_set *as, const struct bkc_mode *mode,
 			*error = "Parameter given twice";
 			return -EINVAL;
 		}
-		if (id != BKC_PARAM_SEGMENT && !mode->has_copier &&
-		    !(id == BKC_PARAM_ON_TOP_ERROR && mode->waits_for_space)) {
+		if (id != BKC_PARAM_SEGMENT && !bkc_param_applies(mode, key)) {
 			*error = "Parameter needs a mode that copies";
 			return -EINVAL;
 		}

@@ -120,8 +120,7 @@ void bkc_backup_begin(struct bkc_table *t, struct bio *bio)
 {
 	struct bkc_state *s = t->s;
 	sector_t start = dm_target_offset(t->ti, bio->bi_iter.bi_sector);
-	sector_t end = min(start + bio_sectors(bio),
-			   (start | (BKC_REGION_SECTORS - 1)) + 1);
+	sector_t end = min(start + bio_sectors(bio), bkc_region_end(start));
 	struct bkc_copy *copy;
 	u64 first, nr;
 

@@ -71,6 +71,13 @@
  */
 #define BKC_REGION_SHIFT	11		/* sectors: 1 MiB */
 #define BKC_REGION_SECTORS	BIT(BKC_REGION_SHIFT)
+
+/* The first sector behind the region that @sector is in. */
+static inline sector_t bkc_region_end(sector_t sector)
+{
+	return (sector | (BKC_REGION_SECTORS - 1)) + 1;
+}
+
 #define BKC_BUCKET_BITS		10
 #define BKC_BUCKETS		BIT(BKC_BUCKET_BITS)
 #define BKC_RUN_BLOCKS_MAX	(BKC_REGION_SECTORS / BLKCOPY_BLOCK_SECTORS_MIN)
@@ -471,6 +478,7 @@ struct bkc_table {
 /* args.c */
 int bkc_parse_options(struct dm_arg_set *as, const struct bkc_mode *mode,
 		      struct bkc_params *p, char **error);
+bool bkc_param_applies(const struct bkc_mode *mode, const char *key);
 int bkc_parse_param(const char *key, const char *word, struct bkc_params *p,
 		    enum bkc_param_id *id);
 void bkc_default_params(struct bkc_params *p);

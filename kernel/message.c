@@ -55,10 +55,11 @@ static int message_copy(struct bkc_table *t, const char *verb)
 		paused = true;
 	else
 		return refuse(t, -EINVAL, "copy");
-	if (t->mode->waits_for_space && !paused)
+	if (t->mode->waits_for_space && !paused) {
 		bkc_nospace_retry(t->s);
-	if (t->mode->waits_for_space && !paused && !t->mode->has_copier)
-		return 0;
+		if (!t->mode->has_copier)
+			return 0;
+	}
 	r = paused ? bkc_pause(t->s, BKC_BY_USER) : bkc_unpause(t->s);
 	return refuse(t, r, "copy");
 }
@@ -70,8 +71,7 @@ static int message_set(struct bkc_table *t, const char *key, const char *word)
 	enum bkc_param_id id;
 	int r;
 
-	if (!t->mode->has_copier &&
-	    !(t->mode->waits_for_space && !strcmp(key, BLKCOPY_PARAM_ON_TOP_ERROR)))
+	if (!bkc_param_applies(t->mode, key))
 		return refuse(t, -EINVAL, "set");
 	mutex_lock(&s->tables_lock);
 	if (!strcmp(key, BLKCOPY_PARAM_SEGMENT_MIB))

@@ -267,8 +267,7 @@ enum bkc_verdict bkc_range_admit(struct bkc_state *s, struct bio *bio,
 				 unsigned int len)
 {
 	struct bkc_bucket *b = bkc_range_bucket(s, start);
-	sector_t end = min(start + len,
-			   (start | (BKC_REGION_SECTORS - 1)) + 1);
+	sector_t end = min(start + len, bkc_region_end(start));
 	enum bkc_verdict verdict;
 	unsigned long flags;
 
@@ -304,7 +303,7 @@ void bkc_range_cut(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 
 	if (!t->mode->has_top)
 		return;
-	end = min(io->range.end, (start | (BKC_REGION_SECTORS - 1)) + 1);
+	end = min(io->range.end, bkc_region_end(start));
 	if (t->mode->durable) {
 		end = bkc_redirect_cut(t->s, start, end);
 	} else {

@@ -281,14 +281,13 @@ static int go(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 {
 	enum bkc_leg leg = t->mode->write_to;
 
+	io->iter = bio->bi_iter;
 	if (io->range.kind == BKC_RANGE_MERGE) {
-		io->iter = bio->bi_iter;
 		bkc_merge(t->s, bio);
 		return DM_MAPIO_SUBMITTED;
 	}
 	if (io->range.kind == BKC_RANGE_HELD_TOP)
 		leg = BKC_TOP;
-	io->iter = bio->bi_iter;
 	bkc_remap(t, bio, io, leg, offset_of(t, bio));
 	return DM_MAPIO_REMAPPED;
 }
@@ -344,7 +343,7 @@ static noinline int map_read(struct bkc_table *t, struct bio *bio,
 		end = (first + run) << s->map.block_shift;
 	keep = valid == BKC_IN_BASE && s->params.copy_on_read;
 	if (keep)
-		end = min(end, (start | (BKC_REGION_SECTORS - 1)) + 1);
+		end = min(end, bkc_region_end(start));
 	if (end - start < bio_sectors(bio))
 		dm_accept_partial_bio(bio, end - start);
 	if (unlikely(bkc_meta_has_bad(s->meta, first, run)))

@@ -45,10 +45,9 @@ static u64 __give_up(struct bkc_state *s, struct bkc_bucket *b, u64 block,
 /* The block behind the region that @block is in. */
 static u64 region_end(const struct bkc_map *map, u64 block)
 {
-	sector_t sector = (sector_t)block << map->block_shift;
+	sector_t end = bkc_region_end((sector_t)block << map->block_shift);
 
-	sector = (sector | (BKC_REGION_SECTORS - 1)) + 1;
-	return min(map->nr_blocks, sector >> map->block_shift);
+	return min(map->nr_blocks, end >> map->block_shift);
 }
 
 /**

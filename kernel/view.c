@@ -5,9 +5,9 @@
  * volume goes away.
  *
  * A preserved block is read from top, where it stays; one that was released not at
- * all. One that is not is read
- * from base, with no lock and nothing that a writer would wait for; when the read
- * has ended its blocks are looked at again, under the lock of their bucket:
+ * all. One that is neither is read from base, with no lock and nothing that a writer
+ * would wait for; when the read has ended its blocks are looked at again, under the
+ * lock of their bucket:
  *  - Not preserved, and no safe copy over it: a write goes to base only after a
  *    copy is safe, so none has gone before now, and the data is the old one.
  *  - Else the write may have been faster. The block is taken from the copy's
@@ -271,7 +271,7 @@ static int view_map(struct dm_target *ti, struct bio *bio)
 	if (op_is_write(bio_op(bio)))
 		return DM_MAPIO_KILL;
 	/* Of one region, so that one bucket's lock tells all when it has ended. */
-	end = min(end, (start | (BKC_REGION_SECTORS - 1)) + 1);
+	end = min(end, bkc_region_end(start));
 	nr = bkc_map_span(&s->map, start, end, &first);
 	nr = bkc_map_run(&s->map, first, nr, &valid);
 	if (valid == BKC_IN_NONE)

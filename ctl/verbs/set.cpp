@@ -25,8 +25,7 @@ Status run(const Arguments &args)
 constexpr const char *about_policies =
 	"on-base-error=POLICY and on-top-error=POLICY, of: report ignore stop enospc. Of a "
 	"snapshot only the latter: with stop and enospc a write that the store has no room for "
-	"waits for up "
-	"to a minute, and blkctl-resume(8) has it tried at once.";
+	"waits for up to a minute, and blkctl-resume(8) has it tried at once.";
 
 const Register entry{Verb{
 	.name = "set",

@@ -63,26 +63,22 @@ Result<void> check_file(volume::Context &context, const volume::Volume &volume,
 constexpr std::string_view full_word = "full ";
 constexpr std::string_view part_word = "part ";
 
-std::string note_of(volume::Context &context, DevNo device)
+// Of an image beside it: it goes where that goes.
+std::string note_of(volume::Context &context, const std::optional<DevNo> &device,
+		    const std::string &image)
 {
-	const auto identity = context.probe.identity(device);
-	auto name = identity ? *identity : device.str();
+	if (!device)
+		return image + ".unfinished";
+	const auto identity = context.probe.identity(*device);
+	auto name = identity ? *identity : device->str();
 
 	std::replace(name.begin(), name.end(), '/', '_');
 	return context.state_dir + "/unfinished-" + name;
 }
 
-// Beside the image: it goes where that goes.
-std::string note_of(const std::string &image)
-{
-	return image + ".unfinished";
-}
-
 std::string note(volume::Context &context, const BackupTarget &target)
 {
-	const auto file = target.device ? note_of(context, *target.device) : note_of(target.path);
-
-	return read_line(file).value_or("");
+	return read_line(note_of(context, target.device, target.path)).value_or("");
 }
 
 Error not_finished(const BackupRequest &request, const BackupTarget &target)
@@ -281,25 +277,21 @@ Result<void> note_unfinished(volume::Context &context, const BackupTarget &targe
 
 	if (!target.in_place)
 		return {};
-	if (!target.device)
-		return replace_file_durably(note_of(target.path), text);
-	BLKCTL_CHECK(make_folder(context.state_dir));
-	return replace_file_durably(note_of(context, *target.device), text);
+	if (target.device)
+		BLKCTL_CHECK(make_folder(context.state_dir));
+	return replace_file_durably(note_of(context, target.device, target.path), text);
 }
 
 void note_finished(volume::Context &context, const BackupTarget &target)
 {
-	if (target.device)
-		forget_unfinished(context, *target.device);
-	else
-		(void)unlink(note_of(target.path).c_str());
+	(void)unlink(note_of(context, target.device, target.path).c_str());
 }
 
 Result<void> check_finished(volume::Context &context, const std::string &verb,
 			    const std::string &image)
 {
 	const auto device = context.probe.resolve(image);
-	const auto file = device ? note_of(context, *device) : note_of(image);
+	const auto file = note_of(context, device ? std::optional(*device) : std::nullopt, image);
 
 	if (!read_line(file))
 		return {};
@@ -315,7 +307,7 @@ bool is_unfinished(volume::Context &context, const BackupTarget &target, const s
 
 void forget_unfinished(volume::Context &context, DevNo device)
 {
-	(void)unlink(note_of(context, device).c_str());
+	(void)unlink(note_of(context, device, {}).c_str());
 }
 
 } // namespace blkctl::job

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "round_trip.hpp"
 #include "table/blkcopy.hpp"
-#include <cstdint>
-#include <cstdlib>
-#include <string_view>
-
-using namespace blkctl::table;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const auto value = parse_status({reinterpret_cast<const char *>(data), size});
-	if (!value)
-		return 0;
-	const auto again = parse_status(print(*value));
-	if (!again || *again != *value)
-		std::abort();
-	return 0;
+	return fuzz::round_trip(data, size, [](std::string_view text) {
+		return blkctl::table::parse_status(text);
+	});
 }

@@ -18,6 +18,19 @@ mk_loops() { # MIB: A and B
 	B=$REPLY
 }
 
+# mk_small_store MIB: STORE, so large, on a filesystem that has room for 2 MiB of it;
+# grow_store SIZE: that is what it has room for.
+mk_small_store() {
+	mkdir "$WORK/small"
+	mount -t tmpfs -o size=2m tmpfs "$WORK/small"
+	undo umount "$WORK/small"
+	truncate -s "${1}M" "$WORK/small/store"
+	losetup --show -f --direct-io=off "$WORK/small/store" >"$WORK/dev"
+	STORE=$(<"$WORK/dev")
+	undo losetup -d "$STORE"
+}
+grow_store() { mount -o "remount,size=$1" "$WORK/small"; }
+
 # meta_format META SECTORS BLOCK MODE [SEGMENT-MIB]
 meta_format() {
 	"$(tool format)" "$1" "$2" "$3" "$4" ${5:+"$5"} >"$WORK/format" 2>&1 || fail "format $1: $(cat "$WORK/format")"

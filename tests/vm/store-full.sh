@@ -9,13 +9,7 @@
 source "$(dirname "$0")/lib.sh"
 load_module
 mk_loops 16
-mkdir "$WORK/small"
-mount -t tmpfs -o size=2m tmpfs "$WORK/small"
-undo umount "$WORK/small"
-truncate -s 16M "$WORK/small/store"
-losetup --show -f --direct-io=off "$WORK/small/store" >"$WORK/dev"
-STORE=$(<"$WORK/dev")
-undo losetup -d "$STORE"
+mk_small_store 16
 mk_meta 2 overlay "$(sectors "$A")"
 fill "$A"
 direct_read "$A" >"$WORK/old"
@@ -52,7 +46,7 @@ ge "$(st vol top_errors)" 1 "errors of the store"
 is "$(st vol health)" rw "health"
 put "${WRITTEN[0]}" || fail "a block that is in the store already: $(<"$WORK/why")"
 
-mount -o remount,size=32m "$WORK/small"
+grow_store 32m
 for block in {0..63}; do
 	put "$block" || fail "block $block, with the store grown: $(<"$WORK/why")"
 done

@@ -8,13 +8,7 @@
 source "$(dirname "$0")/lib.sh"
 load_module
 mk_loops 8
-mkdir "$WORK/small"
-mount -t tmpfs -o size=2m tmpfs "$WORK/small"
-undo umount "$WORK/small"
-truncate -s 8M "$WORK/small/store"
-losetup --show -f --direct-io=off "$WORK/small/store" >"$WORK/dev"
-STORE=$(<"$WORK/dev")
-undo losetup -d "$STORE"
+mk_small_store 8
 fill "$A"
 dd if=/dev/urandom of="$WORK/new" bs=1M count=8 status=none
 cp --sparse=never "$A" "$WORK/wanted"
@@ -40,13 +34,12 @@ await() {
 }
 more_than() { (($(event_nr "$2") > $1)); }
 waiting() { local pid; for pid in "${PUTS[@]}"; do kill -0 "$pid" 2>/dev/null && return 0; done; return 1; }
-grow() { mount -o "remount,size=$1" "$WORK/small"; }
 reads_go_on() { timeout 10 dd if=/dev/mapper/vol of=/dev/null bs=64k skip=100 count=4 iflag=direct status=none || fail "reads do not go on"; }
 PUTS=()
 
 for mode in overlay stream; do
 	note "$mode"
-	grow 2m
+	grow_store 2m
 	mk_meta 2 $mode "$(sectors "$A")"
 	options=() && [[ $mode == overlay ]] || options=(1 paused)
 	[[ $mode == overlay ]] || options+=(2 on_top_error enospc)
@@ -62,7 +55,7 @@ for mode in overlay stream; do
 	reads_go_on
 	is "$(st vol health)" rw "health"
 	note "$(dmsetup status --noflush vol)"
-	grow 3m
+	grow_store 3m
 	await
 	[[ ! -e $FAILED ]] || fail "a write was refused: $(<"$FAILED")"
 	cmp -n $((40 * 65536)) "$WORK/wanted" /dev/mapper/vol || fail "what was written to a store that was full"
@@ -77,7 +70,7 @@ for mode in overlay stream; do
 	dmsetup resume vol
 	await
 	has "$(<"$FAILED")" 'No space left' "what the writer is told"
-	grow 32m
+	grow_store 32m
 	rm -f "$WORK"/failed-*
 	put 64 64 12 64 12 64 12 64 12 64 12 64 12
 	await
@@ -89,7 +82,7 @@ for mode in overlay stream; do
 done
 
 note "after a minute"
-grow 2m
+grow_store 2m
 mk_meta 2 overlay "$(sectors "$A")"
 mk_dm vol "$(durable_line overlay "$A" "$STORE" 0 2 on_top_error stop)"
 before=$SECONDS
