@@ -32,6 +32,7 @@
 #include <linux/jiffies.h>
 
 #include "backup.h"
+#include "meta.h"
 
 #define OWN_SECTORS	(BKC_COPY_OWN_VECS << (PAGE_SHIFT - SECTOR_SHIFT))
 #define STUCK_MAX	(BLKCOPY_BACKUP_STOP_SECONDS * HZ)
@@ -59,10 +60,20 @@ bool bkc_backup_is_preserved(struct bkc_table *t, struct bio *bio)
 	run = bkc_map_run(map, first, nr, &valid);
 	if (valid == BKC_IN_BASE)
 		return false;
+	/* Released, and a crash could bring it back. */
+	if (unlikely(valid == BKC_IN_NONE) && bkc_meta_is_ordered(t->s->meta) &&
+	    bkc_meta_is_unsettled(t->s->meta, first, run))
+		return false;
 	if (run < nr)
 		dm_accept_partial_bio(bio, ((first + run) << map->block_shift) -
 				      start);
 	return true;
+}
+
+/* Do writes wait until old data is in top, or until that is durable? */
+static bool waits_for_top(const struct bkc_state *s)
+{
+	return s->params.persistent || bkc_meta_is_ordered(s->meta);
 }
 
 /* Bucket lock held. The copy in flight that has this sector, or NULL. */
@@ -93,11 +104,17 @@ static u64 __next_unsaved(struct bkc_state *s, struct bkc_bucket *b, u64 block,
 						 map->block_shift);
 		if (!copy)
 			break;
-		if (!copy->safe || s->params.persistent)
+		if (!copy->safe || waits_for_top(s))
 			*waits = true;
 		block = bkc_block_of(map, copy->range.end - 1) + 1;
 	}
 	return min(block, end);
+}
+
+/* Broken, it is the route that is asked; or the disk is to be told first. */
+static bool is_preserving(const struct bkc_state *s)
+{
+	return READ_ONCE(s->phase) == BKC_PHASE_PRESERVING;
 }
 
 /* Is there room for another copy? For one alone there always is. */
@@ -125,7 +142,7 @@ void bkc_backup_begin(struct bkc_table *t, struct bio *bio)
 	u64 first, nr;
 
 	/* Who has waited comes first, or may wait as long as others come. */
-	if (!bitmap_empty(s->save, BKC_BUCKETS))
+	if (!bitmap_empty(s->save, BKC_BUCKETS) || !is_preserving(s))
 		return;
 	nr = bkc_map_span(&s->map, start, end, &first);
 	copy = has_room(s) ?
@@ -141,6 +158,14 @@ void bkc_backup_begin(struct bkc_table *t, struct bio *bio)
 		bkc_copy_start(copy);
 }
 
+/* Is it because of what the disk does not say yet that a write may go? */
+static bool relies_on_release(struct bkc_state *s, u64 first, u64 end)
+{
+	return bkc_meta_is_ordered(s->meta) &&
+	       bkc_map_find(&s->map, first, end, BIT(BKC_IN_NONE)) < end &&
+	       bkc_meta_is_unsettled(s->meta, first, end - first);
+}
+
 /*
  * Bucket lock held; the route is the map's. May a write over @range go? If not,
  * what it waits for is under way.
@@ -154,9 +179,17 @@ enum bkc_verdict __bkc_backup_admit(struct bkc_state *s, struct bkc_bucket *b,
 	end = bkc_map_span(&s->map, range->start, range->end, &first);
 	end += first;
 	if (__next_unsaved(s, b, first, end, &waits) < end) {
+		/* Not without a hold in between, which ends with a look at us. */
+		if (!is_preserving(s))
+			return s->meta && READ_ONCE(s->meta->refuses) ?
+			       BKC_REFUSE : BKC_WAIT;
 		set_bit(b - s->buckets, s->save);
 		queue_work(s->io_wq, &s->save_work);
 		return BKC_WAIT;
+	}
+	if (!waits && relies_on_release(s, first, end)) {
+		bkc_record_wait(s->meta);
+		waits = true;
 	}
 	return waits ? BKC_WAIT : BKC_FREE;
 }
@@ -174,7 +207,7 @@ static bool next_wanted(struct bkc_state *s, struct bkc_bucket *b, u64 *block,
 	u64 first, end;
 
 	spin_lock_irq(&b->lock);
-	if (READ_ONCE(s->route) == BKC_ROUTE_MAP)
+	if (READ_ONCE(s->route) == BKC_ROUTE_MAP && is_preserving(s))
 		bio_list_for_each(bio, &b->parked) {
 			const struct bkc_range *r = &bkc_io_of(bio)->range;
 
@@ -270,7 +303,7 @@ void bkc_backup_read(struct bkc_copy *copy)
 	list_add_tail(&copy->list, &s->to_top);
 	spin_unlock(&s->copies_lock);
 	/* With the lock held: the copy does not end, nor we, before it is dropped. */
-	if (s->params.persistent || bio_list_empty(&b->parked))
+	if (waits_for_top(s) || bio_list_empty(&b->parked))
 		queue_work(s->copy_wq, &s->top_work);
 	else
 		__bkc_range_kick(s, b);
@@ -368,20 +401,34 @@ void bkc_backup_filled(struct bkc_state *s)
  */
 void bkc_backup_break(struct bkc_state *s, enum bkc_stopper by, const char *why)
 {
+	bool first, tell = false;
 	unsigned long flags;
-	bool first;
 
 	spin_lock_irqsave(&s->lock, flags);
 	first = s->phase == BKC_PHASE_PRESERVING;
 	if (first) {
 		s->phase = BKC_PHASE_BROKEN;
 		s->stopped_by = by;
-		WRITE_ONCE(s->route, BKC_ROUTE_BASE);
+		/* Closed, the disk is told before it is in use again. */
+		tell = bkc_meta_is_ordered(s->meta) && READ_ONCE(s->meta->open);
+		if (tell)
+			WRITE_ONCE(s->hold, true);
+		else
+			WRITE_ONCE(s->route, BKC_ROUTE_BASE);
 	}
 	spin_unlock_irqrestore(&s->lock, flags);
 	if (!first)
 		return;
 	DMERR_LIMIT("%s: the view is broken, the volume goes on", why);
+	if (tell)
+		bkc_record_break(s->meta);
+	else
+		bkc_backup_let_go(s);
+}
+
+/* The view is broken, and who has to know that does. Any context. */
+void bkc_backup_let_go(struct bkc_state *s)
+{
 	bkc_range_retry_all(s);
 	bkc_view_redo(s);
 	mod_delayed_work(s->copy_wq, &s->stuck_work, 0);

@@ -22,6 +22,7 @@ bool bkc_backup_keep(struct bkc_copy *copy);
 void bkc_backup_ended(struct bkc_state *s);
 void bkc_backup_break(struct bkc_state *s, enum bkc_stopper by,
 		      const char *why);
+void bkc_backup_let_go(struct bkc_state *s);
 void bkc_backup_retry(struct bkc_state *s);
 void bkc_backup_drain(struct bkc_state *s);
 void bkc_backup_filled(struct bkc_state *s);

@@ -18,6 +18,7 @@
  *	backup.c	copy-before-write
  *	view.c		the target type blkcopy-view
  *	release.c	old data that no view is to be read for
+ *	record.c	what is preserved, on a metadata device
  *	meta.c, super.c	the metadata device
  *	commit.c	when its bits become durable
  *	tracker.c	change tracking: who notes a write, and when
@@ -179,6 +180,11 @@ struct bkc_mode {
 };
 
 extern const struct bkc_mode bkc_modes[BKC_MODE_NR];
+
+static inline bool bkc_has_dual_writes(const struct bkc_mode *mode)
+{
+	return mode->has_top && !mode->durable && !mode->preserves;
+}
 
 enum bkc_param_id {
 	BKC_PARAM_RATE,

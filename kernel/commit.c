@@ -16,6 +16,7 @@
  *  5. flush the metadata (or FUA, for a single one);
  *  6. let the waiters go.
  */
+#include "backup.h"
 #include "meta.h"
 
 #define LAZY_DELAY	(5 * HZ)
@@ -59,7 +60,7 @@ u64 bkc_meta_publish(struct bkc_meta *meta, u64 first, u64 nr,
 		if (by_user)
 			meta->wanted++;
 	}
-	/* Pairs with the acquire in bkc_meta_must_commit(), bkc_meta_written(). */
+	/* Pairs with bkc_meta_must_commit(), bkc_meta_is_unsettled(). */
 	smp_store_release(&meta->publishing, false);
 	spin_unlock_irqrestore(&meta->lock, flags);
 	if (changed && !by_user)
@@ -94,7 +95,7 @@ void bkc_meta_dirty_all(struct bkc_meta *meta)
 	queue_delayed_work(meta->wq, &meta->lazy_work, LAZY_DELAY);
 }
 
-static bool is_unsettled(struct bkc_meta *meta, u64 first, u64 nr)
+static bool __is_unsettled(struct bkc_meta *meta, u64 first, u64 nr)
 {
 	u64 i = bkc_meta_index(first), last = bkc_meta_index(first + nr - 1);
 
@@ -102,6 +103,17 @@ static bool is_unsettled(struct bkc_meta *meta, u64 first, u64 nr)
 		if (test_bit(i, meta->unsettled))
 			return true;
 	return false;
+}
+
+/*
+ * Is what the map says of these blocks not durable? Any context; who has seen it
+ * there sees that here.
+ */
+bool bkc_meta_is_unsettled(struct bkc_meta *meta, u64 first, u64 nr)
+{
+	/* Pairs with the release in bkc_meta_publish(). */
+	return smp_load_acquire(&meta->publishing) ||
+	       __is_unsettled(meta, first, nr);
 }
 
 /**
@@ -118,12 +130,10 @@ void bkc_meta_written(struct bkc_meta *meta, u64 first, u64 nr)
 {
 	unsigned long flags;
 
-	/* Pairs with the release in bkc_meta_publish(). */
-	if (!smp_load_acquire(&meta->publishing) &&
-	    !is_unsettled(meta, first, nr))
+	if (!bkc_meta_is_unsettled(meta, first, nr))
 		return;
 	spin_lock_irqsave(&meta->lock, flags);
-	if (is_unsettled(meta, first, nr))
+	if (__is_unsettled(meta, first, nr))
 		meta->wanted++;
 	spin_unlock_irqrestore(&meta->lock, flags);
 }
@@ -267,7 +277,7 @@ static int flush_legs(struct bkc_meta *meta, u32 epoch)
 	for (leg = 0; leg < BKC_LEGS; leg++) {
 		if (!(v.legs & BIT(leg)))
 			continue;
-		if (leg == BKC_TOP && !s->mode->durable &&
+		if (leg == BKC_TOP && bkc_has_dual_writes(s->mode) &&
 		    READ_ONCE(s->route) == BKC_ROUTE_MAP) {
 			r = bkc_flush_top(s, epoch);
 			if (r)
@@ -280,7 +290,10 @@ static int flush_legs(struct bkc_meta *meta, u32 epoch)
 			 * The device may not tell again, and nobody has asked us
 			 * in a user's name: his next flush of it fails.
 			 */
-			set_bit(leg, &s->lost);
+			if (!s->mode->preserves)
+				set_bit(leg, &s->lost);
+			else if (leg == BKC_TOP)
+				bkc_backup_break(s, BKC_BY_POLICY, "top failed");
 			bkc_leg_error(s, leg, errno_to_blk_status(r), false);
 			return r;
 		}
@@ -389,6 +402,12 @@ int bkc_meta_commit(struct bkc_meta *meta)
 	queue_work(meta->wq, &meta->commit_work);
 	wait_for_completion_io(&syncer.done);
 	return syncer.error;
+}
+
+/* The same, of meta->wq itself, where nothing else commits meanwhile. */
+int bkc_meta_commit_here(struct bkc_meta *meta)
+{
+	return commit(meta, true);
 }
 
 /* What background copies have done would be done again after a crash. */

@@ -15,6 +15,7 @@
  * of an I/O is any context.
  */
 #include "backup.h"
+#include "meta.h"
 #include "redirect.h"
 
 /*
@@ -26,8 +27,8 @@ static unsigned int run_sectors(const struct bkc_copy *copy)
 	return copy->range.end - copy->range.start;
 }
 
-/* Step 5, any context. */
-static void copy_done(struct bkc_copy *copy)
+/* @ok: what it has is to be published. */
+static void end_copy(struct bkc_copy *copy, bool ok)
 {
 	struct bkc_state *s = copy->s;
 	blk_status_t base = copy->status[BKC_BASE];
@@ -35,16 +36,14 @@ static void copy_done(struct bkc_copy *copy)
 	unsigned int sectors = run_sectors(copy), published;
 	unsigned long flags;
 
-	if (unlikely(base || top) && s->mode->preserves && bkc_backup_keep(copy))
-		return;
-	published = bkc_range_end_copy(s, copy, !base && !top);
+	published = bkc_range_end_copy(s, copy, ok);
 	if (base)
 		bkc_leg_error(s, BKC_BASE, base, true);
 	if (top)
 		bkc_leg_error(s, BKC_TOP, top, true);
 	if (!copy->demand) {
 		spin_lock_irqsave(&s->lock, flags);
-		s->pass_errors |= base || top;
+		s->pass_errors |= !ok;
 		s->pass_copied |= published > 0;
 		spin_unlock_irqrestore(&s->lock, flags);
 	}
@@ -53,6 +52,24 @@ static void copy_done(struct bkc_copy *copy)
 					    (u64)published <<
 					    s->map.block_shift) << SECTOR_SHIFT);
 	bkc_copy_unref(copy);
+}
+
+/* Step 5, any context. */
+static void copy_done(struct bkc_copy *copy)
+{
+	bool failed = copy->status[BKC_BASE] || copy->status[BKC_TOP];
+
+	if (copy->s->mode->preserves &&
+	    (failed ? bkc_backup_keep(copy) : bkc_record_copy(copy)))
+		return;
+	end_copy(copy, !failed);
+}
+
+/* The end of what bkc_record_copy() has taken. Process context. */
+void bkc_copy_recorded(struct bkc_copy *copy, bool ok)
+{
+	copy->recorded = ok;
+	end_copy(copy, ok);
 }
 
 /* Any context. The copy has ended, or somebody has read its buffer. */

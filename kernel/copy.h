@@ -29,6 +29,7 @@ struct bkc_copy {
 	bool writing;		/* bucket lock: a write over it waits */
 	bool demand;		/* backup: a write waits for it */
 	bool safe;		/* bucket lock; backup: the old data is here */
+	bool recorded;		/* backup: it is durable that top has it */
 	atomic_t refs;		/* its own, and views that read the buffer */
 	bool own_busy;		/* own is in flight */
 	struct bio own;		/* of a demand copy: nothing to allocate */
@@ -52,6 +53,7 @@ void bkc_copy_unref(struct bkc_copy *copy);
 void bkc_copy_again(struct bkc_copy *copy);
 void bkc_copy_write(struct bkc_copy *copy);
 void bkc_copy_give_up(struct bkc_copy *copy);
+void bkc_copy_recorded(struct bkc_copy *copy, bool ok);
 
 /* buffer.c */
 struct bkc_copy *bkc_copy_get(struct bkc_state *s, unsigned int *sectors);

@@ -280,6 +280,7 @@ void bkc_meta_capture(struct bkc_meta *meta, u64 index, struct page *image)
 	} else {
 		for (i = 0; i < BLKCOPY_META_WORDS; i++)
 			exact->words[i] = cpu_to_le64(bkc_map_word(map, at + i));
+		bkc_record_capture(meta, index, exact);
 	}
 	bkc_meta_seal(meta, &exact->header, BLKCOPY_META_MAGIC_EXACT, index,
 		      meta->generation[index] + 1);
@@ -435,6 +436,7 @@ struct bkc_meta *bkc_meta_create(struct bkc_state *s, struct block_device *bdev,
 	INIT_LIST_HEAD(&meta->syncers);
 	INIT_WORK(&meta->commit_work, bkc_meta_commit_work);
 	INIT_DELAYED_WORK(&meta->lazy_work, bkc_meta_lazy_work);
+	bkc_record_init(meta);
 	r = alloc_all(meta) ?: bkc_intent_init(meta);
 	if (r) {
 		*error = "Cannot allocate the metadata";
@@ -451,6 +453,7 @@ void bkc_meta_destroy(struct bkc_meta *meta)
 
 	if (!meta)
 		return;
+	bkc_record_exit(meta);
 	bkc_intent_exit(meta);
 	if (meta->wq) {
 		cancel_delayed_work_sync(&meta->lazy_work);
@@ -501,8 +504,8 @@ static int load(struct bkc_meta *meta, struct bkc_table *t)
 	if (bkc_meta_has_bitmaps(meta))
 		r = load_bitmaps(meta);
 	else
-		r = load_exact(meta) ?: t->mode->durable ? 0 :
-		    bkc_mirror_load(meta);
+		r = load_exact(meta) ?: t->mode->durable || t->mode->preserves ?
+		    0 : bkc_mirror_load(meta);
 	if (r)
 		return r;
 	meta->loaded = true;
@@ -521,10 +524,12 @@ static bool nothing_to_write(const struct bkc_meta *meta)
 	       bitmap_empty(meta->unsettled, meta->nr_exact);
 }
 
-/* Of a mirror, or of bitmaps. */
-static int open_marked(struct bkc_meta *meta)
+/* Of a mirror, of bitmaps, or of a backup. */
+static int open_marked(struct bkc_meta *meta, const struct bkc_table *t)
 {
-	u32 clear = BLKCOPY_META_CLEAN;
+	bool ordered = !t->mode->preserves || t->params.persistent;
+	u32 set = ordered ? 0 : BLKCOPY_META_UNORDERED;
+	u32 clear = BLKCOPY_META_CLEAN | (BLKCOPY_META_UNORDERED & ~set);
 	enum bkc_phase phase = READ_ONCE(meta->s->phase);
 
 	/* What is written now is not what the sum of the end before is of. */
@@ -539,7 +544,7 @@ static int open_marked(struct bkc_meta *meta)
 		clear |= BLKCOPY_META_TOP_STALE | BLKCOPY_META_UNSEALED;
 	WRITE_ONCE(meta->closed, false);
 	bkc_intent_start(meta);
-	return bkc_meta_write_super(meta, phase, 0, clear);
+	return bkc_meta_write_super(meta, phase, set, clear);
 }
 
 /**
@@ -564,7 +569,9 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 	/* What failed may work again, and nothing in memory was lost. */
 	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
 	if (!t->mode->durable) {
-		open_marked(meta);
+		r = open_marked(meta, t);
+		if (t->mode->preserves)
+			bkc_record_open(meta, t->params.persistent, r);
 		return 0;
 	}
 	bkc_state_set_mode(meta->s, t->mode);
@@ -608,4 +615,5 @@ void bkc_meta_close(struct bkc_meta *meta)
 		set &= ~BLKCOPY_META_CLEAN;
 	if (set)
 		bkc_meta_write_super(meta, READ_ONCE(s->phase), set, 0);
+	meta->open = false;
 }

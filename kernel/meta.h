@@ -20,6 +20,8 @@
 #include "bkc.h"
 #include "uapi/blkcopy_meta.h"
 
+struct bkc_copy;
+
 #define BKC_META_BATCH	64	/* exact sectors written between two flushes */
 
 enum bkc_health {
@@ -99,6 +101,18 @@ struct bkc_meta {
 	struct bio_set bios;
 	struct page *images[BKC_META_BATCH];
 
+	/* Of record.c. */
+	bool open;		/* life_lock: the disk says that it is in use */
+	bool ordered;		/* writes wait for what is said here */
+	bool refuses;		/* the view is broken, and the disk does not know */
+	bool waits;		/* a write waits for a commit */
+	spinlock_t record_lock;	/* of the next two */
+	struct list_head to_record;	/* copies */
+	struct bio_list discards;	/* of views, on their way to top */
+	struct list_head recorded;	/* of record_work: what the images add */
+	struct work_struct record_work;
+	struct work_struct break_work;
+
 	atomic64_t commits;
 	u32 torn;		/* sectors whose newer slot was bad at load */
 };
@@ -145,6 +159,27 @@ void bkc_meta_dirty_all(struct bkc_meta *meta);
 int bkc_meta_commit(struct bkc_meta *meta);
 void bkc_meta_commit_work(struct work_struct *work);
 void bkc_meta_lazy_work(struct work_struct *work);
+int bkc_meta_commit_here(struct bkc_meta *meta);
+bool bkc_meta_is_unsettled(struct bkc_meta *meta, u64 first, u64 nr);
+
+/* record.c */
+void bkc_record_init(struct bkc_meta *meta);
+void bkc_record_exit(struct bkc_meta *meta);
+void bkc_record_capture(const struct bkc_meta *meta, u64 index,
+			struct blkcopy_meta_exact *exact);
+bool bkc_record_copy(struct bkc_copy *copy);
+void bkc_record_discard(struct bkc_meta *meta, struct bio *bio);
+void bkc_record_wait(struct bkc_meta *meta);
+void bkc_record_break(struct bkc_meta *meta);
+void bkc_record_told(struct bkc_meta *meta, int r);
+void bkc_record_open(struct bkc_meta *meta, bool persistent, int r);
+enum bkc_phase bkc_record_phase(const struct bkc_meta *meta);
+
+/* Do writes of a backup wait until the disk says what is preserved? */
+static inline bool bkc_meta_is_ordered(const struct bkc_meta *meta)
+{
+	return meta && READ_ONCE(meta->ordered);
+}
 
 /* intent.c */
 bool bkc_intent_begin(struct bkc_meta *meta, sector_t start, sector_t end,

@@ -73,6 +73,7 @@ static unsigned int begin_run(struct bkc_state *s, struct bkc_copy *copy,
 	copy->valid = valid;
 	copy->writing = false;
 	copy->safe = false;
+	copy->recorded = false;
 	atomic_set(&copy->refs, 1);
 	copy->epoch = READ_ONCE(s->top_epoch);
 	copy->range.start = start;
@@ -192,8 +193,11 @@ unsigned int bkc_range_end_copy(struct bkc_state *s, struct bkc_copy *copy,
 	if (ok && copy->epoch == READ_ONCE(s->top_epoch))
 		for_each_clear_bitrange(from, to, copy->cancelled,
 					copy->nr_blocks)
-			published += __bkc_range_publish(s, copy->block + from, to - from,
-					     valid, redirects);
+			published += copy->recorded ?
+				bkc_map_set(&s->map, copy->block + from,
+					    to - from, valid) :
+				__bkc_range_publish(s, copy->block + from,
+						    to - from, valid, redirects);
 	list_del(&copy->range.list);
 	__bkc_range_kick_copies(b, &copy->range);
 	__bkc_range_kick(s, b);

@@ -15,6 +15,8 @@
 
 #include "backup.h"
 #include "bitmap.h"
+#include "meta.h"
+#include "range.h"
 
 /*
  * Bucket lock held. Gives up blocks from @block on that are alike, as far as
@@ -36,7 +38,7 @@ static u64 __give_up(struct bkc_state *s, struct bkc_bucket *b, u64 block,
 		if (block < first)
 			end = min(end, first);
 	}
-	bkc_map_set(&s->map, block, end - block, BKC_IN_NONE);
+	__bkc_range_publish(s, block, end - block, BKC_IN_NONE, false);
 	/* A write that has found no buffer for its copy needs none any more. */
 	__bkc_range_kick(s, b);
 	return end;
@@ -129,5 +131,8 @@ int bkc_release_unchanged(struct bkc_state *s, const struct bkc_bitmap *bm)
 		first += run;
 		at = first << shift;
 	}
+	/* Or the first write to it would have to wait for that. */
+	if (!r && s->meta)
+		r = bkc_meta_commit(s->meta);
 	return r;
 }

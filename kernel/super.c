@@ -53,6 +53,8 @@ static u32 disk_phase(enum bkc_phase phase)
 		[BKC_PHASE_STREAMED] = BLKCOPY_META_PHASE_STREAMED,
 		[BKC_PHASE_MERGING] = BLKCOPY_META_PHASE_MERGING,
 		[BKC_PHASE_MERGED] = BLKCOPY_META_PHASE_MERGED,
+		[BKC_PHASE_PRESERVING] = BLKCOPY_META_PHASE_PRESERVING,
+		[BKC_PHASE_BROKEN] = BLKCOPY_META_PHASE_BROKEN,
 	};
 
 	return values[phase];
@@ -61,6 +63,8 @@ static u32 disk_phase(enum bkc_phase phase)
 /* The phase the disk speaks of, if it is one in which nothing is copied. */
 enum bkc_phase bkc_meta_phase(const struct bkc_meta *meta)
 {
+	if (meta->s->mode->preserves)
+		return bkc_record_phase(meta);
 	switch (le32_to_cpu(meta->super->phase)) {
 	case BLKCOPY_META_PHASE_PIVOTED:
 		return BKC_PHASE_PIVOTED;

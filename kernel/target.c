@@ -161,6 +161,8 @@ const struct bkc_mode bkc_modes[BKC_MODE_NR] = {
 		.copy_to = BKC_TOP,
 		.copy_states = BIT(BKC_IN_BASE),
 		.copied = { [BKC_IN_BASE] = BKC_IN_BOTH },
+		.flush_legs = BIT(BKC_TOP),
+		.meta_mode = BLKCOPY_META_MODE_BACKUP,
 	},
 };
 
@@ -370,15 +372,10 @@ static int parse_line(struct bkc_table *t, unsigned int argc, char **argv,
 	       check_legs(t, error);
 }
 
-static bool has_dual_writes(const struct bkc_mode *mode)
-{
-	return mode->has_top && !mode->durable && !mode->preserves;
-}
-
 static void set_limits_of_target(struct dm_target *ti, struct bkc_table *t)
 {
 	ti->num_flush_bios = t->mode->durable ? hweight8(t->mode->flush_legs) :
-			     has_dual_writes(t->mode) ? BKC_LEGS : 1;
+			     bkc_has_dual_writes(t->mode) ? BKC_LEGS : 1;
 	ti->num_discard_bios = 1;
 	ti->num_write_zeroes_bios = 1;
 	ti->limit_swap_bios = true;

@@ -22,6 +22,7 @@
 #include <linux/slab.h>
 
 #include "backup.h"
+#include "meta.h"
 
 #define VIEW_BIOS	16	/* reserve of the bio set */
 
@@ -42,7 +43,9 @@ static struct view_io *view_io_of(struct bio *bio)
 
 static bool is_broken(struct bkc_state *s)
 {
-	return READ_ONCE(s->route) != BKC_ROUTE_MAP;
+	/* The phase is first; the route when the disk has been told. */
+	return READ_ONCE(s->route) != BKC_ROUTE_MAP ||
+	       READ_ONCE(s->phase) != BKC_PHASE_PRESERVING;
 }
 
 /*
@@ -241,6 +244,11 @@ static int map_discard(struct bkc_view *v, struct bio *bio, sector_t start)
 	sector_t behind;
 	bool in_top;
 
+	/* While it is suspended all that the disk says has been said. */
+	if (s->meta && !READ_ONCE(s->live)) {
+		bio_endio(bio);
+		return DM_MAPIO_SUBMITTED;
+	}
 	behind = bkc_release_discard(s, start, end, &in_top);
 	if (behind < end)
 		dm_accept_partial_bio(bio, behind - start);
@@ -250,6 +258,10 @@ static int map_discard(struct bkc_view *v, struct bio *bio, sector_t start)
 	}
 	bio_set_dev(bio, v->dev[BKC_TOP]->bdev);
 	bio->bi_iter.bi_sector = s->start[BKC_TOP] + start;
+	if (bkc_meta_is_ordered(s->meta)) {
+		bkc_record_discard(s->meta, bio);
+		return DM_MAPIO_SUBMITTED;
+	}
 	return DM_MAPIO_REMAPPED;
 }
 

@@ -99,7 +99,9 @@
 #define BLKCOPY_FEATURE_COPY_ON_READ "copy_on_read"
 /*
  * backup: a write waits until the old data is in top, not just until it is in
- * memory.
+ * memory; with a metadata device until that is durable, and said there, so that the
+ * view outlives a crash. Where it cannot be said, nor that the view is broken,
+ * such a write fails.
  */
 #define BLKCOPY_FEATURE_BACKUP_PERSISTENT "backup_persistent"
 /*

@@ -22,6 +22,9 @@
  * generation before. Formatting writes generation 2 to slot 0 and zeroes to slot
  * 1: all zeroes is no bad slot, it has never been written.
  *
+ * Of mode backup "in both" is what top has preserved, "in none" what is not to be
+ * read any more.
+ *
  * Of mode track the exact sectors hold no map but bitmaps, nr_exact / n of them at
  * most: n sectors are a slot, the first is a struct blkcopy_meta_bitmap, the rest
  * have one bit a granule, 64 in a word, lowest first, and are enough for a granule
@@ -115,6 +118,7 @@ enum blkcopy_meta_mode {
 	BLKCOPY_META_MODE_OVERLAY = 3,
 	BLKCOPY_META_MODE_COMMIT = 4,
 	BLKCOPY_META_MODE_TRACK = 5,
+	BLKCOPY_META_MODE_BACKUP = 6,
 };
 
 enum blkcopy_meta_phase {
@@ -127,6 +131,8 @@ enum blkcopy_meta_phase {
 	BLKCOPY_META_PHASE_STREAMED = 6,
 	BLKCOPY_META_PHASE_MERGING = 7,
 	BLKCOPY_META_PHASE_MERGED = 8,
+	BLKCOPY_META_PHASE_PRESERVING = 9,
+	BLKCOPY_META_PHASE_BROKEN = 10,
 };
 
 /* blkcopy_meta_super.flags */
@@ -146,7 +152,12 @@ enum blkcopy_meta_phase {
  * bitmap says what has changed. Of mode track.
  */
 #define BLKCOPY_META_UNSEALED 0x10
-#define BLKCOPY_META_FLAGS 0x1f
+/*
+ * Writes did not wait for what is said here: after an end that was not clean it
+ * is not true. Of mode backup, without "backup_persistent".
+ */
+#define BLKCOPY_META_UNORDERED 0x20
+#define BLKCOPY_META_FLAGS 0x3f
 
 struct blkcopy_meta_leg {
 	/*

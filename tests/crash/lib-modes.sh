@@ -7,15 +7,16 @@
 # Modes: nbd, linear (no target of ours: they prove server and verifier),
 # snapshot (dm-snapshot with persistent exceptions, a peer), overlay, stream,
 # commit (an overlay that is merged at some point), flatten (an overlay that is
-# streamed), mirror, bitmap, tracked (a bitmap on a commit: two metadata devices), verbs
-# (several bitmaps, and all that can be done with them).
+# streamed), mirror, view (a backup that is to outlive the cut), bitmap, tracked (a
+# bitmap on a commit: two metadata devices), verbs (several bitmaps, and all that can
+# be done with them).
 
 DEVICE=/dev/dm-0 # the only one
 
 pick() { REPLY=${*:RANDOM % $# + 1:1}; } # of its arguments, one
 between() { REPLY=$(($1 + (RANDOM << 15 | RANDOM) % ($2 - $1 + 1))); }
 
-with_meta() { [[ $MODE =~ ^(overlay|stream|commit|flatten|mirror|bitmap|tracked|verbs)$ ]]; }
+with_meta() { [[ $MODE =~ ^(overlay|stream|commit|flatten|mirror|view|bitmap|tracked|verbs)$ ]]; }
 
 # One seed's volume: SECTORS, BLOCK, EXTENTS (what is written to), OPTIONS.
 draw_volume() {
@@ -40,6 +41,7 @@ draw_volume() {
 	pick 200 600 3000 && RATE=$REPLY
 	pick "" $COPY_ON_READ && FEATURE=$REPLY
 	pick "" "" background && COPY_MODE=$REPLY
+	[[ $MODE != view ]] || { pick "" paused && PAUSED=$REPLY; }
 	if [[ $MODE =~ ^(mirror|bitmap|tracked)$ ]]; then
 		# Segments enough that some are left alone for a while; soon synced.
 		SECTORS=$((SECTORS * 4)) RATE=$((RATE * 10))
@@ -74,6 +76,7 @@ make_volume() {
 		LEGS+=(top meta)
 		TABLE_MODE=$MODE
 		[[ ! $MODE =~ ^(commit|flatten|tracked)$ ]] || TABLE_MODE=overlay
+		[[ $MODE != view ]] || TABLE_MODE=backup
 		"$BIN/format" "$DIR/meta.img" "$SECTORS" "$BLOCK" "$TABLE_MODE" 1
 		if [[ $MODE == tracked ]]; then
 			make_disk bits 4096
@@ -95,6 +98,7 @@ line() {
 	snapshot) echo "0 $SECTORS snapshot /dev/nbd0 /dev/nbd1 P $BLOCK" && return ;;
 	esac
 	[[ $mode != stream || -z $FEATURE ]] || features=("$FEATURE")
+	[[ $mode != backup ]] || features=(backup_persistent ${PAUSED:+paused})
 	[[ $mode == overlay ]] || params=(rate_kib "$RATE")
 	[[ $mode != mirror || -z $COPY_MODE ]] || params+=(copy_mode "$COPY_MODE")
 	[[ $MODE != tracked ]] || params+=(bitmaps /dev/nbd3)
@@ -133,7 +137,7 @@ deactivate() {
 	CREATED=
 	power || ((RANDOM % 2)) || how=force-remove
 	# Of verbs always: what is inconsistent cannot be asked for anything.
-	if [[ $MODE == verbs ]] || { [[ $MODE == @(bitmap|tracked) ]] && ((RANDOM % 3)); }; then
+	if [[ $MODE == @(verbs|view) ]] || { [[ $MODE == @(bitmap|tracked) ]] && ((RANDOM % 3)); }; then
 		"$BIN/dm" message crash seal >/dev/null 2>&1
 	fi
 	limited 60 "$BIN/dm" $how crash >"$DIR/dm.out" 2>&1 || bad "cannot remove it: $(<"$DIR/dm.out")"
@@ -156,6 +160,14 @@ act() {
 		fi
 		;;
 	verbs) verbs ;;
+	view)
+		# Now and then nobody is to read what has not changed since.
+		((ROUND >= 4 && RANDOM % 4 == 0)) || return 0
+		nap "$wait"
+		"$BIN/dm" message crash "bitmap add b" >/dev/null 2>&1 || return 0
+		nap "$wait"
+		"$BIN/dm" message crash "preserve b" >/dev/null 2>&1 || true
+		;;
 	bitmap)
 		nap "$wait"
 		"$BIN/dm" message crash "bitmap freeze b" >/dev/null 2>&1 || return 0
@@ -188,6 +200,10 @@ look_at_disks() {
 		verbs_missed
 		return 0
 	fi
+	if [[ $MODE == view ]]; then
+		view_is_frozen
+		return 0
+	fi
 	[[ $MODE != tracked ]] || cp "$DIR/bits.img" "$DIR/bits.cut"
 	((bad == 0)) || bad "$bad sectors of the block map are lost"
 	[[ $mode == mirror || $phase == merged ]] || ((base_mixed)) || base_is_frozen
@@ -201,6 +217,13 @@ look_at_disks() {
 base_is_frozen() {
 	"$BIN/same" "$DIR/base.img" "$DIR/base.frozen" >"$DIR/same.out" 2>&1 ||
 		bad "base has changed: $(cat "$DIR/same.out")"
+}
+
+# What the view would show is what base held at first, and it is there to be shown.
+view_is_frozen() {
+	"$BIN/frozen" "$DIR/meta.img" "$DIR/base.img" "$DIR/top.img" "$DIR/base.frozen" >"$DIR/frozen.out" 2>&1 ||
+		bad "the view: $(cat "$DIR/frozen.out")"
+	META=$(<"$DIR/frozen.out")
 }
 
 # What has changed since the bitmap began is in it.

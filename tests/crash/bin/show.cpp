@@ -5,15 +5,17 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <iterator>
 
 #include "reading.hpp"
 
 namespace
 {
 
-const char *const kModes[] = {"?", "mirror", "stream", "overlay", "commit", "track"};
-const char *const kPhases[] = {"idle",      "copying",  "synced",  "pivoted", "aborted",
-			       "streaming", "streamed", "merging", "merged"};
+const char *const kModes[] = {"?", "mirror", "stream", "overlay", "commit", "track", "backup"};
+const char *const kPhases[] = {"idle",    "copying",    "synced",   "pivoted",
+			       "aborted", "streaming",  "streamed", "merging",
+			       "merged",  "preserving", "broken"};
 } // namespace
 
 int main(int argc, char **argv)
@@ -22,7 +24,8 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	const meta::Reader file(argv[1]);
-	if (!file.newest_super(super) || super.mode > 5 || super.phase > 8) {
+	if (!file.newest_super(super) || super.mode >= std::size(kModes) ||
+	    super.phase >= std::size(kPhases)) {
 		printf("mode=none phase=none\n");
 		return 1;
 	}
