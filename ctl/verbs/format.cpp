@@ -81,7 +81,7 @@ const Register entry{Verb{
 		 {.name = "mode",
 		  .value = "MODE",
 		  .help = "what the volume will do with them: overlay if not given",
-		  .words = {"mirror", "stream", "overlay", "track"}},
+		  .words = {"mirror", "stream", "overlay", "backup", "track"}},
 		 {.name = "bitmaps",
 		  .value = "NUMBER",
 		  .help = "of mode track: how many bitmaps there is room for; 64, the most there "

@@ -21,6 +21,8 @@ std::vector<volume::ViewRequest> requests_of(const Arguments &args)
 	request.discards = args.flag("discards");
 	if (request.only_changed && request.bitmap.empty())
 		bad_usage("--only-changed goes with --bitmap");
+	request.persistent = args.flag("persistent");
+	request.metadata = args.value("metadata").value_or("");
 	request.no_freeze = args.flag("no-freeze");
 	request.force = args.flag("force");
 	if (args.at(0).find('=') == std::string::npos) {
@@ -36,6 +38,8 @@ std::vector<volume::ViewRequest> requests_of(const Arguments &args)
 	}
 	if (store)
 		bad_usage("--store goes with NAME VIEW");
+	if (!request.metadata.empty())
+		bad_usage("--metadata goes with NAME VIEW; of several volumes, --persistent alone");
 	for (const auto &word : args.rest(0)) {
 		const auto first = word.find('=');
 		const auto second = first == std::string::npos ? first : word.find('=', first + 1);
@@ -86,6 +90,14 @@ const Register entry{Verb{
 		 "does so while somebody still reads the view, who gets errors then. What is where "
 		 "is in memory alone: after a boot the view is gone and the volume as it is "
 		 "without one.",
+		 "With --persistent it outlives a crash or a boot: what is kept is written down, "
+		 "in the state folder or on --metadata, before the write that made it necessary "
+		 "goes; so a first write to a part waits for STORE and for that. It is written in "
+		 "blkctltab(5) that the volume comes back with it; the same command again then "
+		 "brings VIEW back. Where neither can be written, nor that the view is broken, "
+		 "first writes get I/O errors. --metadata alone is as fast as without, and lasts "
+		 "over blkctl-deactivate(8), but not over a crash: the view is broken then, and "
+		 "says so. Both are for volumes made by blkctl-create(8).",
 		 "For an incremental backup by other tools, --bitmap freezes a bitmap at the same "
 		 "instant: what blkctl-bitmap(8) dumps then is what has to be read from the view. "
 		 "Then clear it, or thaw it if that has failed. With --only-changed the rest is "
@@ -114,6 +126,11 @@ const Register entry{Verb{
 		 {.name = "discards",
 		  .value = "",
 		  .help = "what is discarded on the view is not kept any more"},
+		 {.name = "persistent", .value = "", .help = "it outlives a crash, and a boot"},
+		 {.name = "metadata",
+		  .value = "META",
+		  .help = "where what is kept is written down: a device, or the full path of a "
+			  "file; a file in the state folder if not given"},
 		 no_freeze_option(),
 		 force_store_option(),
 		 dry_run_option(),
@@ -123,6 +140,8 @@ const Register entry{Verb{
 		      "iflag=direct; and blkctl remove data-now."},
 		     {"blkctl view data data-now --store /var/tmp/data.store",
 		      "The same with a sparse file."},
+		     {"blkctl view data data-now --store /dev/vdc --persistent",
+		      "After a crash: blkctl activate data, if it is not there; then this again."},
 		     {"blkctl view db=db-now=/dev/vdc log=log-now=/dev/vdd",
 		      "Of a database and its log, at one instant."}},
 	.run = run,

@@ -190,6 +190,8 @@ Superblock read_super(Reader &reader)
 	// There are dumps from before there were bitmaps.
 	if (super.has_bitmaps() || flags.has("unsealed"))
 		super.unsealed = flags.flag("unsealed");
+	if (super.mode == Mode::backup || flags.has("unordered"))
+		super.unordered = flags.flag("unordered");
 	auto legs = reader.object("legs");
 	super.legs = {read_leg(legs.object("base")), read_leg(legs.object("top"))};
 	return super;
@@ -341,6 +343,8 @@ std::string print_head(const Superblock &super)
 	flags["base_mixed"] = super.base_mixed;
 	if (super.has_bitmaps() || super.unsealed)
 		flags["unsealed"] = super.unsealed;
+	if (super.mode == Mode::backup || super.unordered)
+		flags["unordered"] = super.unordered;
 	object["flags"] = std::move(flags);
 	legs["base"] = leg_object(super.legs[0]);
 	legs["top"] = leg_object(super.legs[1]);

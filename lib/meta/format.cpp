@@ -92,7 +92,8 @@ Result<void> format(Device &device, const Superblock &super, Overwrite overwrite
 	BLKCTL_CHECK(check_room(device, super.geometry));
 	BLKCTL_CHECK(check_blank(device, overwrite));
 	first.clean = true;
-	first.base_stale = first.top_stale = first.base_mixed = first.unsealed = false;
+	first.base_stale = first.top_stale = first.base_mixed = first.unsealed = first.unordered =
+		false;
 	return write_all(device, first,
 			 super.has_bitmaps() ? saying_of(bitmaps, super) : saying_of(map),
 			 SegmentMap(layout.segments), before);

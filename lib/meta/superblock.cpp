@@ -24,6 +24,7 @@ constexpr Flag flags[] = {
 	{BLKCOPY_META_TOP_STALE, &Superblock::top_stale},
 	{BLKCOPY_META_BASE_MIXED, &Superblock::base_mixed},
 	{BLKCOPY_META_UNSEALED, &Superblock::unsealed},
+	{BLKCOPY_META_UNORDERED, &Superblock::unordered},
 };
 
 constexpr uint32_t known_flags = [] {
@@ -78,12 +79,12 @@ bool decode_leg(const blkcopy_meta_leg &raw, Leg &leg)
 
 bool is_mode(uint32_t value)
 {
-	return value >= BLKCOPY_META_MODE_MIRROR && value <= BLKCOPY_META_MODE_TRACK;
+	return value >= BLKCOPY_META_MODE_MIRROR && value <= BLKCOPY_META_MODE_BACKUP;
 }
 
 bool is_phase(uint32_t value)
 {
-	return value <= BLKCOPY_META_PHASE_MERGED;
+	return value <= BLKCOPY_META_PHASE_BROKEN;
 }
 
 // As many slots as fill the exact sectors, whole; more than there can be if they do not.
@@ -184,6 +185,8 @@ Phase first_phase(Mode mode)
 		return Phase::streaming;
 	case Mode::commit:
 		return Phase::merging;
+	case Mode::backup:
+		return Phase::preserving;
 	case Mode::overlay:
 	case Mode::track:
 		break;

@@ -19,6 +19,7 @@ enum class Mode : uint32_t {
 	overlay = BLKCOPY_META_MODE_OVERLAY,
 	commit = BLKCOPY_META_MODE_COMMIT,
 	track = BLKCOPY_META_MODE_TRACK,
+	backup = BLKCOPY_META_MODE_BACKUP,
 };
 
 enum class Phase : uint32_t {
@@ -31,6 +32,8 @@ enum class Phase : uint32_t {
 	streamed = BLKCOPY_META_PHASE_STREAMED,
 	merging = BLKCOPY_META_PHASE_MERGING,
 	merged = BLKCOPY_META_PHASE_MERGED,
+	preserving = BLKCOPY_META_PHASE_PRESERVING,
+	broken = BLKCOPY_META_PHASE_BROKEN,
 };
 
 // The words of the table and status lines.
@@ -61,7 +64,8 @@ struct Superblock {
 	bool base_stale = false;
 	bool top_stale = false;
 	bool base_mixed = false;
-	bool unsealed = false; // writes may have gone past: no bitmap says what has changed
+	bool unsealed = false;  // writes may have gone past: no bitmap says what has changed
+	bool unordered = false; // of a backup that an unclean end breaks
 	Geometry geometry = {};
 	Mode mode = Mode::mirror;
 	Phase phase = Phase::idle;

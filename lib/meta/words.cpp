@@ -12,7 +12,7 @@ namespace
 constexpr std::pair<Mode, std::string_view> modes[] = {
 	{Mode::mirror, BLKCOPY_MODE_MIRROR},   {Mode::stream, BLKCOPY_MODE_STREAM},
 	{Mode::overlay, BLKCOPY_MODE_OVERLAY}, {Mode::commit, BLKCOPY_MODE_COMMIT},
-	{Mode::track, BLKCOPY_MODE_TRACK},
+	{Mode::track, BLKCOPY_MODE_TRACK},     {Mode::backup, BLKCOPY_MODE_BACKUP},
 };
 
 constexpr std::pair<Phase, std::string_view> phases[] = {
@@ -20,7 +20,8 @@ constexpr std::pair<Phase, std::string_view> phases[] = {
 	{Phase::synced, BLKCOPY_PHASE_SYNCED},     {Phase::pivoted, BLKCOPY_PHASE_PIVOTED},
 	{Phase::aborted, BLKCOPY_PHASE_ABORTED},   {Phase::streaming, BLKCOPY_PHASE_STREAMING},
 	{Phase::streamed, BLKCOPY_PHASE_STREAMED}, {Phase::merging, BLKCOPY_PHASE_MERGING},
-	{Phase::merged, BLKCOPY_PHASE_MERGED},
+	{Phase::merged, BLKCOPY_PHASE_MERGED},     {Phase::preserving, BLKCOPY_PHASE_PRESERVING},
+	{Phase::broken, BLKCOPY_PHASE_BROKEN},
 };
 
 template <class E, size_t N>

@@ -112,6 +112,8 @@ std::string json_check(const volume::Checked &checked)
 	} else {
 		object["blocks"] = blocks_object(contents.map);
 	}
+	if (contents.super.mode == meta::Mode::backup)
+		object["unordered"] = contents.super.unordered;
 	object["segments_marked"] = contents.segments.count();
 	object["segments"] = contents.segments.segments();
 	for (const auto &finding : contents.findings)

@@ -3,6 +3,7 @@
 #include "base/files.hpp"
 #include "volume/chain.hpp"
 #include "volume/legs.hpp"
+#include "volume/metadata.hpp"
 #include "volume/uuid.hpp"
 #include <cerrno>
 #include <unistd.h>
@@ -179,6 +180,19 @@ void add_plain_entry(Change &change, const Volume &volume, const table::Leg &bas
 			return std::optional(entry);
 		},
 		for_good);
+}
+
+void add_end_of_metadata(Change &change, const Volume &volume,
+			 const std::optional<table::Leg> &kept)
+{
+	const auto meta = volume.table.meta_device();
+	const auto file = meta ? file_behind(change.context(), *meta) : "";
+
+	if (meta)
+		add_loop_release(change, *meta);
+	if (kept)
+		add_plain_entry(change, volume, *kept);
+	add_unmake(change, file);
 }
 
 void add_entry_removal(Change &change, const std::string &name)

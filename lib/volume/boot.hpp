@@ -44,6 +44,11 @@ Result<tab::Entry> entry_above(Context &context, const Volume &volume,
 void add_plain_entry(Change &change, const Volume &volume, const table::Leg &base,
 		     bool for_good = false);
 
+// Adds the end of the metadata of a copy, or of a view, that is over: it is of no use. `kept`: what
+// the volume is on alone, where that is not written down yet.
+void add_end_of_metadata(Change &change, const Volume &volume,
+			 const std::optional<table::Leg> &kept);
+
 // The same for one that is gone.
 void add_entry_removal(Change &change, const std::string &name);
 

@@ -6,6 +6,7 @@
 #include "volume/recorded.hpp"
 #include "volume/use.hpp"
 #include "volume/uuid.hpp"
+#include "volume/view.hpp"
 #include <algorithm>
 
 namespace blkctl::volume
@@ -117,6 +118,8 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 	std::vector<DevNo> devices;
 
 	BLKCTL_CHECK(clear_stale(change, info));
+	if (volume.table.mode == table::Mode::backup)
+		BLKCTL_CHECK(add_rest_of_view(change, volume));
 	if (volume.table.mode != table::Mode::track || volume.table.bitmaps)
 		change.message(info, "seal", "unseal");
 	add_removal(change, info);

@@ -144,20 +144,6 @@ Result<Outcome> abort_loaded(Change &change, const Volume &volume)
 	return change.finish(volume.info);
 }
 
-// The copy is over, and its metadata, if it had any, of no use. `kept`: what the volume is on
-// alone, where that is not written down yet.
-void add_end(Change &change, const Volume &volume, const std::optional<table::Leg> &kept)
-{
-	const auto meta = volume.table.meta_device();
-	const auto file = meta ? file_behind(change.context(), *meta) : "";
-
-	if (meta)
-		add_loop_release(change, *meta);
-	if (kept)
-		add_plain_entry(change, volume, *kept);
-	add_unmake(change, file);
-}
-
 // Why the copy that was meant cannot be pivoted, if it is not the volume's job any more.
 Error not_there(const Volume &volume, Fate fate)
 {
@@ -220,7 +206,7 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 		BLKCTL_TRY(const auto hidden, context.dm.info(volume.table.base.device));
 		change.remove_hidden(hidden);
 	}
-	add_end(change, volume, {});
+	add_end_of_metadata(change, volume, {});
 	return change.finish(device);
 }
 
@@ -253,7 +239,7 @@ Result<Outcome> abort(Context &context, const std::string &name, Run run)
 	change.load(device, track_table(volume, volume.table.base));
 	change.switch_table(device, {}, volume.table.top->device);
 	if (volume.table.meta_device())
-		add_end(change, volume, volume.table.base);
+		add_end_of_metadata(change, volume, volume.table.base);
 	return change.finish(device);
 }
 

@@ -25,14 +25,15 @@ Result<void> check_free(Context &context, const std::string &verb, const udev::B
 	return {};
 }
 
-// As a killed command leaves it: no kernel has ever opened it, or its job was finished.
+// As a killed command leaves it: no kernel has ever opened it, or what it was for is over.
 bool is_unused(meta::Device &device)
 {
 	const auto super = meta::read_superblock(device);
 
 	if (super)
 		return super->generation <= BLKCOPY_META_FIRST_GENERATION ||
-		       super->phase == meta::Phase::merged || super->phase == meta::Phase::streamed;
+		       super->phase == meta::Phase::merged ||
+		       super->phase == meta::Phase::streamed || super->phase == meta::Phase::broken;
 	return super.error().status == Status::not_found &&
 	       meta::check_blank(device, meta::Overwrite::no);
 }

@@ -111,19 +111,24 @@ struct ViewRequest {
 	bool only_changed = false;
 	// The view takes discards: what was read and is discarded needs no room in the store.
 	bool discards = false;
-	bool no_freeze = false; // as above
-	bool force = false;     // overwrite a signature on the store
+	// What is kept is written down on a metadata device: the volume comes back with it when it
+	// is activated. Only of a volume made by create.
+	bool persistent = false;   // after a crash as well; its first writes wait for that
+	std::string metadata = {}; // device or file; empty: if it is persistent, the default
+	bool no_freeze = false;    // as above
+	bool force = false;        // overwrite a signature on the store
 	// The backup it is for, if it is for one of ours.
 	std::shared_ptr<BackupRecord> record = {};
 	bool again = false; // it is there already, of that backup; it is not made anew
 };
 /*
  * A read-only device that goes on holding what the volume holds at this instant, while the volume
- * is written to; remove() of it ends that. State is in memory alone: the view does not survive a
- * boot. What a killed call has begun the same call again finishes, as of the instant it began.
- * Outcome::device is the view's. Errors: usage (a name that dm cannot have; the store is the
- * source, or smaller; only what is in a bitmap, and none is named), busy (name taken; store in use;
- * the volume runs a job or is an overlay).
+ * is written to; remove() of it ends that. Without metadata its state is in memory alone. With it
+ * the same call again brings the view back, once the volume has been activated. What a killed call
+ * has begun the same call again finishes, as of the instant it began. Outcome::device is the
+ * view's. Errors: usage (a name that dm cannot have; the store is the source, or smaller; only what
+ * is in a bitmap, and none is named), busy (name taken; store in use; the volume runs a job or is
+ * an overlay).
  */
 Result<Outcome> view(Context &context, const ViewRequest &request, Run run);
 

@@ -23,6 +23,8 @@ table::Mode mode_of(meta::Mode mode)
 		return table::Mode::overlay;
 	case meta::Mode::track:
 		return table::Mode::track;
+	case meta::Mode::backup:
+		return table::Mode::backup;
 	case meta::Mode::commit:
 		break;
 	}
@@ -138,7 +140,8 @@ bool needs_base(const meta::Superblock &super)
 
 bool needs_top(const meta::Superblock &super)
 {
-	return super.phase != meta::Phase::merged && super.phase != meta::Phase::aborted;
+	return super.phase != meta::Phase::merged && super.phase != meta::Phase::aborted &&
+	       super.phase != meta::Phase::broken;
 }
 
 Result<tab::Entry> entry_for(Context &context, const std::string &verb, const std::string &text)
@@ -228,6 +231,10 @@ table::Blkcopy table_of(const RecordedLayer &layer, const tab::Entry &entry, Dev
 		return table;
 	table.features.copy_on_read = entry.copy_on_read && table.mode == table::Mode::stream;
 	table.features.paused = entry.paused && table.mode != table::Mode::overlay;
+	if (table.mode == table::Mode::backup) {
+		table.features.paused = true;
+		table.features.backup_persistent = !super.unordered;
+	}
 	if (entry.waits_for_space &&
 	    (table.mode == table::Mode::overlay || table.mode == table::Mode::stream))
 		table.params.on_top_error = table::Policy::enospc;

@@ -4,8 +4,10 @@
 #include "table/view.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/bitmaps.hpp"
+#include "volume/boot.hpp"
 #include "volume/cache.hpp"
 #include "volume/group.hpp"
+#include "volume/legs.hpp"
 #include "volume/making.hpp"
 #include "volume/settle.hpp"
 #include "volume/store.hpp"
@@ -50,6 +52,61 @@ void add_forgetting(Change &change, const Volume &volume)
 			    {}});
 }
 
+bool has_metadata(const ViewRequest &request)
+{
+	return request.persistent || !request.metadata.empty();
+}
+
+// Errors: usage.
+Result<void> check_can_last(Change &change, const Volume &volume, const ViewRequest &request)
+{
+	if (!has_metadata(request) || volume.kind == Kind::created)
+		return {};
+	return refusal(Status::usage, change.verb(), volume.name(),
+		       "it was attached, and comes up at boot without us: writes would go past "
+		       "what is kept",
+		       "blkctl help " + change.verb());
+}
+
+// Adds the metadata of what is kept, and that the volume comes back with it.
+Result<Place> add_view_metadata(Change &change, const Volume &volume, const ViewRequest &request,
+				const Place &store)
+{
+	auto &context = change.context();
+	std::vector<DevNo> legs{volume.table.base.device};
+	meta::Superblock super;
+
+	BLKCTL_TRY(super.uuid, meta::parse_uuid(volume_hex(volume.info.uuid, volume.info.name)));
+	super.name = volume.name();
+	super.geometry = {.sectors = volume.sectors, .block_sectors = volume.table.block_sectors};
+	super.mode = meta::Mode::backup;
+	super.phase = meta::first_phase(super.mode);
+	if (store.block)
+		legs.push_back(store.block->devno);
+	const auto complete = [&context, volume,
+			       store](meta::Superblock whole) -> Result<meta::Superblock> {
+		const auto &base = volume.table.base;
+		BLKCTL_TRY(whole.legs[0], leg_of(context.probe, base.device, base.offset,
+						 volume.sectors, Stamped::no));
+		BLKCTL_TRY(whole.legs[1],
+			   leg_of(context.probe, *store.devno, 0, volume.sectors, Stamped::no));
+		return whole;
+	};
+	BLKCTL_TRY(const auto place,
+		   add_metadata(change, request.metadata, super, volume.devno(), legs, complete));
+	BLKCTL_CHECK(check_not_on(context, change.verb(), volume, place));
+	add_entry(
+		change, volume.name(),
+		"write in " + context.tab_file + " that " + volume.name() +
+			" comes back with what is kept",
+		[&context, volume, place](const auto &before) -> Result<std::optional<tab::Entry>> {
+			BLKCTL_TRY(auto entry,
+				   entry_above(context, volume, before, 0, *place.devno));
+			return std::optional(entry);
+		});
+	return place;
+}
+
 // Adds the table that it preserves with; who switches to it is at the instant.
 Result<void> add_arming(Change &change, const Volume &volume, const ViewRequest &request)
 {
@@ -57,6 +114,7 @@ Result<void> add_arming(Change &change, const Volume &volume, const ViewRequest 
 		.verb = change.verb(), .role = "store", .any_content = request.force};
 
 	BLKCTL_CHECK(check_plain(change.verb(), volume));
+	BLKCTL_CHECK(check_can_last(change, volume, request));
 	BLKCTL_TRY(const auto store, add_store(change, rules, volume, request.store));
 	table::Blkcopy backup;
 	backup.mode = table::Mode::backup;
@@ -65,13 +123,20 @@ Result<void> add_arming(Change &change, const Volume &volume, const ViewRequest 
 	backup.bitmaps = volume.table.bitmaps;
 	// Nothing is copied that nobody overwrites.
 	backup.features.paused = true;
+	backup.features.backup_persistent = request.persistent;
+	auto meta = Place{.text = "-"};
+	if (has_metadata(request)) {
+		BLKCTL_TRY(meta, add_view_metadata(change, volume, request, store));
+	}
 	const auto text = "0 " + std::to_string(volume.sectors) +
 			  " " BLKCOPY_TARGET " " BLKCOPY_MODE_BACKUP " " +
 			  backup.base.device.str() + " " + std::to_string(backup.base.offset) +
-			  " " + store.text + " 0 - " + std::to_string(backup.block_sectors) +
-			  options_text(backup);
-	change.load(volume.info, text, [backup, store, sectors = volume.sectors]() mutable {
+			  " " + store.text + " 0 " + meta.text + " " +
+			  std::to_string(backup.block_sectors) + options_text(backup);
+	change.load(volume.info, text, [backup, store, meta, sectors = volume.sectors]() mutable {
 		backup.top = table::Leg{*store.devno, 0};
+		if (meta.text != "-")
+			backup.meta = meta.devno->str();
 		return blkcopy_table(sectors, backup);
 	});
 	if (store.block)
@@ -254,7 +319,26 @@ Result<void> add_end_of_backup(Change &change, const Volume &volume)
 	change.load(volume.info, track_table(volume, volume.table.base));
 	change.switch_table(volume.info, {}, volume.table.top->device);
 	add_loop_release(change, volume.table.top->device);
+	if (volume.table.meta_device())
+		add_end_of_metadata(change, volume, volume.table.base);
 	add_forgetting(change, volume);
+	return {};
+}
+
+Result<void> add_rest_of_view(Change &change, const Volume &volume)
+{
+	auto &context = change.context();
+	BLKCTL_TRY(const auto devices, context.dm.list());
+
+	for (const auto &each : devices) {
+		BLKCTL_TRY(const auto view, context.dm.info(each.devno));
+		if (view.uuid != uuid_for(volume))
+			continue;
+		BLKCTL_CHECK(check_closed(context, change.verb(), view));
+		change.add({"remove the device " + label(view),
+			    [&context, view] { return context.dm.remove(view.devno, visibility); },
+			    {}});
+	}
 	return {};
 }
 

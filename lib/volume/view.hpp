@@ -12,6 +12,10 @@ namespace blkctl::volume
 // still there fails every read from then on. Errors: busy (another tool has loaded a table).
 Result<void> add_end_of_backup(Change &change, const Volume &volume);
 
+// Adds taking the view's device away, while the volume goes on to keep what it is of: it comes back
+// by the same `view` again. Errors: busy (it is open).
+Result<void> add_rest_of_view(Change &change, const Volume &volume);
+
 // What the view of a volume's backup is called; see job/backup.hpp.
 std::string backup_view(const std::string &name);
 

@@ -112,6 +112,67 @@ TEST_F(Activate, AnOverlayComesBack)
 	ASSERT_TRUE(activate_v0());
 }
 
+TEST_F(Activate, AViewComesBack)
+{
+	const ViewRequest request{
+		.name = "v0", .view = "now", .store = "/dev/sdb", .persistent = true};
+	host.add_volume();
+	const auto plan = view(host.context, request, volume::Run::dry);
+	ASSERT_TRUE(plan) << plan.error().message();
+	EXPECT_TRUE(host.mapper.calls.empty());
+	EXPECT_EQ(tab(), "");
+	const auto made = view(host.context, request, volume::Run::doit);
+	ASSERT_TRUE(made) << made.error().message();
+	const auto armed =
+		"0 131072 blkcopy backup 8:0 0 8:16 0 7:0 128 2 paused backup_persistent";
+	EXPECT_EQ(live(), armed);
+	ASSERT_TRUE(entry());
+	EXPECT_EQ(entry()->layers, (std::vector<tab::Layer>{{0, meta_file()}}));
+	set_super([](auto &super) {
+		EXPECT_EQ(super.mode, meta::Mode::backup);
+		EXPECT_EQ(super.phase, meta::Phase::preserving);
+		EXPECT_EQ(super.legs[0].identity, "name:sda");
+		EXPECT_EQ(super.legs[1].identity, "name:sdb");
+	});
+
+	// The view's device goes, what it is of stays.
+	host.mapper.named("now")->info.open_count = 1;
+	EXPECT_EQ(deactivate(host.context, "v0", volume::Run::doit).error().status, Status::busy);
+	host.mapper.named("now")->info.open_count = 0;
+	down();
+	EXPECT_TRUE(host.mapper.devices.empty());
+	ASSERT_TRUE(activate_v0());
+	EXPECT_EQ(live(), armed);
+	ASSERT_TRUE(view(host.context, request, volume::Run::doit));
+	EXPECT_EQ(live(), armed);
+	EXPECT_NE(host.mapper.named("now"), nullptr);
+	// One that was not made to survive a crash comes back as one.
+	down();
+	set_super([](auto &super) { super.unordered = true; });
+	ASSERT_TRUE(activate_v0());
+	EXPECT_EQ(live(), "0 131072 blkcopy backup 8:0 0 8:16 0 7:0 128 1 paused");
+
+	ASSERT_TRUE(volume::abort(host.context, "v0", volume::Run::doit));
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
+	EXPECT_FALSE(std::filesystem::exists(meta_file()));
+	EXPECT_TRUE(host.probe.loop_devices.empty());
+	ASSERT_TRUE(entry());
+	EXPECT_EQ(entry()->device, "name:sda");
+}
+
+TEST_F(Activate, ABrokenViewIsNotWaitedFor)
+{
+	host.add_volume();
+	ASSERT_TRUE(view(host.context,
+			 {.name = "v0", .view = "now", .store = "/dev/sdb", .persistent = true},
+			 volume::Run::doit));
+	down();
+	set_super([](auto &super) { super.phase = meta::Phase::broken; });
+	host.probe.devices.erase(disk_b);
+	ASSERT_TRUE(activate_v0());
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
+}
+
 TEST_F(Activate, AStoreInAFileComesBack)
 {
 	host.add_volume();

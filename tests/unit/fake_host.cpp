@@ -20,12 +20,14 @@ Error no_device(const std::string &device)
 		.why = "no such device"};
 }
 
-// Every MAJ:MIN that a table names.
+// Every MAJ:MIN that a table holds. A view does not open the volume that it is of.
 std::vector<DevNo> devices_in(const dm::Table &table)
 {
 	std::vector<DevNo> found;
 
 	for (const auto &target : table) {
+		if (target.type == BLKCOPY_VIEW_TARGET)
+			continue;
 		std::istringstream words(target.params);
 		std::string word;
 		while (words >> word)

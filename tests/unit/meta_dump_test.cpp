@@ -39,8 +39,10 @@ Dump some_dump()
 	super.geometry.block_sectors = 8u << *rc::gen::inRange(0, 3);
 	super.geometry.sectors = *rc::gen::inRange<uint64_t>(1, 1000000);
 	super.geometry.segment_mib = *rc::gen::inRange(1, 9);
-	super.mode = static_cast<Mode>(*rc::gen::inRange(1, 5));
-	super.phase = static_cast<meta::Phase>(*rc::gen::inRange(0, 9));
+	super.mode = *rc::gen::element(Mode::mirror, Mode::stream, Mode::overlay, Mode::commit,
+				       Mode::backup);
+	super.phase = static_cast<meta::Phase>(*rc::gen::inRange(0, 11));
+	super.unordered = super.mode == Mode::backup && *rc::gen::arbitrary<bool>();
 	super.clean = *rc::gen::arbitrary<bool>();
 	super.base_stale = *rc::gen::arbitrary<bool>();
 	super.top_stale = *rc::gen::arbitrary<bool>();
@@ -69,6 +71,7 @@ Dump some_bitmap_dump()
 	auto dump = some_dump();
 	auto &super = dump.super;
 	super.mode = Mode::track;
+	super.unordered = false;
 	super.unsealed = *rc::gen::arbitrary<bool>();
 	super.geometry.bitmap_slots = *rc::gen::inRange(1, 5);
 	dump.map = BlockMap();

@@ -88,6 +88,21 @@ TEST_F(View, KeepsWhatIsInABitmapAlone)
 	EXPECT_EQ(live(), plain);
 }
 
+TEST_F(View, LastsOnlyWhereItComesUpWithTheVolume)
+{
+	auto wanted = request;
+	host.mapper.named("v0")->info.uuid = "LVM-x";
+	for (const bool persistent : {true, false}) {
+		wanted.persistent = persistent;
+		wanted.metadata = persistent ? "" : host.run_dir + "/meta";
+		const auto refused = view(host.context, wanted, volume::Run::doit);
+		ASSERT_FALSE(refused);
+		EXPECT_EQ(refused.error().status, Status::usage) << refused.error().message();
+	}
+	EXPECT_TRUE(host.mapper.calls.empty());
+	EXPECT_EQ(live(), plain);
+}
+
 TEST_F(View, KeepsOthersAway)
 {
 	ASSERT_TRUE(view(host.context, request, volume::Run::doit));
