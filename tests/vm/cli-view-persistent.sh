@@ -81,7 +81,8 @@ before=$(dmsetup table)
 exits 2 ctl view vol=now=/dev/ram1 --metadata "$meta"
 exits 3 ctl view vol now --store /dev/ram1 --force --persistent --metadata /dev/nothing
 exits 2 ctl view vol now --store /dev/ram1 --force --metadata /dev/ram1
-exits 4 ctl view vol now --store /dev/ram1 --force --metadata /etc/passwd
+dd if=/dev/urandom of="$WORK/other" bs=1M count=1 status=none
+exits 4 ctl view vol now --store /dev/ram1 --force --metadata "$WORK/other"
 mk_linear lv /dev/ram2
 exits 0 ctl attach lv
 exits 2 ctl view lv now --store /dev/ram1 --force --persistent
