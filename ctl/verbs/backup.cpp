@@ -178,7 +178,8 @@ const Register entry{Verb{
 		 "up to date; a qcow2 is a new file over the one named with --backing. When the "
 		 "backup has succeeded the bitmap has what has changed since; when it has failed "
 		 "nothing is lost from it; --bitmap-mode never keeps its bits all the same, always "
-		 "forgets them. A bitmap that may have missed writes makes a full backup, and this "
+		 "forgets them, and the next backup with it is a full one. A bitmap that may have "
+		 "missed writes makes a full backup, and this "
 		 "is said. The first backup of a chain is a full one: with --full and the bitmap.",
 		 "The copying is done by this process. Ctrl-C, or a kill, interrupts it: the same "
 		 "command, run again, goes on with it as of the same instant; blkctl-abort(8) "

@@ -4,6 +4,7 @@
 #include "base/size.hpp"
 #include "job/backup_copy.hpp"
 #include "job/backup_target.hpp"
+#include "job/forgotten.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/bitmaps.hpp"
 #include "volume/cache.hpp"
@@ -90,6 +91,11 @@ Result<void> decide(volume::Context &context, Item &item)
 			record.full = true;
 			item.done.note = "bitmap " + request.bitmap +
 					 " may have missed writes: this is a full backup";
+		} else if (!record.full && has_forgotten(context, request.name, request.bitmap)) {
+			record.full = true;
+			item.done.note = "what a backup that failed had to get from bitmap " +
+					 request.bitmap +
+					 " was forgotten: this is a full backup";
 		}
 	}
 	BLKCTL_TRY(item.target, check_target(context, item.volume, request, record.full));
@@ -464,6 +470,8 @@ Result<bool> Work::copy(Item &item)
 		return bad_target(Status::failed, item, "somebody has replaced it meanwhile");
 	BLKCTL_CHECK(finish_target(item.target));
 	note_finished(context, item.target);
+	if (item.record->full)
+		clear_forgotten(context, item.volume.name(), item.record->bitmap);
 	item.record->copied = true;
 	BLKCTL_CHECK(volume::update_backup(context, item.volume.info, *item.record));
 	return true;
@@ -498,6 +506,9 @@ Result<void> Work::end(bool clear)
 		// What it was to get is forgotten: the next one cannot mend it.
 		if (clear)
 			BLKCTL_CHECK(note_unfinished(context, item.target, true, item.record->id));
+		if (clear && !item.target.in_place && !item.record->bitmap.empty())
+			BLKCTL_CHECK(note_forgotten(context, item.volume.name(),
+						    item.record->bitmap));
 	}
 	BLKCTL_TRY(const auto outcome, volume::end_backup(context, names(), items[0].record->id,
 							  clear, volume::Run::doit));

@@ -152,6 +152,33 @@ TEST_F(Backup, WhatBecomesOfTheBits)
 	EXPECT_TRUE(run(incremental()));
 }
 
+// No image has got it, and no bitmap has it any more.
+TEST_F(Backup, WhatWasForgottenMakesAFullOne)
+{
+	const auto good = options.open_view;
+	options.open_view =
+		[](const std::string &path) -> Result<std::unique_ptr<transport::Image>> {
+		return errno_error("read", path, EIO);
+	};
+	auto always = incremental();
+	always.full = true;
+	always.bitmap_mode = job::BitmapMode::always;
+	EXPECT_FALSE(run(always));
+	EXPECT_EQ(bitmap(), "recording 0");
+	EXPECT_FALSE(std::filesystem::exists(target));
+	options.open_view = good;
+
+	std::ofstream(target) << std::string(volume_bytes, 'x');
+	const auto next = run(incremental());
+	ASSERT_TRUE(next) << next.error().message();
+	EXPECT_TRUE(next->volumes.at(0).full);
+	EXPECT_NE(next->volumes.at(0).note.find("was forgotten"), std::string::npos);
+	EXPECT_EQ(read_file(target), content);
+	const auto after = run(incremental());
+	ASSERT_TRUE(after) << after.error().message();
+	EXPECT_FALSE(after->volumes.at(0).full);
+}
+
 // Into the image that was there before: until it is whole that is none.
 TEST_F(Backup, AnImageThatIsWrittenToInPlaceIsNotRestored)
 {
