@@ -158,6 +158,12 @@ void bkc_backup_begin(struct bkc_table *t, struct bio *bio)
 		bkc_copy_start(copy);
 }
 
+/* The view is broken. A hold comes after that, and ends with a look at who waits. */
+static enum bkc_verdict refused_or_held(const struct bkc_state *s)
+{
+	return s->meta && READ_ONCE(s->meta->refuses) ? BKC_REFUSE : BKC_WAIT;
+}
+
 /* Is it because of what the disk does not say yet that a write may go? */
 static bool relies_on_release(struct bkc_state *s, u64 first, u64 end)
 {
@@ -179,15 +185,15 @@ enum bkc_verdict __bkc_backup_admit(struct bkc_state *s, struct bkc_bucket *b,
 	end = bkc_map_span(&s->map, range->start, range->end, &first);
 	end += first;
 	if (__next_unsaved(s, b, first, end, &waits) < end) {
-		/* Not without a hold in between, which ends with a look at us. */
 		if (!is_preserving(s))
-			return s->meta && READ_ONCE(s->meta->refuses) ?
-			       BKC_REFUSE : BKC_WAIT;
+			return refused_or_held(s);
 		set_bit(b - s->buckets, s->save);
 		queue_work(s->io_wq, &s->save_work);
 		return BKC_WAIT;
 	}
 	if (!waits && relies_on_release(s, first, end)) {
+		if (!is_preserving(s))
+			return refused_or_held(s);
 		bkc_record_wait(s->meta);
 		waits = true;
 	}

@@ -290,14 +290,83 @@ static int flush_legs(struct bkc_meta *meta, u32 epoch)
 			 * The device may not tell again, and nobody has asked us
 			 * in a user's name: his next flush of it fails.
 			 */
-			if (!s->mode->preserves)
-				set_bit(leg, &s->lost);
-			else if (leg == BKC_TOP)
+			if (s->mode->preserves && leg == BKC_TOP)
 				bkc_backup_break(s, BKC_BY_POLICY, "top failed");
+			else
+				set_bit(leg, &s->lost);
 			bkc_leg_error(s, leg, errno_to_blk_status(r), false);
 			return r;
 		}
 	}
+	return 0;
+}
+
+struct batch {
+	struct completion done;
+	atomic_t pending;
+	blk_status_t status;
+};
+
+static void batch_put(struct batch *batch)
+{
+	if (atomic_dec_and_test(&batch->pending))
+		complete(&batch->done);
+}
+
+static void batch_endio(struct bio *bio)
+{
+	struct batch *batch = bio->bi_private;
+
+	if (bio->bi_status)
+		batch->status = bio->bi_status;
+	bio_put(bio);
+	batch_put(batch);
+}
+
+/*
+ * Steps 4 and 5, of the images of @nr sectors. Of meta->wq. Each goes to the slot
+ * that holds its older generation; one that failed goes there again, so the newer
+ * is never lost. Returns 0 or an errno, and health is META_RO.
+ */
+static int write_batch(struct bkc_meta *meta, const u64 *index, unsigned int nr)
+{
+	blk_opf_t opf = REQ_OP_WRITE | REQ_SYNC | REQ_META;
+	struct batch batch = { .status = BLK_STS_OK };
+	struct blk_plug plug;
+	unsigned int i;
+	int r;
+
+	init_completion(&batch.done);
+	atomic_set(&batch.pending, 1);
+	if (nr == 1)
+		opf |= REQ_FUA;
+	blk_start_plug(&plug);
+	for (i = 0; i < nr; i++) {
+		u64 slot = (meta->generation[index[i]] + 1) % 2;
+		struct bio *bio = bio_alloc_bioset(meta->bdev, 1, opf, GFP_NOIO,
+						   &meta->bios);
+
+		bio->bi_iter.bi_sector = (meta->first_exact + 2 * index[i] +
+					  slot) << BKC_META_SECTOR_SHIFT;
+		__bio_add_page(bio, meta->images[i], PAGE_SIZE, 0);
+		bio->bi_end_io = batch_endio;
+		bio->bi_private = &batch;
+		atomic_inc(&batch.pending);
+		submit_bio(bio);
+	}
+	batch_put(&batch);
+	blk_finish_plug(&plug);
+	wait_for_completion_io(&batch.done);
+	r = blk_status_to_errno(batch.status);
+	if (!r && nr > 1)
+		r = blkdev_issue_flush(meta->bdev);
+	if (r) {
+		bkc_meta_failed(meta, "a commit", r);
+		return r;
+	}
+	for (i = 0; i < nr; i++)
+		meta->generation[index[i]]++;
+	atomic64_inc(&meta->commits);
 	return 0;
 }
 
@@ -338,7 +407,7 @@ static int commit(struct bkc_meta *meta, bool everything)
 	if (everything) {
 		while (!r && (nr = take_batch(meta, &next, index))) {
 			r = flush_legs(meta, epoch) ?:
-			    bkc_meta_write_batch(meta, index, nr);
+			    write_batch(meta, index, nr);
 			settle(meta, index, nr, !r);
 			flushed++;
 		}

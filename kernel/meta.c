@@ -286,81 +286,6 @@ void bkc_meta_capture(struct bkc_meta *meta, u64 index, struct page *image)
 		      meta->generation[index] + 1);
 }
 
-struct batch {
-	struct completion done;
-	atomic_t pending;
-	blk_status_t status;
-};
-
-static void batch_put(struct batch *batch)
-{
-	if (atomic_dec_and_test(&batch->pending))
-		complete(&batch->done);
-}
-
-static void batch_endio(struct bio *bio)
-{
-	struct batch *batch = bio->bi_private;
-
-	if (bio->bi_status)
-		batch->status = bio->bi_status;
-	bio_put(bio);
-	batch_put(batch);
-}
-
-/**
- * bkc_meta_write_batch - commit's steps 4 and 5
- * @meta: metadata
- * @index: the sectors whose images are in meta->images
- * @nr: how many
- *
- * Of meta->wq. Each goes to the slot that holds its older generation; one that
- * failed goes there again, so the newer is never lost. Returns 0 or an errno,
- * and health is META_RO.
- */
-int bkc_meta_write_batch(struct bkc_meta *meta, const u64 *index,
-			 unsigned int nr)
-{
-	blk_opf_t opf = REQ_OP_WRITE | REQ_SYNC | REQ_META;
-	struct batch batch = { .status = BLK_STS_OK };
-	struct blk_plug plug;
-	unsigned int i;
-	int r;
-
-	init_completion(&batch.done);
-	atomic_set(&batch.pending, 1);
-	if (nr == 1)
-		opf |= REQ_FUA;
-	blk_start_plug(&plug);
-	for (i = 0; i < nr; i++) {
-		u64 slot = (meta->generation[index[i]] + 1) % 2;
-		struct bio *bio = bio_alloc_bioset(meta->bdev, 1, opf, GFP_NOIO,
-						   &meta->bios);
-
-		bio->bi_iter.bi_sector = (meta->first_exact + 2 * index[i] +
-					  slot) << BKC_META_SECTOR_SHIFT;
-		__bio_add_page(bio, meta->images[i], PAGE_SIZE, 0);
-		bio->bi_end_io = batch_endio;
-		bio->bi_private = &batch;
-		atomic_inc(&batch.pending);
-		submit_bio(bio);
-	}
-	batch_put(&batch);
-	blk_finish_plug(&plug);
-	wait_for_completion_io(&batch.done);
-	r = blk_status_to_errno(batch.status);
-	if (!r && nr > 1)
-		r = blkdev_issue_flush(meta->bdev);
-	if (r) {
-		bkc_meta_failed(meta, "a commit", r);
-		return r;
-	}
-	for (i = 0; i < nr; i++)
-		meta->generation[index[i]]++;
-	atomic64_inc(&meta->commits);
-	return 0;
-}
-
 /*
  * ---- Life
  */
@@ -524,14 +449,16 @@ static bool nothing_to_write(const struct bkc_meta *meta)
 	       bitmap_empty(meta->unsettled, meta->nr_exact);
 }
 
-/* Of a mirror, of bitmaps, or of a backup. */
-static int open_marked(struct bkc_meta *meta, const struct bkc_table *t)
+/* Of a mirror, of bitmaps, or of a backup. @said: the phase the disk is told of. */
+static int open_marked(struct bkc_meta *meta, const struct bkc_table *t,
+		       enum bkc_phase *said)
 {
 	bool ordered = !t->mode->preserves || t->params.persistent;
 	u32 set = ordered ? 0 : BLKCOPY_META_UNORDERED;
 	u32 clear = BLKCOPY_META_CLEAN | (BLKCOPY_META_UNORDERED & ~set);
 	enum bkc_phase phase = READ_ONCE(meta->s->phase);
 
+	*said = phase;
 	/* What is written now is not what the sum of the end before is of. */
 	if (!nothing_to_write(meta))
 		bkc_meta_write_super(meta, phase, 0, BLKCOPY_META_CLEAN);
@@ -558,6 +485,7 @@ static int open_marked(struct bkc_meta *meta, const struct bkc_table *t)
  */
 int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 {
+	enum bkc_phase said;
 	u32 set = 0;
 	int r;
 
@@ -569,9 +497,9 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 	/* What failed may work again, and nothing in memory was lost. */
 	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
 	if (!t->mode->durable) {
-		r = open_marked(meta, t);
+		r = open_marked(meta, t, &said);
 		if (t->mode->preserves)
-			bkc_record_open(meta, t->params.persistent, r);
+			bkc_record_open(meta, t->params.persistent, said, r);
 		return 0;
 	}
 	bkc_state_set_mode(meta->s, t->mode);
@@ -598,6 +526,9 @@ void bkc_meta_close(struct bkc_meta *meta)
 	u32 set = BLKCOPY_META_CLEAN;
 	int r;
 
+	/* A view's discard has seen that no table is live, or is in the map. */
+	if (s->mode->preserves)
+		bkc_range_sync(s);
 	cancel_delayed_work_sync(&meta->lazy_work);
 	if (!s->mode->durable) {
 		bkc_intent_stop(meta);
@@ -615,5 +546,5 @@ void bkc_meta_close(struct bkc_meta *meta)
 		set &= ~BLKCOPY_META_CLEAN;
 	if (set)
 		bkc_meta_write_super(meta, READ_ONCE(s->phase), set, 0);
-	meta->open = false;
+	bkc_record_close(meta);
 }

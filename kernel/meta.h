@@ -102,7 +102,7 @@ struct bkc_meta {
 	struct page *images[BKC_META_BATCH];
 
 	/* Of record.c. */
-	bool open;		/* life_lock: the disk says that it is in use */
+	bool open;		/* life_lock to change: the disk says it is in use */
 	bool ordered;		/* writes wait for what is said here */
 	bool refuses;		/* the view is broken, and the disk does not know */
 	bool waits;		/* a write waits for a commit */
@@ -123,8 +123,6 @@ struct bkc_meta *bkc_meta_create(struct bkc_state *s, struct block_device *bdev,
 void bkc_meta_destroy(struct bkc_meta *meta);
 int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t);
 void bkc_meta_close(struct bkc_meta *meta);
-int bkc_meta_write_batch(struct bkc_meta *meta, const u64 *index,
-			 unsigned int nr);
 void bkc_meta_capture(struct bkc_meta *meta, u64 index, struct page *image);
 void bkc_meta_failed(struct bkc_meta *meta, const char *what, int r);
 bool bkc_meta_find_bad(struct bkc_meta *meta, u64 first, u64 nr);
@@ -171,8 +169,9 @@ bool bkc_record_copy(struct bkc_copy *copy);
 void bkc_record_discard(struct bkc_meta *meta, struct bio *bio);
 void bkc_record_wait(struct bkc_meta *meta);
 void bkc_record_break(struct bkc_meta *meta);
-void bkc_record_told(struct bkc_meta *meta, int r);
-void bkc_record_open(struct bkc_meta *meta, bool persistent, int r);
+void bkc_record_open(struct bkc_meta *meta, bool persistent,
+		     enum bkc_phase said, int r);
+void bkc_record_close(struct bkc_meta *meta);
 enum bkc_phase bkc_record_phase(const struct bkc_meta *meta);
 
 /* Do writes of a backup wait until the disk says what is preserved? */

@@ -110,10 +110,13 @@ static void record_work(struct work_struct *work)
 	take(meta, &discards);
 	list_for_each_entry(copy, &meta->recorded, list)
 		add_to_commit(meta, copy);
-	if (READ_ONCE(s->phase) == BKC_PHASE_PRESERVING)
-		r = bkc_meta_commit_here(meta);
-	if (r)
-		bkc_backup_break(s, BKC_BY_POLICY, "metadata failed");
+	/* Closed, there is no copy; a discard does not become one of a closed disk. */
+	if (READ_ONCE(meta->open)) {
+		if (READ_ONCE(s->phase) == BKC_PHASE_PRESERVING)
+			r = bkc_meta_commit_here(meta);
+		if (r)
+			bkc_backup_break(s, BKC_BY_POLICY, "metadata failed");
+	}
 	list_splice_init(&meta->recorded, &list);
 	/* A write waits in its bucket; it is looked at when the copies have ended. */
 	if (waits)
@@ -162,21 +165,40 @@ void bkc_record_wait(struct bkc_meta *meta)
  * ---- The view is broken
  */
 
-/* Of copy_wq. The writes that wait for it go, or are refused. */
+/*
+ * life_lock held, process context: the disk has been told that the view is broken,
+ * or could not be (@r). The writes that wait for it may go, or are refused.
+ */
+static void told(struct bkc_meta *meta, int r)
+{
+	struct bkc_state *s = meta->s;
+
+	if (r)
+		DMERR("metadata on %pg: it does not say that the view is broken: first writes fail",
+		      meta->bdev);
+	spin_lock_irq(&s->lock);
+	WRITE_ONCE(meta->refuses, r);
+	WRITE_ONCE(s->route, r ? BKC_ROUTE_MAP : BKC_ROUTE_BASE);
+	/* Pairs with the acquire in __admit(): the route first. */
+	smp_store_release(&s->hold, false);
+	spin_unlock_irq(&s->lock);
+}
+
+/* A commit may have failed that would not fail now. */
+static int tell(struct bkc_meta *meta)
+{
+	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
+	return bkc_meta_write_super(meta, BKC_PHASE_BROKEN, 0, 0);
+}
+
 static void break_work(struct work_struct *work)
 {
 	struct bkc_meta *meta = container_of(work, struct bkc_meta, break_work);
 	struct bkc_state *s = meta->s;
-	int r = 0;
 
 	mutex_lock(&s->life_lock);
 	/* Closed, the disk knows; or no write has gone, nor will before it does. */
-	if (meta->open) {
-		/* A commit may have failed that would not fail now. */
-		WRITE_ONCE(meta->health, BKC_HEALTH_RW);
-		r = bkc_meta_write_super(meta, BKC_PHASE_BROKEN, 0, 0);
-	}
-	bkc_record_told(meta, r);
+	told(meta, meta->open ? tell(meta) : 0);
 	mutex_unlock(&s->life_lock);
 	bkc_backup_let_go(s);
 }
@@ -184,28 +206,8 @@ static void break_work(struct work_struct *work)
 /* Any context; the state's hold is set. */
 void bkc_record_break(struct bkc_meta *meta)
 {
-	queue_work(meta->s->copy_wq, &meta->break_work);
-}
-
-/*
- * life_lock held: the disk has been told of the phase, or not (@r). Process
- * context.
- */
-void bkc_record_told(struct bkc_meta *meta, int r)
-{
-	struct bkc_state *s = meta->s;
-
-	spin_lock_irq(&s->lock);
-	if (s->phase == BKC_PHASE_BROKEN) {
-		if (r)
-			DMERR("metadata on %pg: it does not say that the view is broken: first writes fail",
-			      meta->bdev);
-		WRITE_ONCE(meta->refuses, r);
-		WRITE_ONCE(s->route, r ? BKC_ROUTE_MAP : BKC_ROUTE_BASE);
-		/* Pairs with the acquire in __admit(): the route first. */
-		smp_store_release(&s->hold, false);
-	}
-	spin_unlock_irq(&s->lock);
+	/* Not of copy_wq: who holds life_lock may wait for a work of that. */
+	queue_work(meta->intent.wq, &meta->break_work);
 }
 
 /*
@@ -232,16 +234,50 @@ enum bkc_phase bkc_record_phase(const struct bkc_meta *meta)
 	return BKC_PHASE_BROKEN;
 }
 
+/* Does the disk say that the view is broken, or will that follow when it is read? */
+static bool is_said_broken(const struct bkc_meta *meta)
+{
+	u32 flags = le32_to_cpu(meta->super->flags);
+
+	return le32_to_cpu(meta->super->phase) == BLKCOPY_META_PHASE_BROKEN ||
+	       (flags & BLKCOPY_META_TOP_STALE) ||
+	       ((flags & BLKCOPY_META_UNORDERED) && !(flags & BLKCOPY_META_CLEAN));
+}
+
 /*
  * In preresume, life_lock held, nothing in flight: what the table asks for is in
- * force. @r: 0, or the disk could not be told: it may go on to say that all was
- * in good order, so from here on writes wait for it.
+ * force. @said: the phase the disk was told of. @r: 0, or it could not be told, and
+ * may go on to say that all was in good order: then writes wait for it.
  */
-void bkc_record_open(struct bkc_meta *meta, bool persistent, int r)
+void bkc_record_open(struct bkc_meta *meta, bool persistent,
+		     enum bkc_phase said, int r)
 {
+	struct bkc_state *s = meta->s;
+	bool broken;
+
+	/* Who breaks the view behind this finds it open, and tells. */
+	spin_lock_irq(&s->lock);
 	WRITE_ONCE(meta->ordered, persistent || r);
-	meta->open = true;
-	bkc_record_told(meta, r);
+	WRITE_ONCE(meta->open, true);
+	broken = s->phase == BKC_PHASE_BROKEN;
+	if (broken)
+		WRITE_ONCE(s->hold, true);
+	spin_unlock_irq(&s->lock);
+	if (!broken)
+		return;
+	if (said != BKC_PHASE_BROKEN)
+		r = tell(meta);
+	told(meta, is_said_broken(meta) ? 0 : r);
+}
+
+/*
+ * In postsuspend, life_lock held: the disk says that it is not in use. A discard of
+ * a view may still come.
+ */
+void bkc_record_close(struct bkc_meta *meta)
+{
+	WRITE_ONCE(meta->open, false);
+	flush_work(&meta->record_work);
 }
 
 void bkc_record_init(struct bkc_meta *meta)

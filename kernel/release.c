@@ -80,9 +80,15 @@ sector_t bkc_release_discard(struct bkc_state *s, sector_t start, sector_t end,
 	if (behind <= first)
 		return end;
 	spin_lock_irqsave(&b->lock, flags);
-	behind = __give_up(s, b, first, behind, &was);
+	/*
+	 * Nothing is said on a disk that is not in use. Pairs with the sync in
+	 * bkc_meta_close(), after live has changed.
+	 */
+	if (!s->meta || READ_ONCE(s->live)) {
+		behind = __give_up(s, b, first, behind, &was);
+		*in_top = was == BKC_IN_BOTH;
+	}
 	spin_unlock_irqrestore(&b->lock, flags);
-	*in_top = was == BKC_IN_BOTH;
 	return min(end, (sector_t)behind << map->block_shift);
 }
 
@@ -113,7 +119,8 @@ static int release_blocks(struct bkc_state *s, u64 block, u64 end)
  *
  * Process context, the tracker's mutex held. Blocks that are released stay so.
  * Returns 0, -EALREADY when the view is broken, -EINVAL when the bitmap is finer
- * than the blocks, or -EINTR: what has been released by then is.
+ * than the blocks; with a metadata device also -EAGAIN while suspended, -EIO; or
+ * -EINTR: what has been released by then is.
  */
 int bkc_release_unchanged(struct bkc_state *s, const struct bkc_bitmap *bm)
 {
@@ -125,6 +132,9 @@ int bkc_release_unchanged(struct bkc_state *s, const struct bkc_bitmap *bm)
 		return -EINVAL;
 	if (READ_ONCE(s->phase) != BKC_PHASE_PRESERVING)
 		return -EALREADY;
+	/* Not before it is loaded, nor when it is closed; dm keeps a suspend out. */
+	if (s->meta && !READ_ONCE(s->live))
+		return -EAGAIN;
 	while (!r && at < blocks) {
 		run = bkc_bitmap_run(bm, &first, bm->nr);
 		r = release_blocks(s, at, min(first << shift, blocks));

@@ -490,6 +490,11 @@ int bkc_state_preresume(struct bkc_table *t)
 		DMERR("%s: its metadata is in use in another mode",
 		      dm_table_device_name(t->ti->table));
 		r = -EBUSY;
+	} else if (s->mode->preserves &&
+		   s->params.persistent != t->params.persistent) {
+		DMERR("%s: a live table of its view says otherwise of backup_persistent",
+		      dm_table_device_name(t->ti->table));
+		r = -EBUSY;
 	}
 	memalloc_noio_restore(noio);
 	mutex_unlock(&s->life_lock);
@@ -516,7 +521,7 @@ void bkc_state_postsuspend(struct bkc_table *t)
 	if (!s->meta)
 		return;
 	mutex_lock(&s->life_lock);
-	if (!s->live && s->meta->loaded) {
+	if (!s->live && !READ_ONCE(s->draining) && s->meta->loaded) {
 		/* A copy_on_read may have begun since the others were stopped. */
 		bkc_copier_stop(s);
 		bkc_meta_close(s->meta);

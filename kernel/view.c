@@ -244,11 +244,6 @@ static int map_discard(struct bkc_view *v, struct bio *bio, sector_t start)
 	sector_t behind;
 	bool in_top;
 
-	/* While it is suspended all that the disk says has been said. */
-	if (s->meta && !READ_ONCE(s->live)) {
-		bio_endio(bio);
-		return DM_MAPIO_SUBMITTED;
-	}
 	behind = bkc_release_discard(s, start, end, &in_top);
 	if (behind < end)
 		dm_accept_partial_bio(bio, behind - start);

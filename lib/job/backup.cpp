@@ -94,8 +94,7 @@ Result<void> decide(volume::Context &context, Item &item)
 		} else if (!record.full && has_forgotten(context, request.name, request.bitmap)) {
 			record.full = true;
 			item.done.note = "what a backup that failed had to get from bitmap " +
-					 request.bitmap +
-					 " was forgotten: this is a full backup";
+					 request.bitmap + " was forgotten: this is a full backup";
 		}
 	}
 	BLKCTL_TRY(item.target, check_target(context, item.volume, request, record.full));
@@ -507,8 +506,8 @@ Result<void> Work::end(bool clear)
 		if (clear)
 			BLKCTL_CHECK(note_unfinished(context, item.target, true, item.record->id));
 		if (clear && !item.target.in_place && !item.record->bitmap.empty())
-			BLKCTL_CHECK(note_forgotten(context, item.volume.name(),
-						    item.record->bitmap));
+			BLKCTL_CHECK(
+				note_forgotten(context, item.volume.name(), item.record->bitmap));
 	}
 	BLKCTL_TRY(const auto outcome, volume::end_backup(context, names(), items[0].record->id,
 							  clear, volume::Run::doit));

@@ -316,11 +316,13 @@ Result<void> add_end_of_backup(Change &change, const Volume &volume)
 	if (volume.status.phase != table::Phase::broken)
 		change.message(volume.info, "phase abort");
 	add_settle(change, volume);
+	// Before the switch: a kill behind it leaves nothing but files that the next view takes.
+	if (volume.table.meta_device())
+		add_plain_entry(change, volume, volume.table.base, true);
 	change.load(volume.info, track_table(volume, volume.table.base));
 	change.switch_table(volume.info, {}, volume.table.top->device);
 	add_loop_release(change, volume.table.top->device);
-	if (volume.table.meta_device())
-		add_end_of_metadata(change, volume, volume.table.base);
+	add_end_of_metadata(change, volume, {});
 	add_forgetting(change, volume);
 	return {};
 }

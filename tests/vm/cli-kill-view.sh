@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: slow=1 kernels=6.1,6.12 timeout=240
+# vm: slow=1 kernels=6.1,6.12 timeout=480
 # view and the removal of a view, killed (-9) at every step: nothing is stuck, and
 # the same command again finishes.
 # guards: the order of the steps of both, and what each takes for its own.
@@ -8,6 +8,7 @@ UDEV=1
 source "$(dirname "$0")/lib.sh"
 source "$VM_DIR/lib-cli.sh"
 cli_setup
+modprobe loop
 mk_brd 2 16
 exits 0 ctl create vol /dev/ram0
 undo remove_dm vol
@@ -20,5 +21,15 @@ is_gone() { [[ $(st vol mode) == track && ! -e /dev/mapper/now ]]; }
 kill_sweep true is_there 0 view vol now --store /dev/ram1 --force
 have_view() { ctl view vol now --store /dev/ram1 --force >/dev/null; }
 kill_sweep have_view is_gone "0 3" remove now
+note "the same, persistent"
+persistent=(view vol now --store /dev/ram1 --force --persistent)
+is_kept() { is_there && [[ $(dmsetup table vol) == *backup_persistent* && $(cat /etc/blkctltab) == *'vol - /var/lib/blkctl/vol.meta'* ]]; }
+is_plain() { is_gone && [[ $(cat /etc/blkctltab) == *'vol name:ram0 - '* ]]; }
+kill_sweep true is_kept 0 "${persistent[@]}"
+have_view() { ctl "${persistent[@]}" >/dev/null; }
+kill_sweep have_view is_plain "0 3" remove now
 fresh
+ctl deactivate vol
+is "$(losetup -l --noheadings)" "" "loop devices, of what was killed"
+ctl activate vol
 pass

@@ -142,15 +142,17 @@ is "$(st vol phase)" broken "the view when top has failed"
 view_fails view
 put 50 2
 fast_meta
-has "$("$BLKCTL" check "$real" --json)" '"phase":"broken"' "the superblock"
+has "$("$(tool show)" "$real")" 'mode=backup phase=broken' "the superblock"
 remove_dm view
 swap_dm top "$(linear_line "$B")"
 
 note "metadata fails: writes that nobody could be told of are refused"
 rearm "${persistent[@]}"
 put 3
-mk_view view vol
+mk_dm view "0 $(sectors "$A") blkcopy-view /dev/mapper/vol 1 discards"
 fails meta
+discard /dev/mapper/view 80
+refused 'Input/output error' bash -c 'put 80'
 refused 'Input/output error' bash -c 'put 60'
 is "$(st vol phase health)" "broken meta_ro" "the volume"
 put 3
