@@ -173,7 +173,7 @@ struct bkc_mode {
 	bool mixes_base;		/* base alone is no image meanwhile */
 	bool waits_for_space;		/* a write to top may, by its policy */
 	u8 flush_legs;			/* BIT(enum bkc_leg) a flush is for */
-	u32 meta_mode;	/* enum blkcopy_meta_mode; 0: state in memory alone */
+	u32 meta_mode;	/* enum blkcopy_meta_mode */
 	enum bkc_leg write_to;		/* who is to have a redirected block */
 	enum bkc_write part[BKC_VALID_NR];	/* write[] is for whole blocks */
 	enum bkc_write zero[BKC_VALID_NR];	/* whole blocks, to be zeroes */

@@ -237,7 +237,7 @@ static int parse_meta(struct bkc_table *t, const char *word, char **error)
 		*error = "This mode needs a metadata device";
 		return -EINVAL;
 	}
-	if (t->mode->meta_mode && !in_memory) {
+	if (!in_memory) {
 		r = dm_get_device(t->ti, word, dm_table_get_mode(t->ti->table),
 				  &t->meta_dev);
 		if (r)
@@ -245,10 +245,6 @@ static int parse_meta(struct bkc_table *t, const char *word, char **error)
 		return r;
 	}
 	if (strcmp(word, "-")) {
-		if (!in_memory) {
-			*error = "Metadata must be - or mem:<id>";
-			return -EINVAL;
-		}
 		if (!word[prefix] || strlen(word) >= sizeof(t->meta)) {
 			*error = "Invalid mem id";
 			return -EINVAL;

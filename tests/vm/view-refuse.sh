@@ -16,7 +16,8 @@ no() {
 	has "$(log_since)" "$2" "the reason for '$1'"
 }
 no "0 16384 blkcopy backup /dev/ram0 0 - 0 - 128" 'Cannot open top'
-no "0 16384 blkcopy backup /dev/ram0 0 /dev/ram1 0 /dev/ram2 128" 'Metadata must be - or mem'
+no "0 16384 blkcopy backup /dev/ram0 0 /dev/ram1 0 /dev/ram2 128" 'no superblock'
+no "0 16384 blkcopy backup /dev/ram0 0 /dev/ram1 0 /dev/ram1 128" 'The metadata device is a leg'
 no "0 16384 blkcopy backup /dev/ram0 0 /dev/ram1 8 - 128" 'Top is too small'
 no "$line 1 nosync" 'no meaning in a backup'
 no "$line 1 copy_on_read" 'needs a mode that streams'
