@@ -71,6 +71,21 @@ Status run(const Arguments &args)
 	return Status::ok;
 }
 
+constexpr const char *about_lasting =
+	"blkctl-remove(8) of VIEW ends it and frees STORE. blkctl-abort(8) of the volume "
+	"does so while somebody still reads the view, who gets errors then. What is where "
+	"is in memory alone: after a boot the view is gone and the volume as it is "
+	"without one. "
+	"With --persistent it outlives a crash or a boot: what is kept is written down, "
+	"in the state folder or on --metadata, before the write that made it necessary "
+	"goes; so a first write to a part waits for STORE and for that. It is written in "
+	"blkctltab(5) that the volume comes back with it; the same command again then "
+	"brings VIEW back. Where neither can be written, nor that the view is broken, "
+	"first writes get I/O errors. "
+	"--metadata alone is as fast as without, and lasts "
+	"over blkctl-deactivate(8), but not over a crash: the view is broken then, and "
+	"says so. Both are for volumes made by blkctl-create(8).";
+
 const Register entry{Verb{
 	.name = "view",
 	.group = Group::snapshots,
@@ -86,18 +101,7 @@ const Register entry{Verb{
 		 "the volume, or the full path of a file, made sparse if it is not there. The "
 		 "writer waits for the reading alone. If STORE fails or is full the view breaks, "
 		 "and reads of it fail from then on; the volume never notices.",
-		 "blkctl-remove(8) of VIEW ends it and frees STORE. blkctl-abort(8) of the volume "
-		 "does so while somebody still reads the view, who gets errors then. What is where "
-		 "is in memory alone: after a boot the view is gone and the volume as it is "
-		 "without one.",
-		 "With --persistent it outlives a crash or a boot: what is kept is written down, "
-		 "in the state folder or on --metadata, before the write that made it necessary "
-		 "goes; so a first write to a part waits for STORE and for that. It is written in "
-		 "blkctltab(5) that the volume comes back with it; the same command again then "
-		 "brings VIEW back. Where neither can be written, nor that the view is broken, "
-		 "first writes get I/O errors. --metadata alone is as fast as without, and lasts "
-		 "over blkctl-deactivate(8), but not over a crash: the view is broken then, and "
-		 "says so. Both are for volumes made by blkctl-create(8).",
+		 about_lasting,
 		 "For an incremental backup by other tools, --bitmap freezes a bitmap at the same "
 		 "instant: what blkctl-bitmap(8) dumps then is what has to be read from the view. "
 		 "Then clear it, or thaw it if that has failed. With --only-changed the rest is "

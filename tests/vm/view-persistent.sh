@@ -18,7 +18,7 @@ mk_meta 2 backup "$(sectors "$A")"
 real=$META
 mk_dm meta "$(linear_line "$real")"
 META=/dev/mapper/meta
-slow_meta() { swap_dm meta "0 $(sectors "$real") delay $real 0 0 $real 0 ${1:-4000}"; }
+slow_meta() { swap_dm meta "0 $(sectors "$real") delay $real 0 0 $real 0 ${1:-2500}"; }
 fast_meta() { swap_dm meta "$(linear_line "$real")"; }
 fails() { swap_dm "$1" "0 $(sectors "/dev/mapper/$1") error"; }
 put() { dd if=/dev/urandom of=/dev/mapper/vol bs=64k count="${2:-1}" seek="$1" oflag=direct conv=notrunc status=none; }
@@ -27,7 +27,7 @@ export -f put
 put_waits() {
 	put "$1" &
 	JUST=$!
-	sleep 1.5
+	sleep 1
 	[[ -e /proc/$JUST ]] || fail "$2: the write to block $1 did not wait"
 }
 discard() { blkdiscard -f -o "$(($2 * 65536))" -l 65536 "$1"; }
@@ -125,7 +125,7 @@ put_waits 20 "that the block is released"
 wait "$JUST"
 discard /dev/mapper/view 5 &
 JUST=$!
-sleep 1.5
+sleep 1
 [[ -e /proc/$JUST ]] || fail "what is kept of block 5 was discarded before that is said"
 wait "$JUST"
 fast_meta
