@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=240
+# vm: quick=6.12 timeout=360
 # A backup with a metadata device: its view comes back after a removal in good
 # order, and if it is persistent after any other end; is broken where that cannot
 # be so; and no write goes that the disk does not know of, not even when the view
