@@ -3,7 +3,6 @@
 #include "base/files.hpp"
 #include "volume/chain.hpp"
 #include "volume/legs.hpp"
-#include "volume/metadata.hpp"
 #include "volume/uuid.hpp"
 #include <cerrno>
 #include <unistd.h>
@@ -162,6 +161,21 @@ Result<tab::Entry> entry_above(Context &context, const Volume &volume,
 	BLKCTL_TRY(const auto text, meta_text(context, meta));
 	entry.layers.push_back({0, text});
 	return entry;
+}
+
+void add_first_layer(Change &change, const Volume &volume, const Place &place,
+		     const std::string &how)
+{
+	auto &context = change.context();
+
+	add_entry(
+		change, volume.name(),
+		"write in " + context.tab_file + " that " + volume.name() + " comes back " + how,
+		[&context, volume, place](const auto &before) -> Result<std::optional<tab::Entry>> {
+			BLKCTL_TRY(const auto entry,
+				   entry_above(context, volume, before, 0, *place.devno));
+			return std::optional(entry);
+		});
 }
 
 void add_plain_entry(Change &change, const Volume &volume, const table::Leg &base, bool for_good)

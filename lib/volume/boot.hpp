@@ -4,7 +4,7 @@
 #define BLKCTL_VOLUME_BOOT_HPP
 
 #include "tab/tab.hpp"
-#include "volume/steps.hpp"
+#include "volume/metadata.hpp"
 #include <functional>
 #include <optional>
 #include <string>
@@ -39,18 +39,22 @@ Result<tab::Entry> entry_above(Context &context, const Volume &volume,
 			       const std::optional<tab::Entry> &before, unsigned number,
 			       DevNo meta);
 
+// Adds that a volume on one device comes back with this metadata, in words `how`.
+void add_first_layer(Change &change, const Volume &volume, const Place &place,
+		     const std::string &how);
+
 // Adds that the volume is on `base` alone from now on, if it has an entry. `for_good`: what it was
 // on before is stale, whatever becomes of the steps after this one.
 void add_plain_entry(Change &change, const Volume &volume, const table::Leg &base,
 		     bool for_good = false);
 
+// The same for one that is gone.
+void add_entry_removal(Change &change, const std::string &name);
+
 // Adds the end of the metadata of a copy, or of a view, that is over: it is of no use. `kept`: what
 // the volume is on alone, where that is not written down yet.
 void add_end_of_metadata(Change &change, const Volume &volume,
 			 const std::optional<table::Leg> &kept);
-
-// The same for one that is gone.
-void add_entry_removal(Change &change, const std::string &name);
 
 // Writes down what the base of a new snapshot looks like, now that nobody writes to it. Never
 // fails: it is one check less.

@@ -64,20 +64,14 @@ Result<Place> add_durable(Change &change, const Volume &volume, DevNo target,
 {
 	auto &context = change.context();
 	const auto base = volume.table.base;
-	meta::Superblock super;
 
 	if (request.sync_none)
 		return refusal(Status::usage, copy_verb, volume.name(),
 			       "metadata cannot say of a target that it is equal already",
 			       "blkctl copy without --metadata or without --sync none");
-	BLKCTL_TRY(super.uuid, meta::parse_uuid(volume_hex(volume.info.uuid, volume.name())));
-	super.name = volume.name();
-	super.geometry = {.sectors = volume.sectors,
-			  .block_sectors = volume.table.block_sectors,
-			  .segment_mib =
-				  request.params.segment_mib.value_or(BLKCOPY_SEGMENT_MIB_DEFAULT)};
-	super.mode = meta::Mode::mirror;
-	super.phase = meta::first_phase(super.mode);
+	BLKCTL_TRY(auto super, new_super(volume, meta::Mode::mirror));
+	super.geometry.segment_mib =
+		request.params.segment_mib.value_or(BLKCOPY_SEGMENT_MIB_DEFAULT);
 	BLKCTL_TRY(super.legs[0],
 		   leg_of(context.probe, base.device, base.offset, volume.sectors, Stamped::no));
 	BLKCTL_TRY(super.legs[1], leg_of(context.probe, target, 0, volume.sectors, Stamped::no));
@@ -87,15 +81,7 @@ Result<Place> add_durable(Change &change, const Volume &volume, DevNo target,
 				[](const meta::Superblock &whole) { return whole; }));
 	BLKCTL_CHECK(check_not_on(context, copy_verb, volume, place));
 	if (request.boot && volume.kind == Kind::created)
-		add_entry(change, volume.name(),
-			  "write in " + context.tab_file + " that " + volume.name() +
-				  " comes back at boot",
-			  [&context, volume,
-			   place](const auto &before) -> Result<std::optional<tab::Entry>> {
-				  BLKCTL_TRY(const auto entry,
-					     entry_above(context, volume, before, 0, *place.devno));
-				  return std::optional(entry);
-			  });
+		add_first_layer(change, volume, place, "at boot");
 	return place;
 }
 

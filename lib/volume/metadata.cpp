@@ -4,6 +4,7 @@
 #include "meta/format.hpp"
 #include "meta/layout.hpp"
 #include "volume/use.hpp"
+#include "volume/uuid.hpp"
 #include <algorithm>
 #include <filesystem>
 #include <sys/stat.h>
@@ -192,6 +193,18 @@ Result<Place> add_place(Change &change, const std::string &text, uint64_t bytes,
 	}
 	add_loop(change, place, own);
 	return place;
+}
+
+Result<meta::Superblock> new_super(const Volume &volume, meta::Mode mode)
+{
+	meta::Superblock super;
+
+	BLKCTL_TRY(super.uuid, meta::parse_uuid(volume_hex(volume.info.uuid, volume.name())));
+	super.name = volume.name();
+	super.geometry = {.sectors = volume.sectors, .block_sectors = volume.table.block_sectors};
+	super.mode = mode;
+	super.phase = meta::first_phase(mode);
+	return super;
 }
 
 Result<Place> add_metadata(Change &change, const std::string &text, const meta::Superblock &super,

@@ -40,6 +40,10 @@ void add_loop(Change &change, const Place &place, const std::optional<DevNo> &ow
 // What metadata or a tab names: an identity, a path, or a file. Errors: not_found.
 Result<Place> find_place(Context &context, const std::string &text);
 
+// The superblock of a volume's new metadata, of the phase its mode begins in; no legs yet. Errors:
+// failed.
+Result<meta::Superblock> new_super(const Volume &volume, meta::Mode mode);
+
 // The superblock of the metadata once the plan has come to it: the legs may be there only then.
 using Complete = std::function<Result<meta::Superblock>(meta::Superblock)>;
 

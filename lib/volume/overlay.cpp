@@ -31,18 +31,6 @@ Result<void> check_can(const Volume &volume, const std::vector<Volume> &layers)
 	return check_plain(overlay_verb, volume);
 }
 
-Result<meta::Superblock> super_of(const Volume &volume)
-{
-	meta::Superblock super;
-
-	BLKCTL_TRY(super.uuid, meta::parse_uuid(volume_hex(volume.info.uuid, volume.info.name)));
-	super.name = volume.name();
-	super.geometry = {.sectors = volume.sectors, .block_sectors = volume.table.block_sectors};
-	super.mode = meta::Mode::overlay;
-	super.phase = meta::first_phase(super.mode);
-	return super;
-}
-
 /*
  * What the new overlay is over. An overlay that is there moves to a hidden layer, which shares its
  * state: nothing of it is read again.
@@ -132,7 +120,7 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 
 	BLKCTL_CHECK(check_can(volume, layers));
 	BLKCTL_TRY(const auto store, add_store(change, rules, volume, request.store));
-	BLKCTL_TRY(const auto super, super_of(volume));
+	BLKCTL_TRY(const auto super, new_super(volume, meta::Mode::overlay));
 	std::vector<DevNo> legs{volume.table.base.device};
 	if (volume.table.top)
 		legs.push_back(volume.table.top->device);

@@ -52,6 +52,15 @@ void add_forgetting(Change &change, const Volume &volume)
 			    {}});
 }
 
+void add_removal(Change &change, const dm::Info &view)
+{
+	auto &context = change.context();
+
+	change.add({"remove the device " + label(view),
+		    [&context, view] { return context.dm.remove(view.devno, visibility); },
+		    {}});
+}
+
 bool has_metadata(const ViewRequest &request)
 {
 	return request.persistent || !request.metadata.empty();
@@ -74,13 +83,8 @@ Result<Place> add_view_metadata(Change &change, const Volume &volume, const View
 {
 	auto &context = change.context();
 	std::vector<DevNo> legs{volume.table.base.device};
-	meta::Superblock super;
 
-	BLKCTL_TRY(super.uuid, meta::parse_uuid(volume_hex(volume.info.uuid, volume.info.name)));
-	super.name = volume.name();
-	super.geometry = {.sectors = volume.sectors, .block_sectors = volume.table.block_sectors};
-	super.mode = meta::Mode::backup;
-	super.phase = meta::first_phase(super.mode);
+	BLKCTL_TRY(const auto super, new_super(volume, meta::Mode::backup));
 	if (store.block)
 		legs.push_back(store.block->devno);
 	const auto complete = [&context, volume,
@@ -95,15 +99,7 @@ Result<Place> add_view_metadata(Change &change, const Volume &volume, const View
 	BLKCTL_TRY(const auto place,
 		   add_metadata(change, request.metadata, super, volume.devno(), legs, complete));
 	BLKCTL_CHECK(check_not_on(context, change.verb(), volume, place));
-	add_entry(
-		change, volume.name(),
-		"write in " + context.tab_file + " that " + volume.name() +
-			" comes back with what is kept",
-		[&context, volume, place](const auto &before) -> Result<std::optional<tab::Entry>> {
-			BLKCTL_TRY(auto entry,
-				   entry_above(context, volume, before, 0, *place.devno));
-			return std::optional(entry);
-		});
+	add_first_layer(change, volume, place, "with what is kept");
 	return place;
 }
 
@@ -124,19 +120,19 @@ Result<void> add_arming(Change &change, const Volume &volume, const ViewRequest 
 	// Nothing is copied that nobody overwrites.
 	backup.features.paused = true;
 	backup.features.backup_persistent = request.persistent;
-	auto meta = Place{.text = "-"};
+	std::optional<Place> meta;
 	if (has_metadata(request)) {
 		BLKCTL_TRY(meta, add_view_metadata(change, volume, request, store));
 	}
 	const auto text = "0 " + std::to_string(volume.sectors) +
 			  " " BLKCOPY_TARGET " " BLKCOPY_MODE_BACKUP " " +
 			  backup.base.device.str() + " " + std::to_string(backup.base.offset) +
-			  " " + store.text + " 0 " + meta.text + " " +
+			  " " + store.text + " 0 " + (meta ? meta->text : "-") + " " +
 			  std::to_string(backup.block_sectors) + options_text(backup);
 	change.load(volume.info, text, [backup, store, meta, sectors = volume.sectors]() mutable {
 		backup.top = table::Leg{*store.devno, 0};
-		if (meta.text != "-")
-			backup.meta = meta.devno->str();
+		if (meta)
+			backup.meta = meta->devno->str();
 		return blkcopy_table(sectors, backup);
 	});
 	if (store.block)
@@ -337,9 +333,7 @@ Result<void> add_rest_of_view(Change &change, const Volume &volume)
 		if (view.uuid != uuid_for(volume))
 			continue;
 		BLKCTL_CHECK(check_closed(context, change.verb(), view));
-		change.add({"remove the device " + label(view),
-			    [&context, view] { return context.dm.remove(view.devno, visibility); },
-			    {}});
+		add_removal(change, view);
 	}
 	return {};
 }
@@ -359,9 +353,7 @@ Result<void> add_end_of_view(Change &change, const Volume &volume)
 	BLKCTL_TRY(const auto view, find_by_name(context, backup_view(volume.name())));
 
 	if (view && view->uuid == uuid_for(volume) && view->open_count == 0)
-		change.add({"remove the device " + label(*view),
-			    [&context, view] { return context.dm.remove(view->devno, visibility); },
-			    {}});
+		add_removal(change, *view);
 	return {};
 }
 
@@ -460,9 +452,7 @@ Result<Outcome> remove_view(Change &change, const dm::Info &info)
 		}
 	}
 	if (!with_its_backup)
-		change.add({"remove the device " + label(info),
-			    [&context, info] { return context.dm.remove(info.devno, visibility); },
-			    {}});
+		add_removal(change, info);
 	return change.finish(info);
 }
 
