@@ -3,6 +3,7 @@
 #include "base/files.hpp"
 #include "base/unique_fd.hpp"
 #include "udev/sysfs.hpp"
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -35,6 +36,19 @@ Result<DevNo> devno_of(int fd, const std::string &path)
 	if (fstat(fd, &st) != 0)
 		return errno_error("look at", path, errno);
 	return DevNo::from(st.st_rdev);
+}
+
+/*
+ * Whether a file can be read directly. An overlay filesystem of Linux 6.1 says that it can, and
+ * so does a loop device over it then, whatever is below it: all I/O would fail.
+ */
+bool takes_direct_io(const std::string &path)
+{
+	constexpr size_t block = 4096;
+	alignas(block) std::array<char, block> bytes;
+	const UniqueFd file(open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
+
+	return file && pread(file.get(), bytes.data(), bytes.size(), 0) >= 0;
 }
 
 } // namespace
@@ -72,6 +86,7 @@ Result<DevNo> SystemLoops::attach(const std::string &path)
 		return errno_error("open", path, errno);
 	if (!control)
 		return errno_error("open", "/dev/loop-control", errno);
+	const bool direct = takes_direct_io(path);
 	for (int i = 0; i < attach_tries; i++) {
 		const int number = ioctl(control.get(), LOOP_CTL_GET_FREE);
 		if (number < 0)
@@ -81,13 +96,13 @@ Result<DevNo> SystemLoops::attach(const std::string &path)
 		loop_config config = {};
 		config.fd = static_cast<uint32_t>(file.get());
 		config.block_size = loop_block;
-		config.info.lo_flags = LO_FLAGS_DIRECT_IO;
+		config.info.lo_flags = direct ? LO_FLAGS_DIRECT_IO : 0;
 		const auto mark = std::string(our_mark) + path;
 		std::strncpy(reinterpret_cast<char *>(config.info.lo_file_name), mark.c_str(),
 			     LO_NAME_SIZE - 1);
 		if (loop && ioctl(loop.get(), LOOP_CONFIGURE, &config) == 0)
 			return devno_of(loop.get(), node);
-		// A filesystem without direct I/O: then without it.
+		// The loop driver may want more of it than we do: then without it.
 		config.info.lo_flags = 0;
 		if (loop && errno == EINVAL && ioctl(loop.get(), LOOP_CONFIGURE, &config) == 0)
 			return devno_of(loop.get(), node);

@@ -40,6 +40,9 @@ mk_loop() {
 	require_block "$REPLY"
 }
 
+# The RAM disks of 6.1 cannot.
+can_discard() { (($(lsblk --nodeps --noheadings --bytes --output DISC-MAX "$1") > 0)); }
+
 holds_kib() { du -k "$1" | cut -f1; }
 
 # mk_dm NAME TABLE...: each TABLE is one line.
