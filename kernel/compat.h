@@ -21,12 +21,28 @@
 #define BKC_WQ_PERCPU	0
 #endif
 
-/* For dm_get_device(): what is not to be written to. */
 #ifdef BKC_HAVE_BLK_MODE
 #define BKC_OPEN_READ	BLK_OPEN_READ
 #else
 #define BKC_OPEN_READ	FMODE_READ
 #endif
+
+/*
+ * dm_get_device(), in ctr. Linux 6.1 lets a table be on its own device, and its
+ * first I/O never ends.
+ */
+static inline int bkc_get_device(struct dm_target *ti, const char *path,
+				 bool read_only, struct dm_dev **dev)
+{
+	int r = dm_get_device(ti, path, read_only ? BKC_OPEN_READ :
+			      dm_table_get_mode(ti->table), dev);
+
+	if (r || (*dev)->bdev->bd_disk != dm_disk(dm_table_get_md(ti->table)))
+		return r;
+	dm_put_device(ti, *dev);
+	*dev = NULL;
+	return -EINVAL;
+}
 
 /* In ctr: pages must not change while both legs read them. */
 static inline void bkc_ctr_stable_writes(struct dm_target *ti)

@@ -196,10 +196,9 @@ static int parse_sectors(const char *word, sector_t *sectors)
 
 static int open_leg(struct bkc_table *t, enum bkc_leg leg, const char *path)
 {
-	if (leg == BKC_BASE && t->mode->base_read_only)
-		return dm_get_device(t->ti, path, BKC_OPEN_READ, &t->dev[leg]);
-	return dm_get_device(t->ti, path, dm_table_get_mode(t->ti->table),
-			     &t->dev[leg]);
+	bool read_only = leg == BKC_BASE && t->mode->base_read_only;
+
+	return bkc_get_device(t->ti, path, read_only, &t->dev[leg]);
 }
 
 static int parse_leg(struct bkc_table *t, enum bkc_leg leg, const char *path,
@@ -238,8 +237,7 @@ static int parse_meta(struct bkc_table *t, const char *word, char **error)
 		return -EINVAL;
 	}
 	if (!in_memory) {
-		r = dm_get_device(t->ti, word, dm_table_get_mode(t->ti->table),
-				  &t->meta_dev);
+		r = bkc_get_device(t->ti, word, false, &t->meta_dev);
 		if (r)
 			*error = "Cannot open the metadata device";
 		return r;

@@ -36,8 +36,7 @@ static int track_open(struct bkc_table *track, const char *path, char **error)
 	struct bkc_table *t = track->of;
 	int r;
 
-	r = dm_get_device(t->ti, path, dm_table_get_mode(t->ti->table),
-			  &track->meta_dev);
+	r = bkc_get_device(t->ti, path, false, &track->meta_dev);
 	if (r) {
 		*error = "Cannot open the device of the bitmaps";
 		return r;

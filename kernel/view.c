@@ -355,7 +355,7 @@ static int open_by_number(struct bkc_view *v, enum bkc_leg leg)
 	char path[16];
 
 	format_dev_t(path, v->s->number[leg]);
-	return dm_get_device(v->ti, path, BKC_OPEN_READ, &v->dev[leg]);
+	return bkc_get_device(v->ti, path, true, &v->dev[leg]);
 }
 
 /* The state of the live device; the device itself may go away before us. */

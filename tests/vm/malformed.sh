@@ -90,7 +90,11 @@ bad_line "0 8192 blkcopy mirror /dev/ram0 0 /dev/ram0 4096 - 128"
 bad_line "0 16385 blkcopy mirror /dev/ram0 0 /dev/ram1 0 - 128"
 bad_line "0 16384 blkcopy mirror /dev/ram0 0 /dev/ram1 1 - 128"
 bad_line "0 16384 blkcopy mirror /dev/ram0 8 /dev/ram1 0 - 128"
-bad_line "0 16384 blkcopy mirror /dev/mapper/vol 0 /dev/ram1 0 - 128"
+for own in "mirror /dev/mapper/vol 0 /dev/ram1 0 -" "mirror /dev/ram0 0 /dev/mapper/vol 0 -" "track /dev/mapper/vol 0 - 0 -" \
+	"overlay /dev/ram0 0 /dev/ram1 0 /dev/mapper/vol"; do
+	bad_line "0 16384 blkcopy $own 128"
+done
+bad_line "0 16384 blkcopy track /dev/ram0 0 - 0 - 128 0 2 bitmaps /dev/mapper/vol"
 bad_line "$(printf '%s\n' "0 8192 blkcopy track /dev/ram0 0 - 0 - 128" "8192 8192 blkcopy track /dev/ram0 8192 - 0 - 128")"
 is "$(dmsetup table vol)" "$live" "the live table after $refusals refused lines"
 is "$(dmsetup table --inactive vol 2>/dev/null)" "" "the inactive table after refused lines"
@@ -110,7 +114,7 @@ for m in "x" "copy" "copy x" "copy start now" "Copy start" "set" "set rate_kib" 
 	"set rate_kib +1" "set rate_kib 4294967296" "set rate_kib 1 2" "set Rate_kib 1" "set inflight_kib 0" "set run_kib 1025" \
 	"set segment_mib 64" "set copy_mode" "set copy_mode x" "set on_top_error x" "set paused 1" "phase" "phase x" "phase finish" \
 	"phase pivot now" "Phase pivot" "map" "map list" "map list base" "map list base x" "map list x 0" "map list base 0 0" \
-	"map dump base 0" "map list base 99999" "seal now" "bitmap" "bitmap add" "bitmap add x 7" "bitmap list x 0" "bitmap x y" "verify" "verify stop" "preserve" "preserve x" "preserve x y" \
+	"map dump base 0" "map list base 0 gap" "map list base 0 gaps x" "map list base 99999" "seal now" "bitmap" "bitmap add" "bitmap add x 7" "bitmap list x 0" "bitmap x y" "verify" "verify stop" "preserve" "preserve x" "preserve x y" \
 	"$(printf 'a%.0s' {1..2000})" "$(printf 'a %.0s' {1..500})"; do
 	# The kernel writes ten reasons of a kind in five seconds, and no more.
 	((++tries % 10 != 0)) || sleep 5.5
