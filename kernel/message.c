@@ -182,58 +182,81 @@ static char *put_number(char *to, u64 number)
 	return to;
 }
 
-/* "first+count ", if there is room for it and for the block to go on from. */
-static bool list_run(char *result, unsigned int *len, unsigned int maxlen,
-		     u64 first, u64 count)
+/*
+ * An answer that is a list: runs of blocks "first+count", or where gaps were asked
+ * for, what lies between a run and the one before it, "gap+count", of a single
+ * block "gap": a third of the text where few have changed, far apart.
+ */
+struct list {
+	char *result;
+	unsigned int len, maxlen;
+	u64 at;		/* the block behind the last run */
+	bool gaps;
+};
+
+/* @from: the block to begin at. @form: how, or NULL. False: either is malformed. */
+static bool list_begin(struct list *list, const char *from, const char *form)
 {
-	char *p = result + *len;
+	list->gaps = form;
+	if (form && strcmp(form, BLKCOPY_MSG_GAPS))
+		return false;
+	return from[0] >= '0' && from[0] <= '9' && !kstrtou64(from, 10, &list->at);
+}
+
+/* One run, if there is room for it and for the block to go on from. */
+static bool list_run(struct list *list, u64 first, u64 count)
+{
+	char *p = list->result + list->len;
 
 	/* Three numbers at their longest, what is between them, and the end. */
-	if (*len + 3 * 20 + 4 > maxlen)
+	if (list->len + 3 * 20 + 5 > list->maxlen)
 		return false;
-	p = put_number(p, first);
-	*p++ = '+';
-	p = put_number(p, count);
+	p = put_number(p, list->gaps ? first - list->at : first);
+	if (!list->gaps || count > 1) {
+		*p++ = '+';
+		p = put_number(p, count);
+	}
 	*p++ = ' ';
-	*len = p - result;
+	list->len = p - list->result;
+	list->at = first + count;
 	return true;
 }
 
-/* The last word of a list. */
-static void list_end(char *result, unsigned int sz, unsigned int maxlen,
-		     u64 next, u64 blocks)
+/* The last word: where to go on, or that there is no more. */
+static void list_end(const struct list *list, u64 next, u64 blocks)
 {
+	char *result = list->result;
+	unsigned int sz = list->len, maxlen = list->maxlen;
+
 	if (next >= blocks)
 		DMEMIT(BLKCOPY_MSG_MAP_END);
 	else
-		DMEMIT("%llu", next);
+		DMEMIT("%s%llu", list->gaps ? BLKCOPY_MSG_GAPS_NEXT : "", next);
 }
 
 /*
- * map list base|top|both|zero <first block>: runs "first+count", as many as
- * the caller's buffer holds, then the block to go on from, or "end".
+ * map list base|top|both|zero <first block> [gaps]: as many runs as the caller's
+ * buffer holds, then the block to go on from, or "end".
  */
 static int message_map_list(struct bkc_table *t, const char *which,
-			    const char *from, char *result, unsigned int maxlen)
+			    const char *from, const char *form, struct list *list)
 {
 	struct bkc_state *s = t->s;
 	enum bkc_valid valid;
 	u64 first, end, run;
-	unsigned int sz = 0;
 
-	if (parse_valid(which, &valid) || from[0] < '0' || from[0] > '9' ||
-	    kstrtou64(from, 10, &first) || first > s->map.nr_blocks)
+	if (parse_valid(which, &valid) || !list_begin(list, from, form) ||
+	    list->at > s->map.nr_blocks)
 		return refuse(t, -EINVAL, "map list");
+	first = list->at;
 	end = min(s->map.nr_blocks, first + MAP_LIST_BLOCKS_MAX);
 	while (first < end) {
 		run = next_run(s, valid, &first, end);
-		if (!run)
-			break;
-		if (!list_run(result, &sz, maxlen, first, run))
+		if (!run || !list_run(list, first, run))
 			break;
 		first += run;
 	}
-	list_end(result, sz, maxlen, first, s->map.nr_blocks);
+	list_end(list, first, s->map.nr_blocks);
 	return 1;
 }
 
@@ -292,16 +315,16 @@ static int message_bitmap_add(struct bkc_table *t, unsigned int argc,
 }
 
 /*
- * bitmap list <name> <first block>: in blocks, whatever the granule. As of
+ * bitmap list <name> <first block> [gaps]: in blocks, whatever the granule. As of
  * "map list".
  */
 static int message_bitmap_list(struct bkc_table *t, const char *name,
-			       const char *from, char *result,
-			       unsigned int maxlen)
+			       const char *from, const char *form,
+			       struct list *list)
 {
 	struct bkc_bitmap *b = bkc_bitmap_find(t->tracker, name);
 	u64 blocks = t->s->map.nr_blocks, block, first, end, run;
-	unsigned int sz = 0, shift;
+	unsigned int shift;
 
 	if (!b)
 		return -ENOENT;
@@ -310,28 +333,28 @@ static int message_bitmap_list(struct bkc_table *t, const char *name,
 		return -EINVAL;
 	if (b->inconsistent)
 		return -ESTALE;
-	if (from[0] < '0' || from[0] > '9' || kstrtou64(from, 10, &block) ||
-	    block > blocks)
+	if (!list_begin(list, from, form) || list->at > blocks)
 		return -EINVAL;
 	shift = b->shift - t->s->map.block_shift;
-	first = block >> shift;
+	first = list->at >> shift;
 	end = min(b->nr, first + MAP_LIST_BLOCKS_MAX);
 	while (first < end) {
 		run = bkc_bitmap_run(b, &first, end);
-		if (!run)
-			break;
-		if (!list_run(result, &sz, maxlen, first << shift,
-			      min(run << shift, blocks - (first << shift))))
+		/* It may begin inside the first granule. */
+		block = max(first << shift, list->at);
+		if (!run ||
+		    !list_run(list, block,
+			      min((first + run) << shift, blocks) - block))
 			break;
 		first += run;
 	}
-	list_end(result, sz, maxlen, first << shift, blocks);
+	list_end(list, first << shift, blocks);
 	return 1;
 }
 
 /* tr->mutex held. */
 static int bitmap_verb(struct bkc_table *t, unsigned int argc, char **argv,
-		       char *result, unsigned int maxlen)
+		       struct list *list)
 {
 	struct bkc_tracker *tr = t->tracker;
 	const char *verb = argv[0];
@@ -346,8 +369,9 @@ static int bitmap_verb(struct bkc_table *t, unsigned int argc, char **argv,
 		return -EAGAIN;
 	if (!strcmp(verb, "add"))
 		return message_bitmap_add(t, argc - 1, argv + 1);
-	if (argc == 3 && !strcmp(verb, "list"))
-		return message_bitmap_list(t, argv[1], argv[2], result, maxlen);
+	if ((argc == 3 || argc == 4) && !strcmp(verb, "list"))
+		return message_bitmap_list(t, argv[1], argv[2],
+					   argc == 4 ? argv[3] : NULL, list);
 	if (argc == 3 && !strcmp(verb, "merge"))
 		return bkc_bitmap_merge(tr, argv[1], argv[2]);
 	if (argc != 2)
@@ -366,7 +390,7 @@ static int bitmap_verb(struct bkc_table *t, unsigned int argc, char **argv,
 }
 
 static int message_bitmap(struct bkc_table *t, unsigned int argc, char **argv,
-			  char *result, unsigned int maxlen)
+			  struct list *list)
 {
 	unsigned int noio;
 	int r;
@@ -374,7 +398,7 @@ static int message_bitmap(struct bkc_table *t, unsigned int argc, char **argv,
 	mutex_lock(&t->tracker->mutex);
 	/* Allocating must not wait for a volume that waits for this lock. */
 	noio = memalloc_noio_save();
-	r = bitmap_verb(t, argc, argv, result, maxlen);
+	r = bitmap_verb(t, argc, argv, list);
 	memalloc_noio_restore(noio);
 	mutex_unlock(&t->tracker->mutex);
 	if (r < 0)
@@ -441,6 +465,7 @@ int bkc_message(struct dm_target *ti, unsigned int argc, char **argv,
 		char *result, unsigned int maxlen)
 {
 	struct bkc_table *t = ti->private;
+	struct list list = { .result = result, .maxlen = maxlen };
 
 	if (argc == 2 && !strcmp(argv[0], "copy"))
 		return message_copy(t, argv[1]);
@@ -448,10 +473,12 @@ int bkc_message(struct dm_target *ti, unsigned int argc, char **argv,
 		return message_set(t, argv[1], argv[2]);
 	if (argc == 2 && !strcmp(argv[0], "phase"))
 		return message_phase(t, argv[1]);
-	if (argc == 4 && !strcmp(argv[0], "map") && !strcmp(argv[1], "list"))
-		return message_map_list(t, argv[2], argv[3], result, maxlen);
+	if ((argc == 4 || argc == 5) && !strcmp(argv[0], "map") &&
+	    !strcmp(argv[1], "list"))
+		return message_map_list(t, argv[2], argv[3],
+					argc == 5 ? argv[4] : NULL, &list);
 	if (argc >= 2 && !strcmp(argv[0], "bitmap"))
-		return message_bitmap(t, argc - 1, argv + 1, result, maxlen);
+		return message_bitmap(t, argc - 1, argv + 1, &list);
 	if (argc == 2 && !strcmp(argv[0], "preserve"))
 		return message_preserve(t, argv[1]);
 	if (argc == 2 && !strcmp(argv[0], "verify") && !strcmp(argv[1], "start"))

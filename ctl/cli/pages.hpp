@@ -4,10 +4,13 @@
 #define BLKCTL_CLI_PAGES_HPP
 
 #include "cli/terminal.hpp"
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstdint>
-#include <fmt/format.h>
-#include <iterator>
-#include <utility>
+#include <cstring>
+#include <limits>
+#include <string_view>
 
 namespace blkctl::cli
 {
@@ -20,34 +23,88 @@ class Pages
 	Pages(const Pages &) = delete;
 	Pages &operator=(const Pages &) = delete;
 
-	~Pages() { print_all({text_.data(), text_.size()}); }
+	~Pages() { flush(); }
 
-	template <typename... Values>
-	void add(fmt::format_string<Values...> format, Values &&...values)
+	// In pieces that are shorter than a page.
+	void text(std::string_view piece)
 	{
-		fmt::format_to(std::back_inserter(text_), format, std::forward<Values>(values)...);
-		if (text_.size() < page)
+		if (piece.size() > free())
+			flush();
+		if (piece.size() > free()) {
+			print_all(piece);
 			return;
-		print_all({text_.data(), text_.size()});
-		text_.clear();
+		}
+		end_ = std::copy(piece.begin(), piece.end(), end_);
 	}
-
-	// The same of one number or character, in a fraction of the time.
 	void number(uint64_t value)
 	{
-		const fmt::format_int text(value);
-		text_.append(text.data(), text.data() + text.size());
-	}
-	void character(char one)
-	{
-		text_.push_back(one);
-		if (one == '\n' && text_.size() >= page)
-			add("");
+		if (value >= low_part) {
+			high_.is(value / low_part);
+			text(high_.text());
+			low_digits(value % low_part);
+			return;
+		}
+		small_.is(value);
+		text(small_.text());
 	}
 
       private:
-	static constexpr size_t page = 1 << 16;
-	fmt::memory_buffer text_;
+	size_t free() const { return text_.data() + text_.size() - end_; }
+	void flush()
+	{
+		print_all({text_.data(), static_cast<size_t>(end_ - text_.data())});
+		end_ = text_.data();
+	}
+
+	// With the zeros it begins with.
+	void low_digits(uint64_t value)
+	{
+		std::array<char, low_length> digits;
+		auto left = static_cast<uint32_t>(value);
+		for (size_t at = low_length; at > 0; at -= 2, left /= 100)
+			std::memcpy(&digits[at - 2], &pairs[2 * (left % 100)], 2);
+		text({digits.data(), digits.size()});
+	}
+
+	/*
+	 * Offsets that follow each other differ in their last digits, and most ranges are of one
+	 * length: what is the same as the last time is not made into text again.
+	 */
+	class Number
+	{
+	      public:
+		void is(uint64_t value)
+		{
+			if (value == value_)
+				return;
+			value_ = value;
+			length_ = std::to_chars(text_.data(), text_.data() + text_.size(), value)
+					  .ptr -
+				  text_.data();
+		}
+		std::string_view text() const { return {text_.data(), length_}; }
+
+	      private:
+		std::array<char, std::numeric_limits<uint64_t>::digits10 + 1> text_ = {'0'};
+		size_t length_ = 1;
+		uint64_t value_ = 0;
+	};
+
+	static constexpr auto pairs = [] {
+		std::array<char, 200> all{};
+		for (size_t at = 0; at < all.size(); at += 2) {
+			all[at] = static_cast<char>('0' + at / 20);
+			all[at + 1] = static_cast<char>('0' + at / 2 % 10);
+		}
+		return all;
+	}(); // "00", "01", ..., "99"
+	static constexpr size_t low_length = 8;
+	static constexpr uint64_t low_part = 100'000'000;
+
+	Number high_;
+	Number small_;
+	std::array<char, 1 << 16> text_;
+	char *end_ = text_.data();
 };
 
 } // namespace blkctl::cli

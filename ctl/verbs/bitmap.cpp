@@ -152,25 +152,25 @@ Status dump(const Arguments &args, volume::Context &context)
 		return Status::ok;
 	}
 	// There may be millions: nothing is built of them.
+	const bool as_json = format == "json";
 	Pages out;
-	if (format == "json")
-		out.add(R"({{"schema":1,"name":{},"bitmap":{},"block_bytes":{},"size":{},"dirty":[)",
-			quoted(found.name()), quoted(args.at(2)), block, size);
-	const auto *between = "";
+	if (as_json)
+		out.text(fmt::format(
+			R"({{"schema":1,"name":{},"bitmap":{},"block_bytes":{},"size":{},"dirty":[)",
+			quoted(found.name()), quoted(args.at(2)), block, size));
+	std::string_view between;
 	for (const auto &run : runs) {
 		const auto [offset, length] = volume::range_of(found, run);
-		if (format == "json") {
-			out.add(R"({}{{"offset":{},"length":{}}})", between, offset, length);
-			between = ",";
-			continue;
-		}
+		out.text(between);
+		out.text(as_json ? R"({"offset":)" : "");
 		out.number(offset);
-		out.character(' ');
+		out.text(as_json ? R"(,"length":)" : " ");
 		out.number(length);
-		out.character('\n');
+		out.text(as_json ? "}" : "\n");
+		between = as_json ? "," : "";
 	}
-	if (format == "json")
-		out.add("]}}\n");
+	if (as_json)
+		out.text("]}\n");
 	return Status::ok;
 }
 

@@ -203,9 +203,11 @@
  *                       backup: the view breaks, top is free
  *   phase finish        stream, commit: 0 when streamed or merged, EBUSY before;
  *                       EINVAL in other modes
- *   map list base|top|both|zero <first block>
+ *   map list base|top|both|zero <first block> [gaps]
  *                       text runs "first+count", then the next first block,
- *                       or "end"
+ *                       or "end". gaps: runs "gap+count", or "gap" of one
+ *                       block, that many behind the run before it, or behind
+ *                       the first block; then "@" and the next, or "end"
  *   preserve <bitmap>   backup: only the blocks in it, of a frozen one what had
  *                       changed by then; the others are released, as by a
  *                       discard on a view, but top keeps its room. EINVAL no
@@ -220,7 +222,7 @@
  *                       ENOENT; freeze: EBUSY when frozen; thaw: EINVAL when not
  *   bitmap merge <target> <source>
  *                       EBUSY when the target is frozen
- *   bitmap list <name> <first block>
+ *   bitmap list <name> <first block> [gaps]
  *                       text runs as of "map list"; of a frozen one what had
  *                       changed by then
  *                       merge and list: ESTALE when it is inconsistent; frozen,
@@ -232,5 +234,7 @@
  * The kernel log holds the reason in words.
  */
 #define BLKCOPY_MSG_MAP_END "end"
+#define BLKCOPY_MSG_GAPS "gaps"
+#define BLKCOPY_MSG_GAPS_NEXT "@"
 
 #endif /* BLKCOPY_UAPI_H */

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <limits>
 
 namespace blkctl::volume
 {
@@ -36,6 +37,11 @@ std::optional<BlockRun> run_from(std::string_view word)
 	return run;
 }
 
+std::string_view first_word(const char *at, const char *last)
+{
+	return {at, std::find_if(at, last, [](char c) { return c == ' '; })};
+}
+
 Error bad_page(std::string_view word)
 {
 	Error error;
@@ -52,16 +58,25 @@ Result<std::vector<BlockRun>> read_runs(Context &context, const Volume &volume,
 	std::vector<BlockRun> all;
 	// 64 MiB of memory at most before there is anything.
 	all.reserve(std::min<uint64_t>(most, uint64_t{1} << 22));
+	bool gaps = true;
 	uint64_t from = 0;
 	for (;;) {
-		BLKCTL_TRY(auto text, context.dm.message(volume.devno(), 0,
-							 fmt::format("{} {}", message, from)));
-		BLKCTL_TRY(auto page, parse_map_page(text));
+		auto text = context.dm.message(
+			volume.devno(), 0,
+			fmt::format("{} {}{}", message, from, gaps ? " " BLKCOPY_MSG_GAPS : ""));
+		if (!text && gaps) {
+			// The module was loaded before it could.
+			gaps = false;
+			continue;
+		}
+		if (!text)
+			return text.error();
+		BLKCTL_TRY(auto page, gaps ? parse_gap_page(*text, from) : parse_map_page(*text));
 		all.insert(all.end(), page.runs.begin(), page.runs.end());
 		if (!page.next)
 			return all;
 		if (*page.next <= from)
-			return bad_page(text);
+			return bad_page(*text);
 		from = *page.next;
 	}
 }
@@ -96,6 +111,41 @@ Result<MapPage> parse_map_page(std::string_view text)
 	}
 	if (!ended)
 		return bad_page("");
+	return page;
+}
+
+Result<MapPage> parse_gap_page(std::string_view text, uint64_t from)
+{
+	constexpr size_t run_length = 3; // of most, in characters
+	const char *at = text.data();
+	const char *const last = at + text.size();
+	MapPage page;
+	uint64_t block = from; // the one behind the last run
+	page.runs.reserve(text.size() / run_length);
+	while (at != last && *at >= '0' && *at <= '9') {
+		const auto *const word = at;
+		uint64_t gap = 0;
+		uint64_t count = 1;
+		auto end = std::from_chars(at, last, gap);
+		if (end.ec == std::errc() && end.ptr != last && *end.ptr == '+')
+			end = std::from_chars(end.ptr + 1, last, count);
+		const uint64_t room = std::numeric_limits<uint64_t>::max() - block;
+		// A space, and a word behind it.
+		if (end.ec != std::errc() || end.ptr == last || *end.ptr != ' ' || count == 0 ||
+		    gap > room || count > room - gap)
+			return bad_page(first_word(word, last));
+		page.runs.push_back({block + gap, count});
+		block += gap + count;
+		at = end.ptr + 1;
+	}
+	const auto word = first_word(at, last);
+	if (word.size() != static_cast<size_t>(last - at))
+		return bad_page({at, last});
+	if (word == BLKCOPY_MSG_MAP_END)
+		return page;
+	page.next = word.starts_with(BLKCOPY_MSG_GAPS_NEXT) ? number(word.substr(1)) : std::nullopt;
+	if (!page.next)
+		return bad_page(word);
 	return page;
 }
 

@@ -37,6 +37,9 @@ struct MapPage {
 // Parses "first+count ... NEXT|end". Errors: failed, naming the word.
 Result<MapPage> parse_map_page(std::string_view text);
 
+// The same with gaps: "gap[+count] ... @NEXT|end", of an answer about `from` and on.
+Result<MapPage> parse_gap_page(std::string_view text, uint64_t from);
+
 // The runs a message lists, from the first block on: "map list base", "bitmap list NAME". `most`:
 // about how many to expect, if that is known. Errors: failed.
 Result<std::vector<BlockRun>> read_runs(Context &context, const Volume &volume,

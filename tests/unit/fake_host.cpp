@@ -324,6 +324,8 @@ Result<std::string> Mapper::message(DevNo device, uint64_t, const std::string &t
 
 	if (list != lists.end())
 		return list->second;
+	if (text.find(" list ") != std::string::npos)
+		return Error{.why = "malformed", .sys_errno = EINVAL};
 	BLKCTL_CHECK(change("message", device.str() + " " + text, [&]() -> Result<void> {
 		BLKCTL_TRY(auto *const found, find(device));
 		auto table = *table::parse_blkcopy(found->live[0].params);

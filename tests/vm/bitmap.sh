@@ -24,6 +24,9 @@ put 4095 # the last of the volume
 dd if=/dev/urandom of=/dev/mapper/vol bs=64k count=2 seek=33 oflag=direct conv=notrunc status=none
 is "$(listed one)" "0+2 33+2 255+1" "what was written"
 is "$(listed coarse)" "0+16 32+16 240+16" "what was written, in pieces of 1 MiB"
+is "$(bitmap list coarse 40)" "40+8 240+16 end" "from inside a piece on"
+is "$(bitmap list coarse 20 gaps)" "12+16 192+16 end" "by their gaps"
+is "$(bitmap list coarse 40 gaps)" "0+8 192+16 end" "by their gaps, from inside a piece on"
 is "$(listed later)" "" "a disabled one"
 is "$(bitmap_is one)" "5 recording" "how many blocks"
 blkdiscard -o $((100 * 65536)) -l 131072 /dev/mapper/vol
@@ -70,7 +73,7 @@ bitmap clear one
 
 # What must be refused, and changes nothing.
 before=$(dmsetup status --noflush vol)
-for words in "add one" "add a*b" "add" "add x 100" "add x 64" "add x 4294967296" "remove no" "thaw one" "list one" "list one 300" "merge one" "merge one no" "freeze" "shuffle one"; do
+for words in "add one" "add a*b" "add" "add x 100" "add x 64" "add x 4294967296" "remove no" "thaw one" "list one" "list one 300" "list one 0 gap" "list one 0 gaps 0" "merge one" "merge one no" "freeze" "shuffle one"; do
 	refused '' dmsetup message vol 0 bitmap $words
 done
 is "$(dmsetup status --noflush vol)" "$before" "after messages that were refused"

@@ -22,6 +22,9 @@ is "$(list both 0)" "0+5 8+23 33+67 101+154 end" "blocks in both"
 is "$(list both 9)" "9+22 33+67 101+154 end" "blocks in both from 9 on"
 is "$(list base 32)" "32+1 100+1 255+1 end" "base-only blocks from 32 on"
 is "$(list base 256)" end "from the end on"
+is "$(list base 0 gaps)" "5+3 23+2 67 154 end" "base-only blocks, by their gaps"
+is "$(list base 32 gaps)" "0 67 154 end" "base-only blocks from 32 on, by their gaps"
+is "$(list top 0 gaps)" end "no blocks, by their gaps"
 is "$(list top 0)" end "blocks in top only"
 is "$(list zero 0)" end "blocks of zeros"
 is "$(st vol base_only both)" "7 249" "the counts"
@@ -46,6 +49,15 @@ for which in base both; do
 		((++answers))
 	done
 	is "$sum" 2048 "blocks listed as $which, in $answers answers"
+	# The first is block 0 or 1, and then every other.
+	next=0 by_gaps=()
+	while [[ $next != end ]]; do
+		read -r -a words < <(list $which "$next" gaps)
+		at=$next next=${words[-1]#@}
+		unset 'words[-1]'
+		for word in "${words[@]}"; do by_gaps+=($((at += word))) && ((++at)); done
+	done
+	is "${by_gaps[*]}" "$(seq -s ' ' "${by_gaps[0]}" 2 4095)" "blocks listed as $which, by their gaps"
 done
 msg vol phase abort
 wait_phase vol 10 aborted

@@ -33,6 +33,30 @@ TEST(MapPage, RefusesEverythingElse)
 		EXPECT_FALSE(volume::parse_map_page(bad)) << bad;
 }
 
+TEST(GapPage, CountsFromTheRunBefore)
+{
+	auto page = volume::parse_gap_page("0 3+2 0+1 @4096", 10);
+	ASSERT_TRUE(page);
+	EXPECT_EQ(page->runs, (std::vector<BlockRun>{{10, 1}, {14, 2}, {16, 1}}));
+	EXPECT_EQ(page->next, 4096u);
+	page = volume::parse_gap_page("7 end", 0);
+	ASSERT_TRUE(page);
+	EXPECT_EQ(page->runs, (std::vector<BlockRun>{{7, 1}}));
+	EXPECT_EQ(page->next, std::nullopt);
+	page = volume::parse_gap_page("end", 3);
+	ASSERT_TRUE(page);
+	EXPECT_TRUE(page->runs.empty());
+}
+
+TEST(GapPage, RefusesEverythingElse)
+{
+	for (const char *bad :
+	     {"", "1", "1 ", "1+1", "+1 end", "1+ end", "1+0 end", "x end", "end end", "end 1", "@",
+	      "@x", "@1 2", "1  end", "-1 end", "18446744073709551615 end",
+	      "18446744073709551610+3 end", "99999999999999999999 end"})
+		EXPECT_FALSE(volume::parse_gap_page(bad, 5)) << bad;
+}
+
 TEST(MapCells, OneForEachRange)
 {
 	BlockMap map;
