@@ -57,11 +57,16 @@ Status run(const Arguments &args)
 
 	if (named == args.flag("all"))
 		bad_usage("give one of NAME, META and --all", "blkctl help activate");
+	if (!named && args.flag("break-view"))
+		bad_usage("--break-view is of one volume: give its name", "blkctl help activate");
 	if (!named)
 		return run_all(args);
 	auto host = take(volume::Host::open());
-	const auto outcome = take(volume::activate(
-		host.context(), {.what = args.at(0), .timeout = timeout_of(args)}, run_of(args)));
+	const auto outcome = take(volume::activate(host.context(),
+						   {.what = args.at(0),
+						    .timeout = timeout_of(args),
+						    .break_view = args.flag("break-view")},
+						   run_of(args)));
 	report_outcome(args, outcome, said(outcome));
 	return Status::ok;
 }
@@ -95,6 +100,10 @@ const Register entry{Verb{
 		     .value = "TIME",
 		     .help = "wait so long for devices that are not there yet; not at all if not "
 			     "given"},
+		    {.name = "break-view",
+		     .value = "",
+		     .help = "come up without the store of a persistent view; the view is lost for "
+			     "good"},
 		    dry_run_option(),
 		    json_option()},
 	.examples = {{"blkctl activate data", "Brings back one volume."},

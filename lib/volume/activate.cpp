@@ -93,6 +93,17 @@ Result<void> write_stamp(Context &context, const RecordedLayer &layer, DevNo bas
 	return meta::update_superblock(*device, super);
 }
 
+// Before the first write that its store does not get to see.
+Result<void> write_broken(Context &context, const RecordedLayer &layer)
+{
+	const auto path = device_path(context, *layer.meta.devno);
+	BLKCTL_TRY(const auto device, context.open_meta(path, meta::Access::write));
+	BLKCTL_TRY(auto super, meta::read_superblock(*device));
+
+	super.phase = meta::Phase::broken;
+	return meta::update_superblock(*device, super);
+}
+
 // The metadata of the bitmaps that an entry names; its loop device is added to the plan.
 Result<std::optional<Place>> add_bitmaps(Change &change, const tab::Entry &entry,
 					 const std::string &hex, const OwnDevice &existing)
@@ -163,13 +174,18 @@ void Builder::add_layer(const Recorded &recorded, const RecordedLayer &layer,
 		return;
 	// A job that is over needs one of the three alone.
 	const bool on_two = needs_base(layer.super) && needs_top(layer.super);
+	const bool on_meta = on_two || layer.breaks_view;
 	for (const auto &place :
-	     {on_two ? std::optional(layer.meta) : std::nullopt, layer.base, layer.top})
+	     {on_meta ? std::optional(layer.meta) : std::nullopt, layer.base, layer.top})
 		if (place && !place->block)
 			add_loop(change, *place, own);
 	change.add({"make sure that the devices of " + name + " are the ones recorded",
 		    [&context, layer, base] { return check_again(context, layer, base()); },
 		    {}});
+	if (layer.breaks_view)
+		change.add({"write down that the view of " + name + " is broken, for good",
+			    [&context, layer] { return write_broken(context, layer); },
+			    {}});
 	if (is_frozen(layer.super, Which::base))
 		change.add({"write down what the base of " + name + " looks like",
 			    [&context, layer, base] { return write_stamp(context, layer, base()); },
@@ -189,15 +205,19 @@ void Builder::add_layer(const Recorded &recorded, const RecordedLayer &layer,
 	add_first_resume(change, device, visibility);
 }
 
-Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry)
+Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry, bool break_view)
 {
 	auto &context = change.context();
-	BLKCTL_TRY(const auto recorded, read_recorded(context, activate_verb, entry));
+	BLKCTL_TRY(const auto recorded, read_recorded(context, activate_verb, entry, break_view));
 	BLKCTL_TRY(const auto existing,
 		   find_own(context, recorded.name, volume_uuid(recorded.hex)));
 	std::vector<OwnDevice> devices;
 
-	if (existing && existing->live_table)
+	const bool active = existing && existing->live_table;
+	if (active && break_view)
+		return refusal(Status::busy, activate_verb, recorded.name, "it is active",
+			       "blkctl abort " + recorded.name + " breaks its view");
+	if (active)
 		return change.nothing_to_do(*existing);
 	for (const auto &layer : recorded.layers) {
 		BLKCTL_TRY(const auto own,
@@ -280,14 +300,18 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 	return outcome;
 }
 
-Result<Outcome> activate_now(Context &context, const std::string &what, Run run)
+Result<Outcome> activate_now(Context &context, const ActivateRequest &request, Run run)
 {
 	Change change(context, activate_verb, run);
-	BLKCTL_TRY(const auto entry, entry_for(context, activate_verb, what));
+	BLKCTL_TRY(const auto entry, entry_for(context, activate_verb, request.what));
 
 	BLKCTL_CHECK(change.lock_name(entry.name));
-	return entry.layers.empty() ? activate_plain(change, entry)
-				    : activate_recorded(change, entry);
+	if (!entry.layers.empty())
+		return activate_recorded(change, entry, request.break_view);
+	if (request.break_view)
+		return refusal(Status::not_found, activate_verb, entry.name,
+			       "it has no persistent view", "blkctl activate " + entry.name);
+	return activate_plain(change, entry);
 }
 
 } // namespace
@@ -297,7 +321,7 @@ Result<Outcome> activate(Context &context, const ActivateRequest &request, Run r
 	const auto deadline = std::chrono::steady_clock::now() + request.timeout;
 
 	for (;;) {
-		auto outcome = activate_now(context, request.what, run);
+		auto outcome = activate_now(context, request, run);
 		// Devices come when they come.
 		if (outcome || outcome.error().status != Status::not_found ||
 		    std::chrono::steady_clock::now() >= deadline)

@@ -154,12 +154,14 @@ Result<Outcome> stream(Context &context, const std::string &name, Run run);
 struct ActivateRequest {
 	std::string what = {};                // a name, or where the metadata is
 	std::chrono::milliseconds timeout{0}; // how long to wait for devices that are not there
+	bool break_view = false; // come up without the store of a persistent view, which is lost
 };
 /*
  * Brings a volume back from what is written down of it: its metadata, or an entry of the tab.
  * `already` if it is there. Errors: not_found (nothing is written down; metadata or a leg is not
- * there), needs_attention (a leg is not the one recorded, is too small or has changed; metadata
- * that is damaged or of another volume), busy (a device is in use; the name is taken).
+ * there; there is no view to break), needs_attention (a leg is not the one recorded, is too small
+ * or has changed; metadata that is damaged or of another volume), busy (a device is in use; the
+ * name is taken; it is active, and its view is not broken here).
  */
 Result<Outcome> activate(Context &context, const ActivateRequest &request, Run run);
 

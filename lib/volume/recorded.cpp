@@ -72,6 +72,12 @@ Result<Place> find_leg(Context &context, const std::string &verb, const meta::Su
 		return refusal(Status::needs_attention, verb, super.name,
 			       "its metadata records no " + word);
 	auto place = find_place(context, leg.identity);
+	if (!place && super.mode == meta::Mode::backup && which == Which::top)
+		return refusal(
+			Status::not_found, verb, super.name,
+			"the store of its view, " + leg.identity + ", is not there",
+			"blkctl activate " + super.name +
+				" --break-view if it is lost: the view is, too, and no more");
 	if (!place)
 		return refusal(Status::not_found, verb, super.name,
 			       "its " + word + " " + leg.identity + " is not there");
@@ -190,9 +196,19 @@ Result<Recorded> read_records(Context &context, const std::string &verb, const t
 	return recorded;
 }
 
-Result<Recorded> read_recorded(Context &context, const std::string &verb, const tab::Entry &entry)
+Result<Recorded> read_recorded(Context &context, const std::string &verb, const tab::Entry &entry,
+			       bool break_view)
 {
 	BLKCTL_TRY(auto recorded, read_records(context, verb, entry));
+	if (break_view) {
+		auto &volume = recorded.layers.back();
+		if (volume.super.mode != meta::Mode::backup)
+			return refusal(Status::not_found, verb, recorded.name,
+				       "it has no persistent view",
+				       "blkctl activate " + entry.name);
+		volume.breaks_view = volume.super.phase != meta::Phase::broken;
+		volume.super.phase = meta::Phase::broken;
+	}
 	// A layer that needs none below is the lowest.
 	for (size_t i = recorded.layers.size(); i-- > 1;)
 		if (!needs_base(recorded.layers[i].super)) {

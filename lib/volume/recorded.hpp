@@ -20,7 +20,8 @@ struct RecordedLayer {
 	// The legs it still needs; a base that is the layer below has none yet.
 	std::optional<Place> base = {};
 	std::optional<Place> top = {};
-	bool on_layer = false; // base is the layer below
+	bool on_layer = false;    // base is the layer below
+	bool breaks_view = false; // the disk still says that there is one
 };
 
 struct Recorded {
@@ -34,11 +35,13 @@ struct Recorded {
 Result<tab::Entry> entry_for(Context &context, const std::string &verb, const std::string &text);
 
 /*
- * Reads the metadata of an entry's layers. Errors: not_found (metadata or a leg, by name),
+ * Reads the metadata of an entry's layers. `break_view`: as if the view the volume has were broken.
+ * Errors: not_found (metadata or a leg, by name; there is no view),
  * needs_attention (it is of another volume, or its layers do not belong together), and those of
  * read_superblock().
  */
-Result<Recorded> read_recorded(Context &context, const std::string &verb, const tab::Entry &entry);
+Result<Recorded> read_recorded(Context &context, const std::string &verb, const tab::Entry &entry,
+			       bool break_view);
 
 // The same without looking for the legs: of a volume that is to be cleared away.
 Result<Recorded> read_records(Context &context, const std::string &verb, const tab::Entry &entry);

@@ -173,6 +173,36 @@ TEST_F(Activate, ABrokenViewIsNotWaitedFor)
 	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
 }
 
+TEST_F(Activate, AViewIsGivenUp)
+{
+	const ActivateRequest broken{.what = "v0", .break_view = true};
+	host.add_volume();
+	EXPECT_EQ(activate(host.context, broken, volume::Run::doit).error().status,
+		  Status::not_found);
+	ASSERT_TRUE(view(host.context,
+			 {.name = "v0", .view = "now", .store = "/dev/sdb", .persistent = true},
+			 volume::Run::doit));
+	EXPECT_EQ(activate(host.context, broken, volume::Run::doit).error().status, Status::busy);
+	down();
+	host.probe.devices.erase(disk_b);
+	const auto refused = activate_v0();
+	ASSERT_FALSE(refused);
+	EXPECT_EQ(refused.error().status, Status::not_found);
+	EXPECT_NE(refused.error().next.find("--break-view"), std::string::npos);
+
+	ASSERT_TRUE(activate(host.context, broken, volume::Run::dry));
+	set_super([](auto &super) { EXPECT_EQ(super.phase, meta::Phase::preserving); });
+	ASSERT_TRUE(activate(host.context, broken, volume::Run::doit));
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
+	set_super([](auto &super) { EXPECT_EQ(super.phase, meta::Phase::broken); });
+	// For good, and once is enough.
+	down();
+	ASSERT_TRUE(activate(host.context, broken, volume::Run::doit));
+	down();
+	ASSERT_TRUE(activate_v0());
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
+}
+
 TEST_F(Activate, AStoreInAFileComesBack)
 {
 	host.add_volume();

@@ -76,7 +76,30 @@ is "$(st vol phase)" broken "after an end that was not clean"
 exits 0 ctl abort vol
 nothing_left "aborted"
 
+note "its store is lost"
+mk_linear gone /dev/ram2
+exits 0 ctl view vol now --store /dev/mapper/gone --force --persistent
+put 0 10
+exits 0 ctl deactivate vol
+remove_dm gone
+sum_then=$(sum /dev/ram0)
+exits 3 ctl activate vol
+has "$OUT" 'store of its view.*--break-view' "what it says"
+exits 0 ctl activate vol --break-view
+is "$(st vol mode)" track "without it"
+is "$(sum /dev/mapper/vol)" "$sum_then" "the volume"
+exits 4 ctl activate vol --break-view
+put 20 10
+exits 0 ctl deactivate vol
+exits 0 ctl check /var/lib/blkctl/vol.meta
+has "$OUT" 'backup, broken' "check"
+exits 0 ctl activate vol
+exits 0 ctl view vol now --store /dev/ram1 --force --persistent
+exits 0 ctl remove now
+nothing_left "after that"
+
 note "bad input"
+exits 2 ctl activate --all --break-view
 before=$(dmsetup table)
 exits 2 ctl view vol=now=/dev/ram1 --metadata "$meta"
 exits 3 ctl view vol now --store /dev/ram1 --force --persistent --metadata /dev/nothing
