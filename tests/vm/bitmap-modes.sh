@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=300
+# vm: slow=1 timeout=300
 # Bitmaps on a metadata device go on recording whatever mode the volume is in, and
 # a power cut in any of them takes no change from them.
 # guards: marks before writes in every mode, what is durable before a bitmap is

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.1,6.12 quick=6.12 timeout=250
+# vm: slow=1 kernels=6.1,6.12 timeout=250
 # Bitmaps that survive a crash, by the command line: incremental backups go on after
 # a power cut, through every job, and begin anew where writes may have gone past.
 # guards: the bitmaps' metadata in every table, the tab, the seal.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=120
+# vm: timeout=120
 # Bitmaps by the command line: what has changed, as ranges, JSON and raw bits;
 # through a snapshot and its commit; and what is refused, with nothing changed.
 # guards: the verb against the kernel's messages.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=120
+# vm: slow=1 timeout=120
 # A write that moves a block is still in flight when the copier, in its second pass,
 # comes to that block and waits for it: what it would copy is older than the write.
 # guards: a write that has ended cancels the copies that waited for it.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=120
+# vm: slow=1 timeout=120
 # Top answers nothing for a long time just when the volume is to pivot: the
 # pivot gives up in seconds, the copy can be aborted then, and writes to base
 # go on although top is still silent. blkctl abort, with a dual write on its way

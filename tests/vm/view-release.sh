@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=200
+# vm: slow=1 timeout=200
 # Old data that no view is to be read for: of what is not in a bitmap, and of what
 # is discarded on a view. It is not kept any more, and cannot be read; what is
 # wanted reads as at the instant, under load, and while a copy or a read is at it.
