@@ -62,7 +62,7 @@ class Pages
 		std::array<char, low_length> digits;
 		auto left = static_cast<uint32_t>(value);
 		for (size_t at = low_length; at > 0; at -= 2, left /= 100)
-			std::memcpy(&digits[at - 2], &pairs[2 * (left % 100)], 2);
+			std::memcpy(&digits[at - 2], &pairs[size_t{left % 100} * 2], 2);
 		text({digits.data(), digits.size()});
 	}
 
