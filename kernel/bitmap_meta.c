@@ -203,7 +203,7 @@ static void load_bits(struct bkc_bitmap *b, u64 first,
 		      const struct blkcopy_meta_exact *slot)
 {
 	u64 left = BITS_TO_LONGS(b->nr), i;
-	unsigned int tail = b->nr % BITS_PER_LONG;
+	unsigned int tail = b->nr % BITS_PER_LONG, added = 0;
 
 	if (first >= left)
 		return;
@@ -213,10 +213,12 @@ static void load_bits(struct bkc_bitmap *b, u64 first,
 
 		if (tail && first + i == BITS_TO_LONGS(b->nr) - 1)
 			bits &= ~0UL >> (BITS_PER_LONG - tail);
-		atomic64_add(hweight_long(bits & ~b->bits[0][first + i]),
-			     &b->count[0]);
+		if (!bits)
+			continue;
+		added += hweight_long(bits & ~b->bits[0][first + i]);
 		b->bits[0][first + i] |= bits;
 	}
+	atomic64_add(added, &b->count[0]);
 }
 
 /**

@@ -179,30 +179,35 @@ u64 bkc_map_word(const struct bkc_map *map, u64 i)
 }
 
 /*
- * The inverse, into a map nobody uses yet; false behind the end. Followed by
- * bkc_map_recount().
+ * The inverse, of @nr words from @i on, into a map nobody uses yet; what is behind
+ * the end is left out. Followed by bkc_map_recount().
  */
-bool bkc_map_load(struct bkc_map *map, u64 i, u64 word)
+void bkc_map_load(struct bkc_map *map, u64 i, const __le64 *words,
+		  unsigned int nr)
 {
-	if (i >= nr_words(map))
-		return false;
-	map->words[i] = word ^ map->flip;
-	return true;
+	const u64 end = min(i + nr, nr_words(map));
+
+	for (; i < end; i++)
+		map->words[i] = le64_to_cpu(*words++) ^ map->flip;
 }
 
-/* Process context. */
+/* Process context. Most words are like the one before: a device is large. */
 void bkc_map_recount(struct bkc_map *map)
 {
-	u64 count[BKC_VALID_NR] = { }, i;
+	u64 count[BKC_VALID_NR] = { }, last = 0, nr = nr_words(map), i;
+	unsigned int in_last[BKC_VALID_NR] = { };
 	int v;
 
-	for (i = 0; i < nr_words(map); i++) {
-		u64 word = bkc_map_word(map, i);
+	for (i = 0; i < nr; i++) {
+		u64 word = i < nr - 1 ? load_word(map, i) : bkc_map_word(map, i);
 
 		if (!(i % 4096))
 			cond_resched();
+		for (v = BKC_IN_BASE + 1; word != last && v < BKC_VALID_NR; v++)
+			in_last[v] = hweight64(pairs_equal(word, v));
+		last = word;
 		for (v = BKC_IN_BASE + 1; v < BKC_VALID_NR; v++)
-			count[v] += hweight64(pairs_equal(word, v));
+			count[v] += in_last[v];
 	}
 	for (v = BKC_IN_BASE + 1; v < BKC_VALID_NR; v++)
 		atomic64_set(&map->count[v], count[v]);

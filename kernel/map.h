@@ -43,7 +43,8 @@ u64 bkc_map_base_only(const struct bkc_map *map);
 void bkc_map_reset(struct bkc_map *map);
 void bkc_map_start_in(struct bkc_map *map, enum bkc_valid valid);
 u64 bkc_map_word(const struct bkc_map *map, u64 i);
-bool bkc_map_load(struct bkc_map *map, u64 i, u64 word);
+void bkc_map_load(struct bkc_map *map, u64 i, const __le64 *words,
+		  unsigned int nr);
 void bkc_map_recount(struct bkc_map *map);
 
 static inline u64 bkc_block_of(const struct bkc_map *map, sector_t sector)

@@ -128,10 +128,8 @@ choose_slot(const struct bkc_meta *meta, struct page **slots, u64 index,
 static int load_sector(struct bkc_meta *meta, struct page **slots, u64 index,
 		       u64 *unsure)
 {
-	struct bkc_map *map = &meta->s->map;
 	const struct blkcopy_meta_exact *slot;
 	bool maybe_older;
-	u64 i;
 
 	if (bkc_meta_has_bitmaps(meta) && never_written(page_address(slots[0])) &&
 	    never_written(page_address(slots[1]))) {
@@ -156,10 +154,8 @@ static int load_sector(struct bkc_meta *meta, struct page **slots, u64 index,
 	meta->generation[index] = le64_to_cpu(slot->header.generation);
 	if (bkc_meta_has_bitmaps(meta))
 		return bkc_bitmap_load(meta, index, slot);
-	for (i = 0; i < BLKCOPY_META_WORDS; i++)
-		if (!bkc_map_load(map, index * BLKCOPY_META_WORDS + i,
-				  le64_to_cpu(slot->words[i])))
-			break;
+	bkc_map_load(&meta->s->map, index * BLKCOPY_META_WORDS, slot->words,
+		     BLKCOPY_META_WORDS);
 	return 0;
 }
 
