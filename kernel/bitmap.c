@@ -511,6 +511,9 @@ u64 bkc_bitmap_run(const struct bkc_bitmap *b, u64 *first, u64 end)
 	const unsigned long *bits = b->bits[side_to_show(b)];
 
 	*first = find_next_bit(bits, end, *first);
+	/* What is scattered is mostly single. */
+	if (*first + 1 < end && !test_bit(*first + 1, bits))
+		return 1;
 	return find_next_zero_bit(bits, end, *first) - *first;
 }
 

@@ -25,7 +25,6 @@ class Pages
 
 	~Pages() { flush(); }
 
-	// In pieces that are shorter than a page.
 	void text(std::string_view piece)
 	{
 		if (piece.size() > free())
@@ -36,16 +35,22 @@ class Pages
 		}
 		end_ = std::copy(piece.begin(), piece.end(), end_);
 	}
+	// The same of a literal, whose length is known when this is compiled.
+	template <size_t size> void literal(const char (&piece)[size])
+	{
+		make_room(size);
+		std::memcpy(end_, piece, size - 1);
+		end_ += size - 1;
+	}
 	void number(uint64_t value)
 	{
-		if (value >= low_part) {
-			high_.is(value / low_part);
-			text(high_.text());
-			low_digits(value % low_part);
+		make_room(longest + low_length);
+		if (value < low_part) {
+			put(small_, value);
 			return;
 		}
-		small_.is(value);
-		text(small_.text());
+		put(high_, value / low_part);
+		low_digits(static_cast<uint32_t>(value % low_part));
 	}
 
       private:
@@ -56,39 +61,45 @@ class Pages
 		end_ = text_.data();
 	}
 
-	// With the zeros it begins with.
-	void low_digits(uint64_t value)
+	void make_room(size_t size)
 	{
-		std::array<char, low_length> digits;
-		auto left = static_cast<uint32_t>(value);
-		for (size_t at = low_length; at > 0; at -= 2, left /= 100)
-			std::memcpy(&digits[at - 2], &pairs[size_t{left % 100} * 2], 2);
-		text({digits.data(), digits.size()});
+		if (free() < size)
+			flush();
 	}
+
+	static constexpr size_t longest = std::numeric_limits<uint64_t>::digits10 + 1;
 
 	/*
 	 * Offsets that follow each other differ in their last digits, and most ranges are of one
 	 * length: what is the same as the last time is not made into text again.
 	 */
-	class Number
-	{
-	      public:
-		void is(uint64_t value)
-		{
-			if (value == value_)
-				return;
-			value_ = value;
-			length_ = std::to_chars(text_.data(), text_.data() + text_.size(), value)
-					  .ptr -
-				  text_.data();
-		}
-		std::string_view text() const { return {text_.data(), length_}; }
-
-	      private:
-		std::array<char, std::numeric_limits<uint64_t>::digits10 + 1> text_ = {'0'};
-		size_t length_ = 1;
-		uint64_t value_ = 0;
+	struct Number {
+		std::array<char, longest> text = {'0'};
+		size_t length = 1;
+		uint64_t value = 0;
 	};
+
+	// There is room for the longest: it is copied whole, and as much kept as there is of it.
+	void put(Number &number, uint64_t value)
+	{
+		if (value != number.value) {
+			auto &text = number.text;
+			const auto end =
+				std::to_chars(text.data(), text.data() + text.size(), value);
+			number.length = static_cast<size_t>(end.ptr - text.data());
+			number.value = value;
+		}
+		std::memcpy(end_, number.text.data(), longest);
+		end_ += number.length;
+	}
+
+	// With the zeros it begins with.
+	void low_digits(uint32_t value)
+	{
+		for (size_t at = low_length; at > 0; at -= 2, value /= 100)
+			std::memcpy(end_ + at - 2, &pairs[size_t{value % 100} * 2], 2);
+		end_ += low_length;
+	}
 
 	static constexpr auto pairs = [] {
 		std::array<char, 200> all{};
@@ -99,7 +110,7 @@ class Pages
 		return all;
 	}(); // "00", "01", ..., "99"
 	static constexpr size_t low_length = 8;
-	static constexpr uint64_t low_part = 100'000'000;
+	static constexpr uint32_t low_part = 100'000'000;
 
 	Number high_;
 	Number small_;

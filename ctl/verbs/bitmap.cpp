@@ -158,19 +158,27 @@ Status dump(const Arguments &args, volume::Context &context)
 		out.text(fmt::format(
 			R"({{"schema":1,"name":{},"bitmap":{},"block_bytes":{},"size":{},"dirty":[)",
 			quoted(found.name()), quoted(args.at(2)), block, size));
-	std::string_view between;
+	bool first = true;
 	for (const auto &run : runs) {
 		const auto [offset, length] = volume::range_of(found, run);
-		out.text(between);
-		out.text(as_json ? R"({"offset":)" : "");
+		if (!as_json) {
+			out.number(offset);
+			out.literal(" ");
+			out.number(length);
+			out.literal("\n");
+			continue;
+		}
+		if (!first)
+			out.literal(",");
+		first = false;
+		out.literal(R"({"offset":)");
 		out.number(offset);
-		out.text(as_json ? R"(,"length":)" : " ");
+		out.literal(R"(,"length":)");
 		out.number(length);
-		out.text(as_json ? "}" : "\n");
-		between = as_json ? "," : "";
+		out.literal("}");
 	}
 	if (as_json)
-		out.text("]}\n");
+		out.literal("]}\n");
 	return Status::ok;
 }
 

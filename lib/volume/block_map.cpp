@@ -42,6 +42,23 @@ std::string_view first_word(const char *at, const char *last)
 	return {at, std::find_if(at, last, [](char c) { return c == ' '; })};
 }
 
+/*
+ * std::from_chars() of what begins with a digit. Most gaps have two or three, and there may be
+ * millions of them.
+ */
+std::from_chars_result short_number(const char *at, const char *last, uint64_t &value)
+{
+	const char *stop = at;
+	uint64_t sum = 0;
+
+	for (; stop != last && stop - at < 10 && *stop >= '0' && *stop <= '9'; stop++)
+		sum = sum * 10 + static_cast<uint64_t>(*stop - '0');
+	if (stop - at == 10)
+		return std::from_chars(at, last, value);
+	value = sum;
+	return {stop, std::errc()};
+}
+
 Error bad_page(std::string_view word)
 {
 	Error error;
@@ -126,7 +143,7 @@ Result<MapPage> parse_gap_page(std::string_view text, uint64_t from)
 		const auto *const word = at;
 		uint64_t gap = 0;
 		uint64_t count = 1;
-		auto end = std::from_chars(at, last, gap);
+		auto end = short_number(at, last, gap);
 		if (end.ec == std::errc() && end.ptr != last && *end.ptr == '+')
 			end = std::from_chars(end.ptr + 1, last, count);
 		const uint64_t room = std::numeric_limits<uint64_t>::max() - block;

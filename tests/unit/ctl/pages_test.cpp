@@ -14,7 +14,7 @@ TEST(Pages, PrintsWhatItIsGiven)
 		Pages pages;
 		const auto number = [&](uint64_t value) {
 			pages.number(value);
-			pages.text("\n");
+			pages.literal("\n");
 			expected += std::to_string(value) + "\n";
 		};
 		for (const uint64_t value :
