@@ -27,8 +27,7 @@ class Pages
 
 	void text(std::string_view piece)
 	{
-		if (piece.size() > free())
-			flush();
+		make_room(piece.size());
 		if (piece.size() > free()) {
 			print_all(piece);
 			return;

@@ -76,32 +76,45 @@ Result<void> check_again(Context &context, const RecordedLayer &layer, DevNo bas
 	return {};
 }
 
+// A layer's superblock as it is on the disk, to be changed there.
+struct OpenSuper {
+	std::unique_ptr<meta::Device> device = {};
+	meta::Superblock super = {};
+};
+
+Result<OpenSuper> open_super(Context &context, const RecordedLayer &layer)
+{
+	const auto path = device_path(context, *layer.meta.devno);
+	OpenSuper opened;
+
+	BLKCTL_TRY(opened.device, context.open_meta(path, meta::Access::write));
+	BLKCTL_TRY(opened.super, meta::read_superblock(*opened.device));
+	return opened;
+}
+
 /*
  * The base of an overlay is still written to when its metadata is made. From here on it is known by
  * its content, whatever has brought the volume down.
  */
 Result<void> write_stamp(Context &context, const RecordedLayer &layer, DevNo base)
 {
-	const auto path = device_path(context, *layer.meta.devno);
-	BLKCTL_TRY(const auto device, context.open_meta(path, meta::Access::write));
-	BLKCTL_TRY(auto super, meta::read_superblock(*device));
+	BLKCTL_TRY(auto written, open_super(context, layer));
+	auto &leg = written.super.legs[0];
 
-	if (super.legs[0].stamp)
+	if (leg.stamp)
 		return {};
-	BLKCTL_TRY(super.legs[0].stamp,
-		   stamp_of(context.probe, base, super.legs[0].start, super.geometry.sectors));
-	return meta::update_superblock(*device, super);
+	BLKCTL_TRY(leg.stamp,
+		   stamp_of(context.probe, base, leg.start, written.super.geometry.sectors));
+	return meta::update_superblock(*written.device, written.super);
 }
 
 // Before the first write that its store does not get to see.
 Result<void> write_broken(Context &context, const RecordedLayer &layer)
 {
-	const auto path = device_path(context, *layer.meta.devno);
-	BLKCTL_TRY(const auto device, context.open_meta(path, meta::Access::write));
-	BLKCTL_TRY(auto super, meta::read_superblock(*device));
+	BLKCTL_TRY(auto written, open_super(context, layer));
 
-	super.phase = meta::Phase::broken;
-	return meta::update_superblock(*device, super);
+	written.super.phase = meta::Phase::broken;
+	return meta::update_superblock(*written.device, written.super);
 }
 
 // The metadata of the bitmaps that an entry names; its loop device is added to the plan.
