@@ -42,6 +42,14 @@ Option until_reboot_option()
 			"metadata goes on naming the old place"};
 }
 
+Option persist_option()
+{
+	return {.name = "persist",
+		.value = "",
+		.help = "of an LV: let it come back at boot where it is then, by /etc/blkctltab, "
+			"and have LVM leave it alone"};
+}
+
 Option block_size_option()
 {
 	return {.name = "block-size",

@@ -21,6 +21,7 @@ Positional volume_positional();
 Option dry_run_option();
 Option json_option();
 Option until_reboot_option();
+Option persist_option();
 Option block_size_option();
 Option metadata_option();
 Option no_boot_option();

@@ -9,11 +9,29 @@
 namespace blkctl::cli
 {
 
-std::string old_leg_text(const volume::Volume &before, const std::string &source)
+namespace
 {
+
+volume::PivotRequest request_of(const Arguments &args)
+{
+	volume::PivotRequest request;
+
+	request.until_reboot = args.flag("until-reboot");
+	request.persist = args.flag("persist");
+	return request;
+}
+
+} // namespace
+
+std::string old_leg_text(const volume::Volume &before, const std::string &source, bool persists)
+{
+	if (before.lvm && persists)
+		return fmt::format("; LVM's extents of {} are stale from now on, and it activates "
+				   "it no more by itself: /etc/blkctltab brings it back",
+				   before.name());
 	if (before.lvm)
 		return fmt::format("; LVM's extents of {} are stale from now on, and its next "
-				   "activation goes back to them",
+				   "activation by LVM goes back to them",
 				   before.name());
 	// Only of these the old device is all the volume's.
 	if (before.kind == volume::Kind::created)
@@ -27,10 +45,9 @@ std::string old_leg_text(const volume::Volume &before, const std::string &source
 void pivot_now(volume::Context &context, const Arguments &args, const volume::CopyId &copy,
 	       std::optional<Start> since)
 {
-	volume::PivotRequest request;
+	auto request = request_of(args);
 	// By number: the name may have changed since.
 	request.name = copy.device.str();
-	request.until_reboot = args.flag("until-reboot");
 	request.only = copy;
 	request.was_ready = since.has_value();
 	auto before = take(volume::find(context, copy.device));
@@ -50,22 +67,16 @@ void pivot_now(volume::Context &context, const Arguments &args, const volume::Co
 	if (outcome.stall_ms)
 		said += fmt::format("; the switch took {}", stall_text(*outcome.stall_ms));
 	if (source != now)
-		said += old_leg_text(before, source);
+		said += old_leg_text(before, source, request.persist);
 	report_outcome_as("pivot", args, outcome, said);
 }
 
-volume::CopyId check_pivot(volume::Context &context, const std::string &name, bool until_reboot)
+volume::CopyId check_pivot(volume::Context &context, const std::string &name, const Arguments &args)
 {
 	auto volume = take(volume::find(context, name));
-	if (!volume.lvm || until_reboot)
-		return volume::copy_id(volume);
-	Error error;
-	error.status = Status::usage;
-	error.device = volume.name();
-	error.why = "this is an LV: after the pivot LVM's metadata still names the old place, and "
-		    "the next activation goes back to it";
-	error.next = "the same with --until-reboot, or blkctl copy without --pivot";
-	refuse(std::move(error));
+
+	take(volume::check_boot_after(context, volume, request_of(args)));
+	return volume::copy_id(volume);
 }
 
 } // namespace blkctl::cli

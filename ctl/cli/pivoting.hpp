@@ -15,7 +15,8 @@ namespace blkctl::cli
 using Start = std::chrono::steady_clock::time_point;
 
 // What has become of the place a volume was on, and what to do about it.
-std::string old_leg_text(const volume::Volume &before, const std::string &source);
+// `persists`: of an LV, that it comes back where it is now.
+std::string old_leg_text(const volume::Volume &before, const std::string &source, bool persists);
 
 // Pivots this copy and no other, and prints the line a copy ends with; with `since`, also how long
 // it all took.
@@ -24,7 +25,8 @@ void pivot_now(volume::Context &context, const Arguments &args, const volume::Co
 
 // The volume's copy as it is now. Refuses what a pivot would refuse in the end anyway, before
 // hours of copying.
-volume::CopyId check_pivot(volume::Context &context, const std::string &name, bool until_reboot);
+volume::CopyId check_pivot(volume::Context &context, const std::string &name,
+			   const Arguments &args);
 
 } // namespace blkctl::cli
 

@@ -101,7 +101,7 @@ std::optional<std::chrono::milliseconds> downtime_of(const Arguments &args, bool
 std::string options_again(const Arguments &args)
 {
 	std::string words;
-	for (const char *flag : {"pivot", "until-reboot"})
+	for (const char *flag : {"pivot", "until-reboot", "persist"})
 		if (args.flag(flag))
 			words += std::string(" --") + flag;
 	if (auto text = args.value("max-downtime"))

@@ -41,7 +41,9 @@ const Register entry{Verb{
 		 "while "
 		 "it is in use; see blkctl-create(8).",
 		 "While an LV is attached, leave it alone with lvextend, lvcreate -s, pvmove and "
-		 "lvchange --refresh: they replace the table, and blkctl is gone from the device."},
+		 "lvchange --refresh: they replace the table, and blkctl is gone from the device. "
+		 "What is done to it that a boot must not lose is written in /etc/blkctltab, and "
+		 "LVM is told to pass over the LV meanwhile; see blkctltab(5)."},
 	.positionals = {{.name = "DMDEV",
 			 .help = "the device: /dev/VG/LV, /dev/mapper/X, its name, or MAJ:MIN",
 			 .offer = Offer::dm_device}},

@@ -72,8 +72,9 @@ void check_options(const Arguments &args, const Waiting &waiting,
 			"--max-downtime is for --mode background; a dual copy never falls behind");
 	if (args.flag("pivot") && args.flag("keep"))
 		bad_usage("--pivot and --keep exclude each other");
-	if (args.flag("until-reboot") && !args.flag("pivot"))
-		bad_usage("--until-reboot is for --pivot");
+	for (const std::string flag : {"until-reboot", "persist"})
+		if (args.flag(flag) && !args.flag("pivot"))
+			bad_usage("--" + flag + " is for --pivot");
 	if (waiting.wait)
 		return;
 	if (args.flag("pivot"))
@@ -117,7 +118,7 @@ Status run(const Arguments &args)
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	if (args.flag("pivot"))
-		check_pivot(context, request.name, args.flag("until-reboot"));
+		check_pivot(context, request.name, args);
 	Start since = std::chrono::steady_clock::now();
 	auto outcome = take(volume::copy(context, request, run_of(args)));
 	if (args.flag("dry-run"))
@@ -223,7 +224,8 @@ const Register entry{Verb{
 		  {.name = "no-discard-passdown",
 		   .value = "",
 		   .help = "keep discards from the devices below; blocks then read as before"},
-		  until_reboot_option()},
+		  until_reboot_option(),
+		  persist_option()},
 		 wait_choice_options(),
 		 {dry_run_option(), json_option()}}),
 	.examples = {{"blkctl copy data /dev/vdc --pivot",

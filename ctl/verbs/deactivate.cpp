@@ -21,7 +21,7 @@ bool take_away(const Arguments &args, volume::Context &context)
 	bool any = false;
 
 	for (const auto &volume : take(volume::list(context)).volumes) {
-		if (volume.kind != volume::Kind::created || volume.info.open_count != 0)
+		if (!volume::can_go(context, volume) || volume.info.open_count != 0)
 			continue;
 		const auto outcome = volume::deactivate(context, volume.name(), run_of(args));
 		if (!outcome)
@@ -42,7 +42,7 @@ Status run_all(const Arguments &args)
 	while (take_away(args, context))
 		;
 	for (const auto &volume : take(volume::list(context)).volumes) {
-		if (volume.kind != volume::Kind::created)
+		if (!volume::can_go(context, volume))
 			continue;
 		if (args.flag("dry-run") && volume.info.open_count == 0)
 			continue;
@@ -79,14 +79,14 @@ const Register entry{Verb{
 		 "naming it: blkctl-activate(8), or the next boot, brings it back.",
 		 "It must not be mounted or open. A copy whose state is in memory alone would be "
 		 "lost and is refused; so is a volume that was made by blkctl-attach(8), whose "
-		 "device is somebody else's.",
-		 "With --all every volume that was created. One that is in use stays, and whatever "
+		 "device is somebody else's, unless it is an LV that /etc/blkctltab names.",
+		 "With --all every volume that comes back. One that is in use stays, and whatever "
 		 "removes it next is taken for the shutdown: what its metadata says, and its "
 		 "bitmaps, stay valid. blkctl-activate.service does this when the machine is shut "
 		 "down; a volume removed by another tool has bitmaps that are inconsistent."},
 	.positionals =
 		{{.name = "NAME", .help = "the volume", .offer = Offer::volume, .optional = true}},
-	.options = {{.name = "all", .value = "", .help = "all volumes that were created"},
+	.options = {{.name = "all", .value = "", .help = "all volumes that can come back"},
 		    dry_run_option(),
 		    json_option()},
 	.examples = {{"blkctl deactivate data", "Its devices are free then."},

@@ -23,7 +23,7 @@ Status run(const Arguments &args)
 	std::optional<Start> since;
 	auto copy = volume::copy_id(take(volume::find(context, name)));
 	if (wait && !args.flag("dry-run")) {
-		check_pivot(context, name, args.flag("until-reboot"));
+		check_pivot(context, name, args);
 		std::string again = "blkctl pivot " + name + " --wait" + options_again(args);
 		since = std::chrono::steady_clock::now();
 		wait_for(context, copy, Until::ready, waiting, again);
@@ -45,8 +45,11 @@ const Register entry{Verb{
 		 "The copy must be ready, with every block on both devices; otherwise the status "
 		 "is 7 "
 		 "and nothing is changed. With --wait it waits for that first.",
-		 "An LV can only be pivoted with --until-reboot: the metadata of its volume group "
-		 "still names the old place, and the next activation of the LV goes back to it."},
+		 "The metadata of the volume group of an LV goes on naming the old place. With "
+		 "--persist LVM is told to leave the LV to blkctl (lvchange "
+		 "--setactivationskip y), "
+		 "and /etc/blkctltab brings it back where it is; with --until-reboot the next "
+		 "activation goes back to the old place. One of the two is needed."},
 	.positionals = {volume_positional()},
 	.options =
 		join({{{.name = "wait",
@@ -56,7 +59,8 @@ const Register entry{Verb{
 			.value = "",
 			.help = "refuse a copy that is not ready: so it is if not given"},
 		       downtime_option(),
-		       until_reboot_option()},
+		       until_reboot_option(),
+		       persist_option()},
 		      wait_options(),
 		      {dry_run_option(), json_option()}}),
 	.examples = {{"blkctl pivot data", "Moves the volume to the target of its finished copy."},

@@ -84,7 +84,7 @@ constexpr const char *about_lasting =
 	"first writes get I/O errors. "
 	"--metadata alone is as fast as without, and lasts "
 	"over blkctl-deactivate(8), but not over a crash: the view is broken then, and "
-	"says so. Both are for volumes made by blkctl-create(8).";
+	"says so. Both are for volumes made by blkctl-create(8), and for attached LVs.";
 
 const Register entry{Verb{
 	.name = "view",

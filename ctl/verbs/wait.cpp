@@ -42,7 +42,7 @@ Status run(const Arguments &args)
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	const std::string &name = args.at(0);
-	auto copy = pivot ? check_pivot(context, name, args.flag("until-reboot"))
+	auto copy = pivot ? check_pivot(context, name, args)
 			  : volume::copy_id(take(volume::find(context, name)));
 
 	std::string again = "blkctl wait " + name + options_again(args);
@@ -78,7 +78,8 @@ const Register entry{Verb{
 			   .value = "",
 			   .help = "when the copy is ready, finish it on its target"},
 			  downtime_option(),
-			  until_reboot_option()},
+			  until_reboot_option(),
+			  persist_option()},
 			 wait_options(),
 			 {json_option()}}),
 	.examples = {{"blkctl wait data", "Shows progress until the copy is ready."},

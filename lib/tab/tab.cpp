@@ -15,6 +15,7 @@ constexpr std::string_view blanks = " \t\r";
 // What would be read as something else; written in octal, as in fstab.
 constexpr std::string_view special = " \t\r\n\\#,=";
 constexpr size_t uuid_digits = 32;
+constexpr size_t lv_characters = 64; // of a VG and an LV, without dashes
 // Further ones are not what anybody wrote by hand.
 constexpr size_t most_layers = 64;
 
@@ -131,6 +132,11 @@ Result<std::vector<Layer>> parse_layers(std::string_view text)
 	return layers;
 }
 
+bool is_alnum(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 Result<void> parse_option(std::string_view word, Entry &entry)
 {
 	const auto equals = word.find('=');
@@ -161,6 +167,13 @@ Result<void> parse_option(std::string_view word, Entry &entry)
 		if (!good)
 			return bad("uuid is not 32 hex digits in lower case");
 		entry.uuid = value;
+		return {};
+	}
+	if (key == "lv") {
+		if (value.size() != lv_characters ||
+		    !std::all_of(value.begin(), value.end(), is_alnum))
+			return bad("lv is not the UUIDs of a VG and an LV, 64 letters and digits");
+		entry.lv = value;
 		return {};
 	}
 	if (key == "sectors") {
@@ -203,6 +216,8 @@ Result<void> check_whole(const Entry &entry)
 	if (!plain && (!entry.uuid.empty() || entry.sectors || entry.offset ||
 		       entry.block_sectors != Entry().block_sectors))
 		return bad("uuid, sectors, offset and block go with DEVICE: the metadata has them");
+	if (!entry.lv.empty() && !entry.uuid.empty())
+		return bad("an LV has the UUID that LVM gives it: one of uuid and lv");
 	return {};
 }
 
@@ -258,6 +273,7 @@ std::string print(const Entry &entry)
 	option(entry.paused, "paused");
 	option(entry.waits_for_space, "wait_for_space");
 	option(!entry.uuid.empty(), "uuid=" + entry.uuid);
+	option(!entry.lv.empty(), "lv=" + entry.lv);
 	option(entry.sectors.has_value(), "sectors=" + std::to_string(entry.sectors.value_or(0)));
 	option(entry.offset != 0, "offset=" + std::to_string(entry.offset));
 	option(entry.block_sectors != Entry().block_sectors,

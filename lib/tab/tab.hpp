@@ -27,6 +27,7 @@ struct Entry {
 	std::string device = {};        // path or identity
 	std::vector<Layer> layers = {}; // the lowest first; the last is the volume itself
 	std::string uuid = {};          // of a volume without metadata: 32 hex digits, or empty
+	std::string lv = {};            // of an attached LV: the UUIDs of its VG and of itself, 64
 	std::optional<uint64_t> sectors =
 		{};                   // of a volume without metadata: its size; all if not given
 	uint64_t offset = 0;          // of its data on the device, 512-byte sectors

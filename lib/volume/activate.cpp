@@ -3,6 +3,7 @@
 #include "base/random.hpp"
 #include "volume/bitmap_metadata.hpp"
 #include "volume/boot.hpp"
+#include "volume/lv.hpp"
 #include "volume/making.hpp"
 #include "volume/recorded.hpp"
 #include "volume/use.hpp"
@@ -49,16 +50,18 @@ Result<void> check_unheld(Context &context, const std::string &name, const Place
 		       next_about(context, *use));
 }
 
-// What can be said before anything is done.
+// What can be said before anything is done. Of an LV that LVM has in a PV the rest of that is
+// others'.
 Result<void> check_layer(Context &context, const std::string &name, const RecordedLayer &layer,
-			 const std::optional<DevNo> &own)
+			 const std::optional<DevNo> &own, bool in_pv)
 {
 	BLKCTL_CHECK(check_unheld(context, name, layer.meta, own));
 	for (const auto &[which, leg] :
 	     {std::pair(Which::base, layer.base), std::pair(Which::top, layer.top)}) {
 		if (!leg)
 			continue;
-		BLKCTL_CHECK(check_unheld(context, name, *leg, own));
+		if (which == Which::top || !in_pv)
+			BLKCTL_CHECK(check_unheld(context, name, *leg, own));
 		if (leg->block)
 			BLKCTL_CHECK(
 				check_leg(context.probe, layer.super, which, leg->block->devno));
@@ -132,6 +135,86 @@ Result<std::optional<Place>> add_bitmaps(Change &change, const tab::Entry &entry
 	return std::optional(std::move(place));
 }
 
+// LVM may have been made to activate it all the same.
+Result<void> check_ours(Context &context, const OwnDevice &existing, const tab::Entry &entry)
+{
+	if (!existing || !existing->live_table || entry.lv.empty())
+		return {};
+	BLKCTL_TRY(const auto live, context.dm.table(existing->devno, dm::Slot::live, false));
+	if (!live.empty() && live[0].type == BLKCOPY_TARGET)
+		return {};
+	return refusal(Status::busy, activate_verb, entry.name,
+		       "LVM has activated it as it was before, without what is elsewhere",
+		       "lvchange -an, and blkctl activate " + entry.name);
+}
+
+// The table that LVM would give an LV, on a device that is hidden: what attach has made of it.
+Result<std::shared_ptr<dm::Info>> add_hidden(Change &change, const lvm::LogicalVolume &lv,
+					     const std::string &hex)
+{
+	auto &context = change.context();
+	const auto name = hidden_name(lv.mapper_name);
+	BLKCTL_TRY(const auto existing, find_own(context, name, hidden_uuid(hex)));
+	const auto device = std::make_shared<dm::Info>(existing.value_or(dm::Info{}));
+	BLKCTL_TRY(const auto table, lvm_table(context, activate_verb, lv));
+
+	device->name = name;
+	if (existing && existing->live_table)
+		return device;
+	if (!existing)
+		add_creation(change, name, hidden_uuid(hex), device, dm::Visibility::hidden);
+	else if (existing->inactive_table)
+		change.clear(*existing);
+	add_first_load(change, device, "the table that LVM has for " + lv.path(),
+		       [table] { return dm::Table(table); });
+	add_first_resume(change, device, dm::Visibility::hidden);
+	return device;
+}
+
+// An LV in LVM's eyes.
+struct Lvm {
+	std::optional<lvm::LogicalVolume> lv = {}; // if LVM knows it, or has to
+	bool in_pv = false;                        // the base is where LVM has it
+};
+
+/*
+ * Of a volume whose base is where LVM has it: that has to be as it was, and LVM not to have had it
+ * since. `alone`: all of it is there, so LVM may have it.
+ */
+Result<void> check_not_lvms(const lvm::LogicalVolume &lv, bool alone)
+{
+	if (lv.is_skipped || alone)
+		return {};
+	return refusal(
+		Status::needs_attention, activate_verb, lv.mapper_name,
+		"LVM is not told to leave it to blkctl, and may have had it since: whether its "
+		"base was written to is not known",
+		"lvchange --setactivationskip y " + lv.path() +
+			" if it was not, and the same again");
+}
+
+Result<Lvm> check_lv(Context &context, const tab::Entry &entry, const Recorded &recorded)
+{
+	const auto &lowest = recorded.layers.front();
+	const auto &super = lowest.super;
+	Lvm found;
+
+	if (entry.lv.empty())
+		return found;
+	BLKCTL_TRY(found.lv, find_lv(context, entry.lv));
+	if (lowest.on_hidden) {
+		BLKCTL_TRY(found.lv, find_lv_of(context, activate_verb, entry));
+		BLKCTL_CHECK(check_size(activate_verb, *found.lv, super.geometry.sectors));
+	} else if (lowest.base && lowest.base->block) {
+		BLKCTL_TRY(found.in_pv, is_in_pv(context, activate_verb, entry,
+						 {lowest.base->block->devno, super.legs[0].start},
+						 super.geometry.sectors));
+	}
+	if (lowest.on_hidden || found.in_pv)
+		BLKCTL_CHECK(check_not_lvms(*found.lv, !needs_top(recorded.layers.back().super)));
+	return found;
+}
+
 struct Builder {
 	Change &change;
 	const tab::Entry &entry;
@@ -147,7 +230,10 @@ struct Builder {
 std::string Builder::table_text(const RecordedLayer &layer) const
 {
 	const auto &super = layer.super;
-	const auto base = layer.on_layer ? "(layer below)" : layer.base ? layer.base->text : "-";
+	const auto base = layer.on_layer    ? "(layer below)"
+			  : layer.on_hidden ? "(hidden device)"
+			  : layer.base      ? layer.base->text
+					    : "-";
 	auto text = "0 " + std::to_string(super.geometry.sectors) + " blkcopy ";
 
 	if (!needs_top(super))
@@ -167,13 +253,12 @@ void Builder::add_layer(const Recorded &recorded, const RecordedLayer &layer,
 	const bool hidden = layer.number != 0;
 	const auto visibility = hidden ? dm::Visibility::hidden : dm::Visibility::visible;
 	const auto name = hidden ? layer_name(recorded.name, layer.number) : recorded.name;
-	const auto uuid =
-		hidden ? layer_uuid(recorded.hex, layer.number) : volume_uuid(recorded.hex);
+	const auto uuid = hidden ? layer_uuid(recorded.hex, layer.number) : recorded.uuid;
 	const auto own = number_of(existing);
 	const auto device = std::make_shared<dm::Info>(existing.value_or(dm::Info{}));
 	const auto lower = below;
 	const auto base = [layer, lower] {
-		if (layer.on_layer)
+		if (layer.on_layer || layer.on_hidden)
 			return lower->devno;
 		return layer.base ? *layer.base->devno : DevNo{};
 	};
@@ -222,8 +307,8 @@ Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry, bool 
 {
 	auto &context = change.context();
 	BLKCTL_TRY(const auto recorded, read_recorded(context, activate_verb, entry, break_view));
-	BLKCTL_TRY(const auto existing,
-		   find_own(context, recorded.name, volume_uuid(recorded.hex)));
+	BLKCTL_TRY(const auto existing, find_own(context, recorded.name, recorded.uuid));
+	BLKCTL_CHECK(check_ours(context, existing, entry));
 	std::vector<OwnDevice> devices;
 
 	const bool active = existing && existing->live_table;
@@ -232,6 +317,7 @@ Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry, bool 
 			       "blkctl abort " + recorded.name + " breaks its view");
 	if (active)
 		return change.nothing_to_do(*existing);
+	BLKCTL_TRY(const auto lvms, check_lv(context, entry, recorded));
 	for (const auto &layer : recorded.layers) {
 		BLKCTL_TRY(const auto own,
 			   layer.number == 0
@@ -239,12 +325,18 @@ Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry, bool 
 				   : find_own(context, layer_name(recorded.name, layer.number),
 					      layer_uuid(recorded.hex, layer.number)));
 		if (!own || !own->live_table)
-			BLKCTL_CHECK(check_layer(context, recorded.name, layer, number_of(own)));
+			BLKCTL_CHECK(check_layer(context, recorded.name, layer, number_of(own),
+						 lvms.in_pv && &layer == &recorded.layers.front()));
 		devices.push_back(own);
 	}
 	BLKCTL_CHECK(change.need_module());
+	if (lvms.lv && needs_top(recorded.layers.back().super))
+		add_hold(change, *lvms.lv);
 	Builder builder{change, entry};
 	BLKCTL_TRY(builder.bitmaps, add_bitmaps(change, entry, recorded.hex, existing));
+	if (recorded.layers.front().on_hidden) {
+		BLKCTL_TRY(builder.below, add_hidden(change, *lvms.lv, recorded.hex));
+	}
 	for (size_t i = 0; i < recorded.layers.size(); i++)
 		builder.add_layer(recorded, recorded.layers[i], devices[i]);
 	const auto device = builder.below;
@@ -253,54 +345,84 @@ Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry, bool 
 	return outcome;
 }
 
-// A volume that is on one device.
-Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
+// The device of a volume that is on one.
+Result<Place> plain_place(Change &change, const tab::Entry &entry, const OwnDevice &named)
 {
 	auto &context = change.context();
 	auto place = find_place(context, entry.device);
+
 	if (!place)
 		return refusal(Status::not_found, activate_verb, entry.name,
 			       "its device " + entry.device + " is not there");
-	BLKCTL_TRY(const auto random, random_hex());
-	const auto uuid = volume_uuid(entry.uuid.empty() ? random : entry.uuid);
-	BLKCTL_TRY(const auto named, find_by_name(context, entry.name));
-	// Without a UUID in the entry it is known by its kind.
-	const bool ours =
-		named && (entry.uuid.empty() ? is_volume_uuid(named->uuid) : named->uuid == uuid);
-	if (named && !ours)
-		return refusal(Status::busy, activate_verb, entry.name,
-			       "there is another device of this name already",
-			       "dmsetup info " + entry.name);
-	if (named && named->live_table)
-		return change.nothing_to_do(*named);
-	const auto own = number_of(named);
-	BLKCTL_CHECK(check_unheld(context, entry.name, *place, own));
+	bool in_pv = false;
+	if (!entry.lv.empty() && place->block) {
+		BLKCTL_TRY(in_pv, is_in_pv(context, activate_verb, entry,
+					   {place->block->devno, entry.offset},
+					   entry.sectors.value_or(0)));
+	}
+	if (!in_pv) {
+		BLKCTL_CHECK(check_unheld(context, entry.name, *place, number_of(named)));
+		BLKCTL_TRY(const auto lv, find_lv(context, entry.lv));
+		if (lv)
+			add_hold(change, *lv);
+	}
 	const auto least = entry.offset + entry.sectors.value_or(1);
 	if (place->block && place->block->sectors < least)
 		return refusal(Status::needs_attention, activate_verb, entry.name,
 			       place->block->path +
 				       " is too small: " + std::to_string(place->block->sectors) +
 				       " sectors, " + std::to_string(least) + " are needed");
+	return place;
+}
+
+// A volume that is on one device.
+Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
+{
+	auto &context = change.context();
+	BLKCTL_TRY(const auto random, random_hex());
+	const auto hex = entry.lv.empty() ? entry.uuid : hidden_hex(lvm_uuid(entry.lv));
+	const auto uuid = uuid_for(entry, hex.empty() ? random : hex);
+	BLKCTL_TRY(const auto named, find_by_name(context, entry.name));
+	// Without a UUID in the entry it is known by its kind.
+	const bool ours =
+		named && (hex.empty() ? is_volume_uuid(named->uuid) : named->uuid == uuid);
+	if (named && !ours)
+		return refusal(Status::busy, activate_verb, entry.name,
+			       "there is another device of this name already",
+			       "dmsetup info " + entry.name);
+	BLKCTL_CHECK(check_ours(context, named, entry));
+	if (named && named->live_table)
+		return change.nothing_to_do(*named);
 
 	const auto device = std::make_shared<dm::Info>(named.value_or(dm::Info{}));
+	std::shared_ptr<dm::Info> hidden;
+	Place place{.text = "(hidden device)"};
 	device->name = entry.name;
-	device->read_only = place->block && place->block->read_only;
 	BLKCTL_CHECK(change.need_module());
-	if (!place->block)
-		add_loop(change, *place, own);
-	BLKCTL_TRY(const auto bitmaps, add_bitmaps(change, entry, entry.uuid, named));
+	if (!entry.lv.empty() && entry.device == "dm:" + hidden_uuid(hex)) {
+		BLKCTL_TRY(const auto lv, find_lv_of(context, activate_verb, entry));
+		BLKCTL_CHECK(check_size(activate_verb, lv, entry.sectors.value_or(0)));
+		BLKCTL_TRY(hidden, add_hidden(change, lv, hex));
+	} else {
+		BLKCTL_TRY(place, plain_place(change, entry, named));
+		device->read_only = place.block && place.block->read_only;
+		if (!place.block)
+			add_loop(change, place, number_of(named));
+	}
+	BLKCTL_TRY(const auto bitmaps, add_bitmaps(change, entry, hex, named));
 	if (!named)
 		add_creation(change, entry.name, uuid, device);
 	else if (named->inactive_table)
 		change.clear(*named);
 	add_first_load(change, device,
-		       "blkcopy track " + place->text + " " + std::to_string(entry.offset) +
+		       "blkcopy track " + place.text + " " + std::to_string(entry.offset) +
 			       (bitmaps ? ", bitmaps on " + bitmaps->text : ""),
-		       [&context, place = *place, bitmaps, entry] {
+		       [&context, place, hidden, bitmaps, entry] {
 			       table::Blkcopy track;
-			       const auto block = context.probe.describe(*place.devno);
+			       const auto on = hidden ? hidden->devno : *place.devno;
+			       const auto block = context.probe.describe(on);
 			       const auto all = block ? block->sectors : 0;
-			       track.base = {*place.devno, entry.offset};
+			       track.base = {on, entry.offset};
 			       track.block_sectors = entry.block_sectors;
 			       if (bitmaps)
 				       track.bitmaps = *bitmaps->devno;

@@ -4,7 +4,9 @@
 #include "base/size.hpp"
 #include "table/linear.hpp"
 #include "uapi/blkcopy.h"
+#include "volume/boot.hpp"
 #include "volume/cache.hpp"
+#include "volume/lv.hpp"
 #include "volume/steps.hpp"
 #include "volume/use.hpp"
 #include "volume/uuid.hpp"
@@ -130,6 +132,44 @@ Error not_dm(Context &context, const std::string &text)
 		       "blkctl create NAME " + path);
 }
 
+// The place that a plain entry names.
+std::optional<table::Leg> place_in(Context &context, const tab::Entry &entry)
+{
+	const auto place =
+		entry.layers.empty() ? find_place(context, entry.device) : Result<Place>(Error{});
+
+	return place && place->block ? std::optional(table::Leg{place->block->devno, entry.offset})
+				     : std::nullopt;
+}
+
+/*
+ * An LV that is written down. LVM is told before any of what it holds is elsewhere, and told again
+ * after all is back: if it leaves it alone, the table is to be the one that is written down, and if
+ * not, the entry is what a kill has left.
+ */
+Result<void> check_entry(Change &change, const dm::Info &device, const dm::Table &live)
+{
+	auto &context = change.context();
+	const auto entry = find_entry(context, device.name);
+
+	if (!entry || entry->lv.empty() || entry->lv != lv_id(device))
+		return {};
+	BLKCTL_TRY(const bool held, is_held(context, device));
+	if (!held) {
+		add_entry_removal(change, device.name);
+		return {};
+	}
+	const auto linear = live.size() == 1 && live[0].type == "linear"
+				    ? table::parse_linear(live[0].params)
+				    : Result<table::Linear>(Error{});
+	if (linear && place_in(context, *entry) == linear->lower)
+		return {};
+	return refusal(Status::busy, attach_verb, device.name,
+		       "what it holds is not where LVM has it: it is in " + context.tab_file +
+			       ", and comes up by that alone",
+		       "lvchange -an, and blkctl activate " + device.name);
+}
+
 void add_hidden(Change &change, const dm::Info &device, const dm::Table &table,
 		const std::string &uuid, const std::shared_ptr<dm::Info> &hidden)
 {
@@ -180,6 +220,7 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 	if (!live.empty() && live[0].type == BLKCOPY_TARGET)
 		return refusal(Status::busy, attach_verb, device.name, "it is a volume already",
 			       "blkctl show " + device.name);
+	BLKCTL_CHECK(check_entry(change, device, live));
 	BLKCTL_CHECK(check_targets(device, live));
 	BLKCTL_CHECK(check_device(context, device));
 

@@ -3,6 +3,7 @@
 #include "base/files.hpp"
 #include "volume/chain.hpp"
 #include "volume/legs.hpp"
+#include "volume/lv.hpp"
 #include "volume/uuid.hpp"
 #include <cerrno>
 #include <unistd.h>
@@ -61,15 +62,22 @@ Result<void> set_bitmaps(Context &context, const Volume &volume, tab::Entry &ent
 	return {};
 }
 
+// An LV has LVM's UUID, and metadata has its own.
+tab::Entry blank_entry(const Volume &volume)
+{
+	return {.name = volume.name(), .lv = lv_id(volume.info)};
+}
+
 // What a volume without metadata is made from.
 Result<tab::Entry> plain_entry(Context &context, const Volume &volume, const table::Leg &base)
 {
-	tab::Entry entry{.name = volume.name(),
-			 .uuid = hex_of(volume.info.uuid),
-			 .sectors = volume.sectors,
-			 .offset = base.offset,
-			 .block_sectors = volume.table.block_sectors};
+	auto entry = blank_entry(volume);
 
+	if (entry.lv.empty())
+		entry.uuid = hex_of(volume.info.uuid);
+	entry.sectors = volume.sectors;
+	entry.offset = base.offset;
+	entry.block_sectors = volume.table.block_sectors;
 	BLKCTL_TRY(entry.device, context.probe.identity(base.device));
 	BLKCTL_CHECK(set_bitmaps(context, volume, entry));
 	return entry;
@@ -93,8 +101,16 @@ std::optional<tab::Entry> find_entry(Context &context, const std::string &name)
 	return tab ? tab->find(name) : std::nullopt;
 }
 
+bool is_written_down(Context &context, const Volume &volume)
+{
+	const auto entry = find_entry(context, volume.name());
+
+	return entry && entry->lv == lv_id(volume.info) &&
+	       (volume.kind == Kind::created || !entry->lv.empty());
+}
+
 void add_entry(Change &change, const std::string &name, const std::string &text,
-	       const ChangeEntry &make, bool for_good)
+	       const ChangeEntry &make, bool for_good, const std::function<bool()> &stays)
 {
 	auto &context = change.context();
 	const auto before = std::make_shared<std::optional<tab::Entry>>();
@@ -105,7 +121,10 @@ void add_entry(Change &change, const std::string &name, const std::string &text,
 			    BLKCTL_TRY(const auto entry, make(*before));
 			    return set_entry(context, name, entry);
 		    },
-		    [&context, name, before] { return set_entry(context, name, *before); },
+		    [&context, name, before, stays]() -> Result<void> {
+			    return stays && stays() ? Result<void>()
+						    : set_entry(context, name, *before);
+		    },
 		    for_good});
 }
 
@@ -125,7 +144,7 @@ Result<tab::Entry> entry_of(Context &context, const Volume &volume,
 		return entry;
 	}
 	BLKCTL_TRY(auto all, layers_below(context, volume));
-	tab::Entry entry{.name = volume.name()};
+	auto entry = blank_entry(volume);
 	BLKCTL_CHECK(set_bitmaps(context, volume, entry));
 	all.push_back(volume);
 	for (const auto &layer : all) {
@@ -149,7 +168,7 @@ Result<tab::Entry> entry_of(Context &context, const Volume &volume,
 Result<tab::Entry> entry_above(Context &context, const Volume &volume,
 			       const std::optional<tab::Entry> &before, unsigned number, DevNo meta)
 {
-	tab::Entry entry{.name = volume.name()};
+	auto entry = blank_entry(volume);
 
 	if (number != 0) {
 		BLKCTL_TRY(entry, entry_of(context, volume, before));
@@ -163,8 +182,8 @@ Result<tab::Entry> entry_above(Context &context, const Volume &volume,
 	return entry;
 }
 
-void add_first_layer(Change &change, const Volume &volume, const Place &place,
-		     const std::string &how)
+Result<void> add_first_layer(Change &change, const Volume &volume, const Place &place,
+			     const std::string &how)
 {
 	auto &context = change.context();
 
@@ -176,14 +195,25 @@ void add_first_layer(Change &change, const Volume &volume, const Place &place,
 				   entry_above(context, volume, before, 0, *place.devno));
 			return std::optional(entry);
 		});
+	// LVM last: a kill in between leaves an entry that says so, not an LV that nobody has.
+	return add_hold(change, volume.info);
 }
 
-void add_plain_entry(Change &change, const Volume &volume, const table::Leg &base, bool for_good)
+Result<void> add_return(Change &change, const Volume &volume)
+{
+	BLKCTL_CHECK(add_release(change, volume.info));
+	add_entry_removal(change, volume.name(), true);
+	return {};
+}
+
+Result<void> add_alone(Change &change, const Volume &volume, const table::Leg &base, bool for_good,
+		       const std::function<bool()> &stays)
 {
 	auto &context = change.context();
 
-	if (!find_entry(context, volume.name()) || volume.kind != Kind::created)
-		return;
+	// Before what is for good, as nothing before that is undone; and it is no harm.
+	if (for_good)
+		BLKCTL_CHECK(add_hold(change, volume.info));
 	add_entry(
 		change, volume.name(),
 		"write in " + context.tab_file + " that " + volume.name() + " is on " +
@@ -193,11 +223,38 @@ void add_plain_entry(Change &change, const Volume &volume, const table::Leg &bas
 			keep_options(before, entry);
 			return std::optional(entry);
 		},
-		for_good);
+		for_good, stays);
+	return for_good ? Result<void>() : add_hold(change, volume.info);
 }
 
-void add_end_of_metadata(Change &change, const Volume &volume,
-			 const std::optional<table::Leg> &kept)
+Result<void> add_plain_entry(Change &change, const Volume &volume, const table::Leg &base,
+			     bool for_good)
+{
+	if (!is_written_down(change.context(), volume))
+		return {};
+	BLKCTL_TRY(const bool is_lvms, is_where_lvm_has_it(change.context(), volume, base));
+	if (is_lvms)
+		return add_return(change, volume);
+	return add_alone(change, volume, base, for_good);
+}
+
+Result<void> add_entry_repair(Change &change, const Volume &volume)
+{
+	auto &context = change.context();
+	const auto entry = find_entry(context, volume.name());
+	const auto &base = volume.table.base;
+
+	if (!entry || !entry->layers.empty())
+		return {};
+	const auto place = find_place(context, entry->device);
+	if (place && place->block && place->block->devno == base.device &&
+	    entry->offset == base.offset)
+		return {};
+	return add_plain_entry(change, volume, base);
+}
+
+Result<void> add_end_of_metadata(Change &change, const Volume &volume,
+				 const std::optional<table::Leg> &kept)
 {
 	const auto meta = volume.table.meta_device();
 	const auto file = meta ? file_behind(change.context(), *meta) : "";
@@ -205,19 +262,22 @@ void add_end_of_metadata(Change &change, const Volume &volume,
 	if (meta)
 		add_loop_release(change, *meta);
 	if (kept)
-		add_plain_entry(change, volume, *kept);
+		BLKCTL_CHECK(add_plain_entry(change, volume, *kept));
 	add_unmake(change, file);
+	return {};
 }
 
-void add_entry_removal(Change &change, const std::string &name)
+void add_entry_removal(Change &change, const std::string &name, bool for_good)
 {
 	auto &context = change.context();
 
 	if (find_entry(context, name))
-		add_entry(change, name, "remove " + name + " from " + context.tab_file,
-			  [](const auto &) -> Result<std::optional<tab::Entry>> {
-				  return std::optional<tab::Entry>();
-			  });
+		add_entry(
+			change, name, "remove " + name + " from " + context.tab_file,
+			[](const auto &) -> Result<std::optional<tab::Entry>> {
+				return std::optional<tab::Entry>();
+			},
+			for_good);
 }
 
 void remember_base(Context &context, const std::string &name, const table::Leg &base,

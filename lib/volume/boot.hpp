@@ -20,10 +20,16 @@ std::optional<tab::Entry> find_entry(Context &context, const std::string &name);
 using ChangeEntry =
 	std::function<Result<std::optional<tab::Entry>>(const std::optional<tab::Entry> &before)>;
 
-// Adds that change of the entry of a volume, in words `text`. Undone by the entry there was, unless
-// it is `for_good`.
+/*
+ * Adds that change of the entry of a volume, in words `text`. Undone by the entry there was, unless
+ * it is `for_good`, or holds whatever has failed: `stays` says so then.
+ */
 void add_entry(Change &change, const std::string &name, const std::string &text,
-	       const ChangeEntry &make, bool for_good = false);
+	       const ChangeEntry &make, bool for_good = false,
+	       const std::function<bool()> &stays = {});
+
+// Whether the volume's coming back is written down, and not that of another one of its name.
+bool is_written_down(Context &context, const Volume &volume);
 
 // As an entry names a metadata device: a file by its path, a device by its identity.
 Result<std::string> meta_text(Context &context, DevNo device);
@@ -39,22 +45,38 @@ Result<tab::Entry> entry_above(Context &context, const Volume &volume,
 			       const std::optional<tab::Entry> &before, unsigned number,
 			       DevNo meta);
 
-// Adds that a volume on one device comes back with this metadata, in words `how`.
-void add_first_layer(Change &change, const Volume &volume, const Place &place,
-		     const std::string &how);
+// Adds that a volume on one device comes back with this metadata, in words `how`. Errors: failed.
+Result<void> add_first_layer(Change &change, const Volume &volume, const Place &place,
+			     const std::string &how);
 
-// Adds that the volume is on `base` alone from now on, if it has an entry. `for_good`: what it was
-// on before is stale, whatever becomes of the steps after this one.
-void add_plain_entry(Change &change, const Volume &volume, const table::Leg &base,
-		     bool for_good = false);
+// Adds that the volume is on `base` alone, and of an LV that LVM leaves it to us. Otherwise as
+// add_entry(). Errors: failed.
+Result<void> add_alone(Change &change, const Volume &volume, const table::Leg &base, bool for_good,
+		       const std::function<bool()> &stays = {});
+
+/*
+ * Adds that the volume is on `base` alone from now on, if that it comes back is written down. An LV
+ * that is where LVM has it is LVM's again. `for_good`: what it was on before is stale, whatever
+ * becomes of the steps after this one. Errors: failed.
+ */
+Result<void> add_plain_entry(Change &change, const Volume &volume, const table::Leg &base,
+			     bool for_good = false);
+
+// Adds what add_plain_entry() does if the volume is written down as being on another device than
+// its base: a pivot was killed that has not been. Errors: failed.
+Result<void> add_entry_repair(Change &change, const Volume &volume);
+
+// Adds that LVM has its LV again, wherever it has it, and that nothing is written down of it. For
+// good. Errors: failed.
+Result<void> add_return(Change &change, const Volume &volume);
 
 // The same for one that is gone.
-void add_entry_removal(Change &change, const std::string &name);
+void add_entry_removal(Change &change, const std::string &name, bool for_good = false);
 
 // Adds the end of the metadata of a copy, or of a view, that is over: it is of no use. `kept`: what
 // the volume is on alone, where that is not written down yet.
-void add_end_of_metadata(Change &change, const Volume &volume,
-			 const std::optional<table::Leg> &kept);
+Result<void> add_end_of_metadata(Change &change, const Volume &volume,
+				 const std::optional<table::Leg> &kept);
 
 // Writes down what the base of a new snapshot looks like, now that nobody writes to it. Never
 // fails: it is one check less.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/context.hpp"
 #include "dm/kernel.hpp"
+#include "lvm/commands.hpp"
 #include "udev/system.hpp"
 #include <charconv>
 #include <csignal>
@@ -37,9 +38,11 @@ Result<Host> Host::open()
 	host.dm_ = std::move(dm);
 	host.probe_ = std::move(probe);
 	host.loops_ = std::make_unique<udev::SystemLoops>();
+	host.lvm_ = std::make_unique<lvm::Commands>();
 	host.context_ = std::make_unique<Context>(Context{.dm = *host.dm_,
 							  .probe = *host.probe_,
 							  .loops = *host.loops_,
+							  .lvm = *host.lvm_,
 							  .knob = KillKnob::from_environment()});
 	return host;
 }

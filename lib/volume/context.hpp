@@ -5,6 +5,7 @@
 #define BLKCTL_VOLUME_CONTEXT_HPP
 
 #include "dm/mapper.hpp"
+#include "lvm/lvm.hpp"
 #include "meta/device.hpp"
 #include "udev/loops.hpp"
 #include "udev/probe.hpp"
@@ -33,6 +34,7 @@ struct Context {
 	dm::Mapper &dm;
 	udev::Probe &probe;
 	udev::Loops &loops;
+	lvm::Lvm &lvm;
 	std::string run_dir = "/run/blkctl"; // locks and caches, never state
 	// Where metadata is that got no device of its own.
 	std::string state_dir = "/var/lib/blkctl";
@@ -56,6 +58,7 @@ class Host
 	std::unique_ptr<dm::Mapper> dm_;
 	std::unique_ptr<udev::Probe> probe_;
 	std::unique_ptr<udev::Loops> loops_;
+	std::unique_ptr<lvm::Lvm> lvm_;
 	std::unique_ptr<Context> context_;
 };
 

@@ -2,6 +2,7 @@
 // copy: starting one.
 #include "volume/boot.hpp"
 #include "volume/legs.hpp"
+#include "volume/lv.hpp"
 #include "volume/metadata.hpp"
 #include "volume/settle.hpp"
 #include "volume/steps.hpp"
@@ -80,8 +81,10 @@ Result<Place> add_durable(Change &change, const Volume &volume, DevNo target,
 				{base.device, target},
 				[](const meta::Superblock &whole) { return whole; }));
 	BLKCTL_CHECK(check_not_on(context, copy_verb, volume, place));
-	if (request.boot && volume.kind == Kind::created)
-		add_first_layer(change, volume, place, "at boot");
+	BLKCTL_TRY(const bool comes_back,
+		   request.boot ? can_come_back(context, volume) : Result<bool>(false));
+	if (comes_back)
+		BLKCTL_CHECK(add_first_layer(change, volume, place, "at boot"));
 	return place;
 }
 
@@ -121,6 +124,7 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 	BLKCTL_CHECK(check_target(context, rules, volume, target));
 
 	BLKCTL_CHECK(clear_stale(change, volume.info));
+	BLKCTL_CHECK(add_entry_repair(change, volume));
 	if (ended) {
 		add_settle(change, volume);
 		change.load(volume.info, track_table(volume, volume.table.base));

@@ -4,6 +4,7 @@
 #include "volume/bitmap_metadata.hpp"
 #include "volume/boot.hpp"
 #include "volume/cache.hpp"
+#include "volume/lv.hpp"
 #include "volume/making.hpp"
 #include "volume/use.hpp"
 #include "volume/uuid.hpp"
@@ -156,6 +157,13 @@ Result<Outcome> forget(Change &change, const std::string &name, const Error &not
 
 	if (!entry || !entry->layers.empty())
 		return not_there;
+	BLKCTL_TRY(const auto lv, find_lv(change.context(), entry->lv));
+	if (lv && lv->is_skipped)
+		return refusal(Status::usage, change.verb(), name,
+			       "it is an LV that LVM leaves to blkctl, as it is not where LVM has "
+			       "it",
+			       "lvchange --setactivationskip n " + lv->path() +
+				       ", if it is to be what it was there");
 	add_recorded_bitmaps_end(change, *entry);
 	add_entry_removal(change, name);
 	dm::Info gone;

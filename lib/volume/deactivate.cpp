@@ -50,6 +50,15 @@ void add_removal(Change &change, const dm::Info &info)
 		    {}});
 }
 
+// LVM's own table of a stacked volume, which nobody else uses.
+void add_hidden_removal(Change &change, const std::string &name, const std::string &hex)
+{
+	const auto hidden = change.context().dm.find_name(hidden_name(name));
+
+	if (hidden && hidden->uuid == hidden_uuid(hex))
+		change.remove_hidden(*hidden);
+}
+
 // What a deactivate that was killed has left: layers that nobody uses, loop devices.
 Result<Outcome> finish_killed(Change &change, const std::string &name, const Error &not_there)
 {
@@ -81,6 +90,8 @@ Result<Outcome> finish_killed(Change &change, const std::string &name, const Err
 		for (const auto &leg : layer->super.legs)
 			add_file(leg.identity);
 	}
+	if (!entry->lv.empty())
+		add_hidden_removal(change, name, volume_hex(lvm_uuid(entry->lv), name));
 	add_loop_releases(change, std::move(devices));
 	dm::Info gone;
 	gone.name = name;
@@ -94,6 +105,13 @@ Result<Outcome> finish_killed(Change &change, const std::string &name, const Err
 
 } // namespace
 
+bool can_go(Context &context, const Volume &volume)
+{
+	if (is_layer_uuid(volume.info.uuid))
+		return false;
+	return volume.kind == Kind::created || is_written_down(context, volume);
+}
+
 Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 {
 	Change change(context, deactivate_verb, run);
@@ -105,7 +123,7 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 			       : found.error();
 	BLKCTL_TRY(const auto volume, find_for_change(change, found->devno));
 	const auto &info = volume.info;
-	if (volume.kind != Kind::created || is_layer_uuid(info.uuid))
+	if (!can_go(context, volume))
 		return refusal(Status::usage, deactivate_verb, info.name,
 			       "it was attached: the device is somebody else's",
 			       "blkctl detach " + info.name);
@@ -128,6 +146,7 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 		change.remove_hidden(layer->info);
 		add_devices(layer->table, devices);
 	}
+	add_hidden_removal(change, info.name, volume_hex(info.uuid, info.name));
 	add_loop_releases(change, std::move(devices));
 	return change.finish(info);
 }

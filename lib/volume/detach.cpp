@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // detach: giving an attached device back as it was.
 #include "table/linear.hpp"
+#include "volume/boot.hpp"
 #include "volume/cache.hpp"
+#include "volume/lv.hpp"
 #include "volume/steps.hpp"
 
 namespace blkctl::volume
@@ -12,15 +14,38 @@ namespace
 
 constexpr const char *detach_verb = "detach";
 
-// A detach that was killed after its switch: all that is left is the hidden device.
+// An LV that has LVM's own table, and that is still written down as ours.
+Result<bool> add_rest_of_return(Change &change, const dm::Info &device)
+{
+	auto &context = change.context();
+	const auto entry = find_entry(context, device.name);
+
+	if (!entry || entry->lv.empty() || entry->lv != lv_id(device))
+		return false;
+	BLKCTL_TRY(const auto lv, find_lv(context, entry->lv));
+	if (!lv)
+		return false;
+	BLKCTL_TRY(const auto live, context.dm.table(device.devno, dm::Slot::live, false));
+	const auto own = lvm_table(context, detach_verb, *lv);
+	if (!own || *own != live)
+		return false;
+	BLKCTL_CHECK(add_release(change, device));
+	add_entry_removal(change, device.name, true);
+	return true;
+}
+
+// A detach that was killed after its switch: all that is left is the hidden device, or that LVM has
+// it again.
 Result<Outcome> finish_killed(Change &change, const dm::Info &device, const Error &not_a_volume)
 {
 	BLKCTL_TRY(const auto leftover, find_leftover(change.context(), device));
 
-	if (!leftover)
+	BLKCTL_TRY(const bool returns, add_rest_of_return(change, device));
+	if (!leftover && !returns)
 		return not_a_volume;
 	BLKCTL_CHECK(clear_stale(change, device));
-	change.remove_hidden(*leftover);
+	if (leftover)
+		change.remove_hidden(*leftover);
 	return change.finish(device);
 }
 
@@ -30,6 +55,10 @@ Result<Outcome> finish_killed(Change &change, const dm::Info &device, const Erro
  */
 Result<void> check_origin(Context &context, const Volume &volume)
 {
+	// Nobody remembers it over a boot, but LVM knows.
+	const auto lvms = is_where_lvm_has_it(context, volume, volume.table.base);
+	if (lvms && *lvms)
+		return {};
 	const auto known = origin(context, volume.info);
 	const auto where = device_path(context, volume.table.base.device);
 
@@ -65,6 +94,7 @@ Result<Outcome> detach(Context &context, const DetachRequest &request, Run run)
 	if (volume.kind == Kind::created)
 		return refusal(Status::usage, detach_verb, device.name,
 			       "it was created, not attached", "blkctl remove " + device.name);
+	BLKCTL_CHECK(check_no_overlay(detach_verb, volume));
 	if (volume.state() != JobState::none)
 		return refusal(Status::busy, detach_verb, device.name, "it has a copy",
 			       "blkctl abort " + device.name);
@@ -88,6 +118,8 @@ Result<Outcome> detach(Context &context, const DetachRequest &request, Run run)
 		change.load(device, {{0, volume.sectors, "linear", table::print(linear)}});
 		change.switch_table(device);
 	}
+	// Where LVM has it not, it goes on coming back by us.
+	BLKCTL_CHECK(add_plain_entry(change, volume, volume.table.base));
 	BLKCTL_TRY(auto outcome, change.finish(device));
 	if (!change.dry()) {
 		forget_switch(context, device);

@@ -4,6 +4,7 @@
 #include "uapi/blkcopy.h"
 #include "volume/boot.hpp"
 #include "volume/cache.hpp"
+#include "volume/lv.hpp"
 #include "volume/metadata.hpp"
 #include "volume/settle.hpp"
 #include "volume/steps.hpp"
@@ -119,6 +120,25 @@ Result<void> pivot_phase(Context &context, DevNo device, Clock::time_point deadl
 	}
 }
 
+// Waits until every block is on both, or it is pivoted. Errors: those of why_not_pivot().
+Result<void> wait_until_ready(Context &context, DevNo device, Clock::time_point deadline)
+{
+	BLKCTL_TRY(const auto events, context.dm.events());
+
+	for (;;) {
+		BLKCTL_CHECK(events->arm());
+		BLKCTL_TRY(const auto volume, find(context, device));
+		const auto why_not = why_not_pivot(volume);
+		if (!why_not)
+			return {};
+		const auto left =
+			std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+		if (why_not->status != Status::timed_out || left.count() <= 0)
+			return *why_not;
+		BLKCTL_CHECK(events->wait(std::min(left, look_again_after)));
+	}
+}
+
 // A pivot that was killed at its very end: all that is left is the hidden device.
 Result<Outcome> finish_killed(Change &change, const Volume &volume)
 {
@@ -130,7 +150,8 @@ Result<Outcome> finish_killed(Change &change, const Volume &volume)
 	return change.finish(volume.info);
 }
 
-// A copy that was killed before its switch: all that is there of it is the loaded table.
+// A copy that was killed before its switch: all that is there of it is the loaded table, and what
+// is written down of it.
 Result<Outcome> abort_loaded(Change &change, const Volume &volume)
 {
 	BLKCTL_TRY(const auto loaded,
@@ -138,9 +159,19 @@ Result<Outcome> abort_loaded(Change &change, const Volume &volume)
 	const bool mirror = loaded.size() == 1 && loaded[0].type == BLKCOPY_TARGET &&
 			    loaded[0].params.starts_with(BLKCOPY_MODE_MIRROR " ");
 
-	if (!mirror)
+	const auto entry = find_entry(change.context(), volume.name());
+	const bool written =
+		entry && !entry->layers.empty() && is_written_down(change.context(), volume);
+	if (!mirror && !written)
 		return no_job(change.verb(), volume);
-	change.clear(volume.info);
+	if (mirror)
+		change.clear(volume.info);
+	if (written) {
+		// Or the next boot would begin the copy that was given up here.
+		BLKCTL_CHECK(add_plain_entry(change, volume, volume.table.base));
+		for (const auto &layer : entry->layers)
+			add_unmake(change, layer.meta);
+	}
 	return change.finish(volume.info);
 }
 
@@ -154,7 +185,78 @@ Error not_there(const Volume &volume, Fate fate)
 		       "blkctl show " + volume.name());
 }
 
+// Whether a copy that was to be pivoted is on its target, or may be at any moment: that is as good
+// as the source as long as it is ready.
+bool is_on_target(Context &context, DevNo device)
+{
+	const auto now = find(context, device);
+
+	return now && (now->state() == JobState::ready || now->state() == JobState::pivoted);
+}
+
+/*
+ * Adds what is written down before the pivot: from then on the source misses what is written, and
+ * whatever comes between is not to bring it back. The target has all by then, as the copy is ready.
+ * False, and nothing, where metadata says it better, or LVM may have it where it was.
+ */
+Result<bool> add_entry_before(Change &change, const Volume &volume, const PivotRequest &request)
+{
+	auto &context = change.context();
+	const auto device = volume.devno();
+	const bool comes_back = request.persist || is_written_down(context, volume);
+
+	if (!comes_back || volume.table.meta_device() || (volume.lvm && request.until_reboot))
+		return false;
+	change.add({"wait until " + volume.name() + " is ready",
+		    [&context, device, timeout = request.timeout] {
+			    return wait_until_ready(context, device, Clock::now() + timeout);
+		    },
+		    {}});
+	BLKCTL_CHECK(add_alone(change, volume, *volume.table.top, false,
+			       [&context, device] { return is_on_target(context, device); }));
+	return true;
+}
+
+// And after it, unless that was said before.
+Result<void> add_entry_after(Change &change, const Volume &volume, const PivotRequest &request)
+{
+	const auto &top = *volume.table.top;
+	const bool written = is_written_down(change.context(), volume);
+
+	if (volume.lvm && request.until_reboot)
+		return written ? add_return(change, volume) : Result<void>();
+	return request.persist ? add_alone(change, volume, top, true)
+			       : add_plain_entry(change, volume, top, true);
+}
+
 } // namespace
+
+Result<void> check_boot_after(Context &context, const Volume &volume, const PivotRequest &request)
+{
+	if (request.persist && request.until_reboot)
+		return refusal(Status::usage, "pivot", volume.name(),
+			       "persist and until-reboot exclude each other", "blkctl help pivot");
+	if (request.persist && !volume.lvm)
+		return refusal(Status::usage, "pivot", volume.name(),
+			       "it is no LV: where it comes back from is in " + context.tab_file,
+			       "blkctl pivot " + volume.name());
+	BLKCTL_TRY(const bool can,
+		   request.persist ? can_come_back(context, volume) : Result<bool>(true));
+	if (!can)
+		return refusal(Status::usage, "pivot", volume.name(),
+			       "LVM has it in pieces that only LVM puts together",
+			       "blkctl pivot " + volume.name() + " --until-reboot");
+	if (!volume.lvm || request.until_reboot || request.persist ||
+	    volume.state() == JobState::pivoted)
+		return {};
+	BLKCTL_TRY(const bool held, is_held(context, volume.info));
+	if (held && is_written_down(context, volume))
+		return {};
+	return refusal(Status::usage, "pivot", volume.name(),
+		       "it is an LV, and LVM will have it on its old extents again after a reboot",
+		       "the same with --persist: blkctl brings it back as it is, or with "
+		       "--until-reboot");
+}
 
 Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 {
@@ -176,13 +278,10 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 	const bool again = request.was_ready && volume.state() == JobState::copying;
 	if (const auto why_not = why_not_pivot(volume); why_not && !again)
 		return *why_not;
-	if (volume.lvm && !request.until_reboot && volume.state() != JobState::pivoted)
-		return refusal(
-			Status::usage, "pivot", volume.name(),
-			"it is an LV, and LVM will have it on its old extents again after a reboot",
-			"blkctl pivot " + volume.name() + " --until-reboot");
+	BLKCTL_CHECK(check_boot_after(context, volume, request));
 
 	BLKCTL_CHECK(clear_stale(change, device));
+	bool written = false;
 	if (volume.state() != JobState::pivoted) {
 		BLKCTL_CHECK(check_sectors(context, volume));
 		// Or a steady writer may keep it from being ready at the instant it is asked.
@@ -190,23 +289,24 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 			change.message(
 				device, "set " BLKCOPY_PARAM_COPY_MODE " " BLKCOPY_COPY_MODE_DUAL,
 				"set " BLKCOPY_PARAM_COPY_MODE " " BLKCOPY_COPY_MODE_BACKGROUND);
+		BLKCTL_TRY(written, add_entry_before(change, volume, request));
 		change.add(
 			{"send to " + label(device) + ": phase pivot, and wait until it is pivoted",
 			 [&context, device, timeout = request.timeout] {
 				 return pivot_phase(context, device.devno, Clock::now() + timeout);
 			 },
-			 {}});
+			 {},
+			 true});
 	}
-	// Before all else: the source misses what is written from here on, and is not to come back
-	// at the next boot.
-	add_plain_entry(change, volume, *volume.table.top, true);
+	if (!written)
+		BLKCTL_CHECK(add_entry_after(change, volume, request));
 	change.load(device, track_table(volume, *volume.table.top));
 	change.switch_table(device, {}, volume.table.top->device);
 	if (volume.kind == Kind::stacked) {
 		BLKCTL_TRY(const auto hidden, context.dm.info(volume.table.base.device));
 		change.remove_hidden(hidden);
 	}
-	add_end_of_metadata(change, volume, {});
+	BLKCTL_CHECK(add_end_of_metadata(change, volume, {}));
 	return change.finish(device);
 }
 
@@ -239,7 +339,9 @@ Result<Outcome> abort(Context &context, const std::string &name, Run run)
 	change.load(device, track_table(volume, volume.table.base));
 	change.switch_table(device, {}, volume.table.top->device);
 	if (volume.table.meta_device())
-		add_end_of_metadata(change, volume, volume.table.base);
+		BLKCTL_CHECK(add_end_of_metadata(change, volume, volume.table.base));
+	else
+		BLKCTL_CHECK(add_entry_repair(change, volume));
 	return change.finish(device);
 }
 

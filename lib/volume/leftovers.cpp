@@ -2,6 +2,7 @@
 #include "volume/leftovers.hpp"
 #include "volume/boot.hpp"
 #include "volume/chain.hpp"
+#include "volume/lv.hpp"
 #include "volume/recorded.hpp"
 #include "volume/uuid.hpp"
 #include <algorithm>
@@ -186,7 +187,11 @@ Result<bool> add_leftovers(Change &change, const Volume &volume, const std::vect
 	}
 	for (const auto &layer : entry ? entry->layers : std::vector<tab::Layer>())
 		in_tab |= files.count(layer.meta) != 0;
-	if (in_tab && volume.kind == Kind::created)
+	bool is_lvms = false;
+	if (in_tab && volume.table.mode == table::Mode::track) {
+		BLKCTL_TRY(is_lvms, is_where_lvm_has_it(context, volume, volume.table.base));
+	}
+	if (in_tab && is_written_down(context, volume) && !is_lvms)
 		add_entry(change, volume.name(),
 			  "write in " + context.tab_file + " what " + volume.name() + " is on now",
 			  [&context,
@@ -194,6 +199,10 @@ Result<bool> add_leftovers(Change &change, const Volume &volume, const std::vect
 				  BLKCTL_TRY(const auto now, entry_of(context, volume, before));
 				  return std::optional(now);
 			  });
+	if (in_tab && !is_lvms)
+		BLKCTL_CHECK(add_hold(change, volume.info));
+	if (in_tab && is_lvms)
+		BLKCTL_CHECK(add_return(change, volume));
 	for (const auto &each : unused)
 		add_unmake(change, each.text);
 	return !unused.empty() || !loose.empty();

@@ -77,7 +77,8 @@ Result<void> check_leg(udev::Probe &probe, const meta::Superblock &super, Which 
 			     " are needed");
 	if (!leg.stamp || !is_frozen(super, which))
 		return {};
-	if (block.sectors != leg.sectors)
+	// A range of a device is no part of what else happens to that.
+	if (leg.start == 0 && block.sectors != leg.sectors)
 		return wrong("it has changed behind the volume's back: it has " +
 			     std::to_string(block.sectors) + " sectors, and had " +
 			     std::to_string(leg.sectors));

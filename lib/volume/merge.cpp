@@ -3,6 +3,7 @@
 #include "volume/boot.hpp"
 #include "volume/chain.hpp"
 #include "volume/leftovers.hpp"
+#include "volume/lv.hpp"
 #include "volume/metadata.hpp"
 #include "volume/uuid.hpp"
 #include <algorithm>
@@ -56,15 +57,24 @@ void add_loop_releases(Change &change, const Volume &layer)
 		add_loop_release(change, layer.table.top->device);
 }
 
-// The entry as the tables are then; the metadata kept of `from` is that of `to` by then.
-void add_entry_update(Change &change, const Job &job, unsigned from, unsigned to)
+/*
+ * The entry as the tables are then; the metadata kept of `from` is that of `to` by then. `alone`:
+ * all the volume is on by then, if that is one device.
+ */
+Result<void> add_entry_update(Change &change, const Job &job, unsigned from, unsigned to,
+			      const std::optional<table::Leg> &alone)
 {
 	auto &context = change.context();
 	const auto devno = job.volume.devno();
 	const auto &name = job.volume.name();
 
-	if (!find_entry(context, name) || job.volume.kind != Kind::created)
-		return;
+	if (!is_written_down(context, job.volume))
+		return {};
+	if (alone) {
+		BLKCTL_TRY(const bool is_lvms, is_where_lvm_has_it(context, job.volume, *alone));
+		if (is_lvms)
+			return add_return(change, job.volume);
+	}
 	add_entry(change, name, "write in " + context.tab_file + " what " + name + " is on now",
 		  [&context, devno, from,
 		   to](const auto &before) -> Result<std::optional<tab::Entry>> {
@@ -80,6 +90,7 @@ void add_entry_update(Change &change, const Job &job, unsigned from, unsigned to
 			  BLKCTL_TRY(const auto entry, entry_of(context, now, was));
 			  return std::optional(entry);
 		  });
+	return add_hold(change, job.volume.info);
 }
 
 // Metadata that is kept of a layer whose own commit is over.
@@ -112,7 +123,7 @@ Result<Outcome> finish_commit(Change &change, const Job &job)
 		// What a layer was over is known by its metadata alone.
 		if (job.is_hidden())
 			return change.finish(layer.info);
-		add_entry_update(change, job, 0, 0);
+		BLKCTL_CHECK(add_entry_update(change, job, 0, 0, layer.table.base));
 		add_unmake(change, meta);
 		return change.finish(layer.info);
 	}
@@ -128,9 +139,12 @@ Result<Outcome> finish_commit(Change &change, const Job &job)
 	change.switch_table(layer.info, {}, lower.table.base.device, job.options());
 	change.remove_hidden(lower.info);
 	add_loop_releases(change, layer);
-	add_entry_update(change, job, number_of(lower), number_of(layer));
+	// Its own commit is over: what is below it now is all there is.
+	const bool is_alone = !job.is_hidden() && lower.table.mode == table::Mode::track;
+	BLKCTL_CHECK(add_entry_update(change, job, number_of(lower), number_of(layer),
+				      is_alone ? std::optional(lower.table.base) : std::nullopt));
 	add_unmake(change, meta);
-	if (!job.is_hidden() && lower.table.mode == table::Mode::track)
+	if (is_alone)
 		add_unmake(change, kept_file(context, job, lower));
 	return change.finish(layer.info);
 }
@@ -154,7 +168,7 @@ Result<Outcome> finish_stream(Change &change, const Job &job)
 							  : kept_file(context, job, layer));
 	}
 	add_loop_release(change, *volume.table.meta_device());
-	add_entry_update(change, job, 0, 0);
+	BLKCTL_CHECK(add_entry_update(change, job, 0, 0, *volume.table.top));
 	// Whoever is killed in here finds the rest by the metadata that says it is streamed.
 	for (const auto &file : files)
 		add_unmake(change, file);

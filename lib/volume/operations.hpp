@@ -173,10 +173,14 @@ struct ToActivate {
 Result<ToActivate> to_activate(Context &context);
 
 /*
- * Takes a created volume away in good order; its data and its metadata stay, and so does its entry.
- * Errors: busy (open; a copy with state in memory), usage (it was attached).
+ * Takes a volume away in good order; its data and its metadata stay, and so does its entry. Errors:
+ * busy (open; a copy with state in memory), usage (it was attached, and is not written down as an
+ * LV that comes back by us).
  */
 Result<Outcome> deactivate(Context &context, const std::string &name, Run run);
+
+// Whether deactivate() may take it away: activate() brings it back.
+bool can_go(Context &context, const Volume &volume);
 
 /*
  * What removes the volume next is taken for one of us, at a shutdown for instance: what its
@@ -231,8 +235,9 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run);
 
 struct PivotRequest {
 	std::string name = {};
-	bool until_reboot =
-		false; // needed for an LV: its VG's metadata still names the old extents
+	// Of an LV one of these: its VG's metadata goes on naming the old extents.
+	bool until_reboot = false; // LVM has it there again after a boot
+	bool persist = false;      // it comes back as it is, and LVM leaves it to us
 	std::chrono::milliseconds timeout{30000};
 	std::optional<CopyId> only = {}; // this copy and no other
 	bool was_ready = false;          // just now: wait for it once more
@@ -242,8 +247,12 @@ struct PivotRequest {
  * loads a track table on the target, removes the hidden device of a stack. `already` if `only`
  * was given and somebody else has pivoted it.
  * Errors: timed_out (not ready), failed (copy failed; a target with larger sectors under a volume
- * that is open), aborted, usage (LV without until_reboot).
+ * that is open), aborted, usage (an LV with neither of them).
  */
+// Whether it is said where the volume is after the next boot: pivot() asks in its end. Errors:
+// usage.
+Result<void> check_boot_after(Context &context, const Volume &volume, const PivotRequest &request);
+
 Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run);
 
 // Ends a copy and keeps the source; also clears one that failed, or was killed before it began.

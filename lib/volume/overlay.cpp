@@ -3,6 +3,7 @@
 #include "volume/boot.hpp"
 #include "volume/chain.hpp"
 #include "volume/legs.hpp"
+#include "volume/lv.hpp"
 #include "volume/making.hpp"
 #include "volume/store.hpp"
 #include "volume/uuid.hpp"
@@ -146,7 +147,9 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 		   add_metadata(change, metadata_for(context, request, volume, layers), super,
 				volume.devno(), legs, complete));
 	BLKCTL_CHECK(check_not_on(context, overlay_verb, volume, place));
-	if (request.boot && volume.kind == Kind::created)
+	BLKCTL_TRY(const bool comes_back,
+		   request.boot ? can_come_back(context, volume) : Result<bool>(false));
+	if (comes_back) {
 		add_entry(change, volume.name(),
 			  "write in " + context.tab_file + " that " + volume.name() +
 				  " comes back at boot",
@@ -157,6 +160,8 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 				  entry.waits_for_space = waits;
 				  return std::optional(entry);
 			  });
+		BLKCTL_CHECK(add_hold(change, volume.info));
+	}
 
 	table::Blkcopy overlay;
 	overlay.mode = table::Mode::overlay;
@@ -168,7 +173,7 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 	const auto base_text =
 		below.layer ? "(the layer " + below.layer->name + ") 0"
 			    : below.base.device.str() + " " + std::to_string(below.base.offset);
-	Prepared prepared{.volume = volume, .number = below.number + 1};
+	Prepared prepared{.volume = volume, .number = below.number + 1, .comes_back = comes_back};
 	prepared.rehearsal_text = "0 " + std::to_string(sectors) + " blkcopy overlay " + base_text +
 				  " " + store.text + " 0 " + place.text + " " +
 				  std::to_string(overlay.block_sectors);
@@ -190,13 +195,13 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 	return prepared;
 }
 
-void add_remembering(Change &change, const SnapshotRequest &request, const Volume &volume)
+void add_remembering(Change &change, const Prepared &prepared)
 {
 	auto &context = change.context();
+	const auto &volume = prepared.volume;
 
 	// Of a layer below a layer its own metadata says what is where.
-	if (!request.boot || volume.kind != Kind::created ||
-	    volume.table.mode == table::Mode::overlay)
+	if (!prepared.comes_back || volume.table.mode == table::Mode::overlay)
 		return;
 	change.add({"write down what " + device_path(context, volume.table.base.device) +
 			    " looks like",

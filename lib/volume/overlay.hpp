@@ -13,7 +13,8 @@ namespace blkctl::volume
 
 struct Prepared {
 	Volume volume = {};
-	unsigned number = 0; // of a layer that comes next
+	unsigned number = 0;     // of a layer that comes next
+	bool comes_back = false; // at boot
 	std::string text = {};
 	std::function<dm::Table()> table = {}; // once the plan has come to the switch
 	// The same without the bitmaps: they are the volume's, and nobody else's for a moment.
@@ -29,7 +30,7 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 				 const Volume &volume);
 
 // Adds what is written down once the base is frozen.
-void add_remembering(Change &change, const SnapshotRequest &request, const Volume &volume);
+void add_remembering(Change &change, const Prepared &prepared);
 
 } // namespace blkctl::volume
 

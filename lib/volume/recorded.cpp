@@ -46,6 +46,19 @@ bool is_at(Context &context, const std::string &text, const Place &place)
 	return listed && listed->file == place.file && *listed->devno == *place.devno;
 }
 
+// Metadata does not say whether its volume is an LV, but its digits are made from the LV's.
+Result<tab::Entry> unlisted(Context &context, tab::Entry entry)
+{
+	BLKCTL_TRY(const auto place, find_place(context, entry.layers.back().meta));
+	BLKCTL_TRY(const auto super, superblock_of(context, place));
+	BLKCTL_TRY(const auto lvs, context.lvm.list());
+
+	for (const auto &lv : lvs)
+		if (volume_hex(lvm_uuid(lv.id), entry.name) == meta::hex(super.uuid))
+			entry.lv = lv.id;
+	return entry;
+}
+
 Result<RecordedLayer> read_layer(Context &context, const std::string &verb, const std::string &name,
 				 const tab::Layer &layer)
 {
@@ -94,7 +107,7 @@ Result<Place> find_leg(Context &context, const std::string &verb, const meta::Su
 
 Result<void> find_legs(Context &context, const std::string &verb, RecordedLayer &layer)
 {
-	if (needs_base(layer.super) && !layer.on_layer) {
+	if (needs_base(layer.super) && !layer.on_layer && !layer.on_hidden) {
 		BLKCTL_TRY(layer.base, find_leg(context, verb, layer.super, Which::base));
 	}
 	if (needs_top(layer.super)) {
@@ -139,6 +152,11 @@ Result<void> check_together(const std::string &verb, Recorded &recorded)
 
 } // namespace
 
+std::string uuid_for(const tab::Entry &entry, const std::string &hex)
+{
+	return entry.lv.empty() ? volume_uuid(hex) : lvm_uuid(entry.lv);
+}
+
 bool needs_base(const meta::Superblock &super)
 {
 	return super.phase != meta::Phase::streamed && super.phase != meta::Phase::pivoted;
@@ -159,7 +177,7 @@ Result<tab::Entry> entry_for(Context &context, const std::string &verb, const st
 		if (auto entry = find_entry(context, text))
 			return *entry;
 		if (is_file(file))
-			return tab::Entry{.name = text, .layers = {{0, file}}};
+			return unlisted(context, {.name = text, .layers = {{0, file}}});
 		return refusal(Status::not_found, verb, text,
 			       "it is not in " + context.tab_file + ", and there is no " + file,
 			       "blkctl " + verb + " META, with the device its metadata is on");
@@ -180,7 +198,7 @@ Result<tab::Entry> entry_for(Context &context, const std::string &verb, const st
 	if (!is_good_name(super.name))
 		return refusal(Status::needs_attention, verb, text, "its metadata names no volume",
 			       "blkctl check " + text);
-	return tab::Entry{.name = super.name, .layers = {{0, text}}};
+	return unlisted(context, {.name = super.name, .layers = {{0, text}}});
 }
 
 Result<Recorded> read_records(Context &context, const std::string &verb, const tab::Entry &entry)
@@ -193,6 +211,14 @@ Result<Recorded> read_records(Context &context, const std::string &verb, const t
 	}
 	recorded.hex = meta::hex(recorded.layers.back().super.uuid);
 	BLKCTL_CHECK(check_together(verb, recorded));
+	recorded.uuid = uuid_for(entry, recorded.hex);
+	if (!entry.lv.empty() && volume_hex(recorded.uuid, recorded.name) != recorded.hex)
+		return refusal(Status::needs_attention, verb, recorded.name,
+			       "its metadata is not that of the LV in " + context.tab_file,
+			       "blkctl check " + entry.layers.back().meta);
+	auto &lowest = recorded.layers.front();
+	lowest.on_hidden = !entry.lv.empty() && needs_base(lowest.super) &&
+			   lowest.super.legs[0].identity == "dm:" + hidden_uuid(recorded.hex);
 	return recorded;
 }
 

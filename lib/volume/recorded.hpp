@@ -17,16 +17,18 @@ struct RecordedLayer {
 	unsigned number = 0; // 0: the volume itself
 	meta::Superblock super = {};
 	Place meta = {};
-	// The legs it still needs; a base that is the layer below has none yet.
+	// The legs it still needs; a base that is made here has none yet.
 	std::optional<Place> base = {};
 	std::optional<Place> top = {};
 	bool on_layer = false;    // base is the layer below
+	bool on_hidden = false;   // base is the hidden device with the table that LVM gives the LV
 	bool breaks_view = false; // the disk still says that there is one
 };
 
 struct Recorded {
 	std::string name = {};
 	std::string hex = {};                   // the digits of its UUIDs
+	std::string uuid = {};                  // of its device
 	std::vector<RecordedLayer> layers = {}; // the lowest first
 };
 
@@ -45,6 +47,9 @@ Result<Recorded> read_recorded(Context &context, const std::string &verb, const 
 
 // The same without looking for the legs: of a volume that is to be cleared away.
 Result<Recorded> read_records(Context &context, const std::string &verb, const tab::Entry &entry);
+
+// The UUID that a volume of an entry has; `hex` are its digits, where it is none of LVM's.
+std::string uuid_for(const tab::Entry &entry, const std::string &hex);
 
 // Which legs a volume in this phase is on.
 bool needs_base(const meta::Superblock &super);

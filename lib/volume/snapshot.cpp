@@ -15,10 +15,15 @@ namespace
 
 constexpr const char *snapshot_verb = "snapshot";
 
-void say_attached(Change &change, const std::string &name)
+void say_if_lost(Change &change, const Prepared &prepared)
 {
+	const auto &volume = prepared.volume;
+
+	if (volume.kind == Kind::created || prepared.comes_back)
+		return;
 	change.outcome().note =
-		name + " was attached: nothing brings it back at boot; commit or stream it before";
+		volume.name() +
+		" was attached: nothing brings it back at boot; commit or stream it before";
 }
 
 /*
@@ -74,11 +79,9 @@ Result<Outcome> snapshot(Context &context, const SnapshotRequest &request, Run r
 	if (is_same_overlay(context, volume, request.store))
 		return change.nothing_to_do(volume.info);
 	BLKCTL_TRY(const auto prepared, prepare_overlay(change, request, volume));
-	(void)prepared;
 	add_instant(change, volume.info, request.no_freeze);
-	add_remembering(change, request, volume);
-	if (volume.kind != Kind::created)
-		say_attached(change, volume.name());
+	add_remembering(change, prepared);
+	say_if_lost(change, prepared);
 	return change.finish(volume.info);
 }
 
@@ -112,18 +115,17 @@ Result<Outcome> snapshot_all(Context &context, const std::vector<SnapshotRequest
 	BLKCTL_CHECK(check_apart(change, volumes));
 	for (size_t i = 0; i < volumes.size(); i++) {
 		BLKCTL_TRY(auto ready, prepare_overlay(change, requests[i], volumes[i]));
+		say_if_lost(change, ready);
 		prepared.push_back(std::move(ready));
 		devices.push_back(volumes[i].info);
-		if (volumes[i].kind != Kind::created)
-			say_attached(change, volumes[i].name());
 	}
 	for (const auto &each : prepared)
 		rehearsals.push_back(add_rehearsal(change, each));
 	change.switch_tables(devices, !requests.front().no_freeze);
 	for (const auto &device : rehearsals)
 		add_end_of_rehearsal(change, device);
-	for (size_t i = 0; i < volumes.size(); i++)
-		add_remembering(change, requests[i], volumes[i]);
+	for (const auto &each : prepared)
+		add_remembering(change, each);
 	return change.finish(all);
 }
 

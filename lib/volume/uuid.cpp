@@ -18,7 +18,7 @@ constexpr std::string_view view_suffix = "-view";
 constexpr std::string_view layer_infix = "-l";
 constexpr std::string_view lvm_prefix = "LVM-";
 constexpr size_t hex_digits = 32;
-constexpr size_t lvm_id = 64; // of the VG and of the LV, 32 each
+constexpr size_t lvm_id_size = 64; // of the VG and of the LV, 32 each
 constexpr std::string_view hidden_name_suffix = "-blkreal";
 constexpr size_t name_max = 127; // DM_NAME_LEN without the zero
 
@@ -135,7 +135,19 @@ bool is_lvm_uuid(std::string_view uuid)
 
 bool is_lvm_layer_uuid(std::string_view uuid)
 {
-	return is_lvm_uuid(uuid) && uuid.size() > lvm_prefix.size() + lvm_id;
+	return is_lvm_uuid(uuid) && uuid.size() > lvm_prefix.size() + lvm_id_size;
+}
+
+std::string lvm_uuid(const std::string &id)
+{
+	return std::string(lvm_prefix) + id;
+}
+
+std::string lvm_id_of(std::string_view uuid)
+{
+	if (!is_lvm_uuid(uuid) || uuid.size() != lvm_prefix.size() + lvm_id_size)
+		return {};
+	return std::string(uuid.substr(lvm_prefix.size()));
 }
 
 std::string hidden_name(const std::string &name)

@@ -29,6 +29,9 @@ bool is_view_uuid(std::string_view uuid);
 bool is_lvm_uuid(std::string_view uuid);
 // A layer of LVM's own below an LV: "LVM-<vg><lv>-tdata" and the like.
 bool is_lvm_layer_uuid(std::string_view uuid);
+// The device of an LV, and what LVM knows the VG and the LV by: 64 characters; empty if it is none.
+std::string lvm_uuid(const std::string &id);
+std::string lvm_id_of(std::string_view uuid);
 
 // The hidden device's name: "NAME-blkreal", cut to what dm takes.
 std::string hidden_name(const std::string &name);

@@ -8,6 +8,7 @@
 #include "volume/cache.hpp"
 #include "volume/group.hpp"
 #include "volume/legs.hpp"
+#include "volume/lv.hpp"
 #include "volume/making.hpp"
 #include "volume/settle.hpp"
 #include "volume/store.hpp"
@@ -69,7 +70,10 @@ bool has_metadata(const ViewRequest &request)
 // Errors: usage.
 Result<void> check_can_last(Change &change, const Volume &volume, const ViewRequest &request)
 {
-	if (!has_metadata(request) || volume.kind == Kind::created)
+	if (!has_metadata(request))
+		return {};
+	BLKCTL_TRY(const bool can, can_come_back(change.context(), volume));
+	if (can)
 		return {};
 	return refusal(Status::usage, change.verb(), volume.name(),
 		       "it was attached, and comes up at boot without us: writes would go past "
@@ -99,7 +103,7 @@ Result<Place> add_view_metadata(Change &change, const Volume &volume, const View
 	BLKCTL_TRY(const auto place,
 		   add_metadata(change, request.metadata, super, volume.devno(), legs, complete));
 	BLKCTL_CHECK(check_not_on(context, change.verb(), volume, place));
-	add_first_layer(change, volume, place, "with what is kept");
+	BLKCTL_CHECK(add_first_layer(change, volume, place, "with what is kept"));
 	return place;
 }
 
@@ -314,11 +318,11 @@ Result<void> add_end_of_backup(Change &change, const Volume &volume)
 	add_settle(change, volume);
 	// Before the switch: a kill behind it leaves nothing but files that the next view takes.
 	if (volume.table.meta_device())
-		add_plain_entry(change, volume, volume.table.base, true);
+		BLKCTL_CHECK(add_plain_entry(change, volume, volume.table.base, true));
 	change.load(volume.info, track_table(volume, volume.table.base));
 	change.switch_table(volume.info, {}, volume.table.top->device);
 	add_loop_release(change, volume.table.top->device);
-	add_end_of_metadata(change, volume, {});
+	BLKCTL_CHECK(add_end_of_metadata(change, volume, {}));
 	add_forgetting(change, volume);
 	return {};
 }

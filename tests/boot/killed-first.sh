@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The first life: a volume in this mode is written to, and the machine is reset
 # between two writes. What was acknowledged is summed before.
-# usage: killed-first.sh overlay|stream|commit|layers|bitmaps
+# usage: killed-first.sh overlay|stream|commit|layers|bitmaps|lv|lv-pieces|lv-pivot
 # shellcheck source=tests/boot/lib.sh
 source "$(dirname "$0")/lib.sh"
 setup
+name_volume "$1"
 
 # write_files PREFIX: each is durable before its sum is written down.
 write_files() {
@@ -15,6 +16,16 @@ write_files() {
 		(cd $MNT && sha256sum "$1$i") >>"$RESULTS/sums"
 	done
 	sync -f $MNT
+}
+
+begin_lv() { # an LV that is mounted before it is attached
+	vgcreate -qq vg0 "$(id 0)" "$(id 1)"
+	"$@"
+	udevadm settle
+	mkfs.ext4 -q /dev/vg0/data
+	mount /dev/vg0/data $MNT
+	write_files old
+	ctl attach /dev/vg0/data
 }
 
 begin() { # DISK [OPTION...]: a volume with a filesystem
@@ -47,6 +58,19 @@ bitmaps)
 	ctl bitmap add data nightly
 	ctl backup data "$(id 2)" --bitmap nightly --full --force
 	;;
+lv)
+	begin_lv lvcreate -qq -y -n data -L 48M vg0
+	ctl snapshot $VOL="$(id 2)" --metadata "$(id 3)"
+	;;
+lv-pieces)
+	two_pieces() { lvcreate -qq -y -n data -i 2 -I 64k -L 16M vg0 && lvextend -qq -i 1 -L 40M vg0/data; }
+	begin_lv two_pieces
+	ctl snapshot $VOL="$(id 2)" --metadata "$(id 3)"
+	;;
+lv-pivot)
+	begin_lv lvcreate -qq -y -n data -L 48M vg0
+	ctl copy $VOL "$(id 2)" --pivot --persist --force
+	;;
 stream)
 	begin 0
 	umount $MNT
@@ -58,7 +82,7 @@ stream)
 	;;
 esac
 write_files new
-ctl show data
+ctl show $VOL
 cp /etc/blkctltab "$RESULTS/"
 cat /etc/blkctltab
 sync -f "$RESULTS/sums"

@@ -5,6 +5,7 @@
 # shellcheck source=tests/boot/lib.sh
 source "$(dirname "$0")/lib.sh"
 setup
+name_volume "$1"
 cp "$RESULTS/blkctltab" /etc/
 
 # incremental: vdc, a backup, is what the volume is; only what has changed is copied.
@@ -15,11 +16,15 @@ incremental() {
 }
 
 for meta in 3 4; do ctl check "$(id $meta)" || [[ $? -eq 3 ]]; done
+# What LVM does at a boot; and what a person may do.
+for how in -aay -ay; do vgchange -qq $how || true; done
+[[ $(dmsetup ls) != *$VOL* ]]
 ctl activate --all --timeout 20s
-mode=$(dmsetup status data | awk '{ print $4, $5 }')
+mode=$(dmsetup status $VOL | awk '{ print $4, $5 }')
 case $1 in
-overlay | layers) [[ $mode == "overlay idle" ]] ;;
+overlay | layers | lv | lv-pieces) [[ $mode == "overlay idle" ]] ;;
 commit) [[ $mode == commit\ * ]] ;;
+lv-pivot) [[ $mode == "track idle" ]] ;;
 stream) [[ $mode == stream\ * ]] ;;
 bitmaps)
 	[[ $mode == "track idle" ]]
@@ -27,8 +32,8 @@ bitmaps)
 	incremental
 	;;
 esac
-e2fsck -fp /dev/mapper/data || (($? <= 1))
-mount /dev/mapper/data $MNT
+e2fsck -fp /dev/mapper/$VOL || (($? <= 1))
+mount /dev/mapper/$VOL $MNT
 (cd $MNT && sha256sum --quiet -c "$RESULTS/sums")
 # And the job goes to its end.
 case $1 in
@@ -41,7 +46,7 @@ stream)
 	ctl stream data --wait
 	dd if=/dev/zero of="$(id 0)" bs=1M count=64 oflag=direct status=none
 	;;
-overlay) ctl commit data --wait ;;
+overlay | lv | lv-pieces) ctl commit $VOL --wait ;;
 bitmaps)
 	dd if=/dev/urandom of=$MNT/third bs=64k count=3 conv=fsync status=none
 	umount $MNT
@@ -59,13 +64,23 @@ esac
 echo 3 >/proc/sys/vm/drop_caches
 (cd $MNT && sha256sum --quiet -c "$RESULTS/sums")
 umount $MNT
-e2fsck -fn /dev/mapper/data
-[[ $(dmsetup status data | awk '{ print $4 }') == track ]]
-ctl deactivate data
-ctl activate --all
-mount /dev/mapper/data $MNT
+e2fsck -fn /dev/mapper/$VOL
+[[ $(dmsetup status $VOL | awk '{ print $4 }') == track ]]
+case $1 in
+lv | lv-pieces) # LVM has it again
+	[[ $(</etc/blkctltab) != *$VOL* ]]
+	vgchange -qq -an vg0
+	vgchange -qq -aay vg0
+	[[ $(dmsetup table $VOL) != *blkcopy* ]]
+	;;
+*)
+	ctl deactivate $VOL
+	ctl activate --all
+	;;
+esac
+mount /dev/mapper/$VOL $MNT
 (cd $MNT && sha256sum --quiet -c "$RESULTS/sums")
 umount $MNT
-ctl remove data
-[[ ! -s /etc/blkctltab ]] || ! grep '^data' /etc/blkctltab
+[[ $1 == lv* ]] || ctl remove data
+[[ $1 == lv-pivot || ! -s /etc/blkctltab ]] || ! grep "^$VOL" /etc/blkctltab
 echo "all is there"

@@ -8,6 +8,9 @@ trap 'echo "FAIL line $LINENO: $BASH_COMMAND"; dmsetup table; dmesg | tail -n 20
 id() { echo "/dev/disk/by-id/virtio-disk$1"; }
 ctl() { "$BLKCTL_BIN" "$@"; }
 MNT=/run/mnt
+# name_volume MODE: what the volume is called
+# shellcheck disable=SC2034 # used by both lives
+name_volume() { VOL=data && [[ $1 != lv* ]] || VOL=vg0-data; }
 
 setup() {
 	modprobe -a dm-mod loop libcrc32c

@@ -525,7 +525,7 @@ Result<std::unique_ptr<meta::Device>> Host::open_meta(const std::string &path, m
 
 Host::Host()
 	: run_dir(std::filesystem::temp_directory_path() / "blkctl-unit-XXXXXX"),
-	  context{.dm = mapper, .probe = probe, .loops = loops, .knob = {}}
+	  context{.dm = mapper, .probe = probe, .loops = loops, .lvm = lvm, .knob = {}}
 {
 	if (!mkdtemp(run_dir.data()))
 		throw std::runtime_error("mkdtemp");
@@ -537,6 +537,7 @@ Host::Host()
 	};
 	loops.probe = &probe;
 	probe.mapper = &mapper;
+	lvm.mapper = &mapper;
 	probe.add(disk_a, "/dev/sda", disk_sectors);
 	probe.add(disk_b, "/dev/sdb", disk_sectors);
 	probe.add(disk_small, "/dev/sdc", disk_sectors / 2);

@@ -91,10 +91,11 @@ class Mapper final : public dm::Mapper
 	Result<std::vector<dm::TargetVersion>> targets() override;
 	Result<std::unique_ptr<dm::Events>> events() override;
 
-      private:
-	// Runs a change unless it is to be refused or the process to die around it.
+	// Runs a change, of LVM's too, unless it is to be refused or the process to die around it.
 	Result<void> change(const std::string &call, const std::string &what,
 			    const std::function<Result<void>()> &effect);
+
+      private:
 	Result<Device *> find(DevNo device);
 	Result<void> bitmap_message(Device &device, const std::string &text);
 	void start_status(Device &device);
@@ -144,11 +145,24 @@ class Loops final : public udev::Loops
 	udev::SystemLoops real_;
 };
 
+// LVM with these LVs.
+class Lvm final : public lvm::Lvm
+{
+      public:
+	std::vector<lvm::LogicalVolume> lvs;
+	bool fails = false;
+	Mapper *mapper = nullptr;
+
+	Result<std::vector<lvm::LogicalVolume>> list() override;
+	Result<void> set_skipped(const lvm::LogicalVolume &lv, bool skipped) override;
+};
+
 // A host with three 64 MiB disks a, b (8:0, 8:16), small (8:32, 32 MiB), and a folder for locks.
 struct Host {
 	Mapper mapper;
 	Probe probe;
 	Loops loops;
+	Lvm lvm;
 	std::string run_dir;
 	volume::Context context;
 	// A loop device's file in its place.
@@ -162,6 +176,8 @@ struct Host {
 
 	// A created volume v0 (253:0) over a.
 	Device &add_volume();
+	// An attached LV vg-lv (253:7) of disk_sectors, 2048 sectors into the PV 8:48 (/dev/sdd).
+	Device &add_lv();
 	// Its table becomes a mirror to b, in this phase.
 	Device &add_copy(table::Phase phase);
 	// A volume that is an overlay, stream or commit of b, with metadata on small.
@@ -170,7 +186,7 @@ struct Host {
 	void set_table(const std::string &params);
 };
 
-inline constexpr DevNo disk_a{8, 0}, disk_b{8, 16}, disk_small{8, 32};
+inline constexpr DevNo disk_a{8, 0}, disk_b{8, 16}, disk_small{8, 32}, disk_pv{8, 48};
 inline constexpr uint64_t disk_sectors = 131072;
 inline constexpr DevNo volume_number{253, 0};
 

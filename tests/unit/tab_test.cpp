@@ -38,6 +38,7 @@ TEST(Tab, EntriesComeBackAsTheyWere)
 		 .copy_on_read = true,
 		 .paused = true,
 		 .waits_for_space = true},
+		{.name = "vg0-data", .layers = {{0, "/meta"}}, .lv = std::string(64, 'a')},
 	};
 	for (const auto &entry : entries) {
 		const auto again = parse_entry(print(entry));
@@ -62,6 +63,10 @@ TEST(Tab, RefusesWhatMakesNoSense)
 	expect_bad("data /dev/vdb - sectors=0", "sectors is 0");
 	expect_bad("data /dev/vdb - bitmaps=", "names nothing");
 	expect_bad("data - /meta offset=1", "go with DEVICE");
+	expect_bad("data - /meta lv=abc", "64 letters");
+	expect_bad("data - /meta lv=" + std::string(63, 'a') + "/", "64 letters");
+	expect_bad("data /dev/vdb - uuid=" + std::string(32, 'a') + ",lv=" + std::string(64, 'a'),
+		   "one of uuid and lv");
 	expect_bad("data - /meta noauto=1", "takes no value");
 	expect_bad("data - /meta nofail", "there is no option 'nofail'");
 	expect_bad("data - /a,/b", "every layer has a number but the last");

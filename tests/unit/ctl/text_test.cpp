@@ -240,15 +240,20 @@ TEST(Pivoting, SaysWhatToDoWithTheOldDevice)
 	volume::Volume volume;
 	volume.info.name = "v";
 	volume.kind = volume::Kind::created;
-	EXPECT_NE(old_leg_text(volume, "/dev/sda").find("wipefs -a /dev/sda"), std::string::npos);
+	EXPECT_NE(old_leg_text(volume, "/dev/sda", false).find("wipefs -a /dev/sda"),
+		  std::string::npos);
 	for (auto kind : {volume::Kind::absorbed, volume::Kind::stacked}) {
 		volume.kind = kind;
 		volume.lvm = false;
-		EXPECT_NE(old_leg_text(volume, "/dev/sda").find("stale"), std::string::npos);
-		EXPECT_EQ(old_leg_text(volume, "/dev/sda").find("wipefs"), std::string::npos);
+		EXPECT_NE(old_leg_text(volume, "/dev/sda", false).find("stale"), std::string::npos);
+		EXPECT_EQ(old_leg_text(volume, "/dev/sda", false).find("wipefs"),
+			  std::string::npos);
 		volume.lvm = true;
-		EXPECT_NE(old_leg_text(volume, "/dev/sda").find("LVM"), std::string::npos);
-		EXPECT_EQ(old_leg_text(volume, "/dev/sda").find("wipefs"), std::string::npos);
+		EXPECT_NE(old_leg_text(volume, "/dev/sda", false).find("LVM"), std::string::npos);
+		EXPECT_EQ(old_leg_text(volume, "/dev/sda", false).find("wipefs"),
+			  std::string::npos);
+		EXPECT_NE(old_leg_text(volume, "/dev/sda", true).find("blkctltab"),
+			  std::string::npos);
 	}
 }
 
