@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=120
+# vm: quick=6.12 timeout=240
 # Writes arrive all the time while a pivot of a background copy holds them, and
 # in the instant it ends: all of them are on top afterwards. In background mode
 # one that was still let go as the mirror's would be on base alone.
