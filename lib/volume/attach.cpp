@@ -132,16 +132,6 @@ Error not_dm(Context &context, const std::string &text)
 		       "blkctl create NAME " + path);
 }
 
-// The place that a plain entry names.
-std::optional<table::Leg> place_in(Context &context, const tab::Entry &entry)
-{
-	const auto place =
-		entry.layers.empty() ? find_place(context, entry.device) : Result<Place>(Error{});
-
-	return place && place->block ? std::optional(table::Leg{place->block->devno, entry.offset})
-				     : std::nullopt;
-}
-
 /*
  * An LV that is written down. LVM is told before any of what it holds is elsewhere, and told again
  * after all is back: if it leaves it alone, the table is to be the one that is written down, and if
@@ -150,9 +140,9 @@ std::optional<table::Leg> place_in(Context &context, const tab::Entry &entry)
 Result<void> check_entry(Change &change, const dm::Info &device, const dm::Table &live)
 {
 	auto &context = change.context();
-	const auto entry = find_entry(context, device.name);
+	const auto entry = find_lv_entry(context, device);
 
-	if (!entry || entry->lv.empty() || entry->lv != lv_id(device))
+	if (!entry)
 		return {};
 	BLKCTL_TRY(const bool held, is_held(context, device));
 	if (!held) {
@@ -162,7 +152,7 @@ Result<void> check_entry(Change &change, const dm::Info &device, const dm::Table
 	const auto linear = live.size() == 1 && live[0].type == "linear"
 				    ? table::parse_linear(live[0].params)
 				    : Result<table::Linear>(Error{});
-	if (linear && place_in(context, *entry) == linear->lower)
+	if (linear && leg_in(context, *entry) == linear->lower)
 		return {};
 	return refusal(Status::busy, attach_verb, device.name,
 		       "what it holds is not where LVM has it: it is in " + context.tab_file +

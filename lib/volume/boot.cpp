@@ -101,12 +101,28 @@ std::optional<tab::Entry> find_entry(Context &context, const std::string &name)
 	return tab ? tab->find(name) : std::nullopt;
 }
 
+std::optional<tab::Entry> find_lv_entry(Context &context, const dm::Info &device)
+{
+	auto entry = find_entry(context, device.name);
+
+	return entry && !entry->lv.empty() && entry->lv == lv_id(device) ? entry : std::nullopt;
+}
+
+std::optional<table::Leg> leg_in(Context &context, const tab::Entry &entry)
+{
+	const auto place =
+		entry.layers.empty() ? find_place(context, entry.device) : Result<Place>(Error{});
+
+	return place && place->block ? std::optional(table::Leg{place->block->devno, entry.offset})
+				     : std::nullopt;
+}
+
 bool is_written_down(Context &context, const Volume &volume)
 {
+	if (volume.kind != Kind::created)
+		return find_lv_entry(context, volume.info).has_value();
 	const auto entry = find_entry(context, volume.name());
-
-	return entry && entry->lv == lv_id(volume.info) &&
-	       (volume.kind == Kind::created || !entry->lv.empty());
+	return entry && entry->lv.empty();
 }
 
 void add_entry(Change &change, const std::string &name, const std::string &text,
@@ -206,6 +222,14 @@ Result<void> add_return(Change &change, const Volume &volume)
 	return {};
 }
 
+Result<bool> add_return_from(Change &change, const Volume &volume, const table::Leg &base)
+{
+	BLKCTL_TRY(const bool is_lvms, is_where_lvm_has_it(change.context(), volume, base));
+	if (is_lvms)
+		BLKCTL_CHECK(add_return(change, volume));
+	return is_lvms;
+}
+
 Result<void> add_alone(Change &change, const Volume &volume, const table::Leg &base, bool for_good,
 		       const std::function<bool()> &stays)
 {
@@ -232,10 +256,8 @@ Result<void> add_plain_entry(Change &change, const Volume &volume, const table::
 {
 	if (!is_written_down(change.context(), volume))
 		return {};
-	BLKCTL_TRY(const bool is_lvms, is_where_lvm_has_it(change.context(), volume, base));
-	if (is_lvms)
-		return add_return(change, volume);
-	return add_alone(change, volume, base, for_good);
+	BLKCTL_TRY(const bool returns, add_return_from(change, volume, base));
+	return returns ? Result<void>() : add_alone(change, volume, base, for_good);
 }
 
 Result<void> add_entry_repair(Change &change, const Volume &volume)
@@ -244,11 +266,7 @@ Result<void> add_entry_repair(Change &change, const Volume &volume)
 	const auto entry = find_entry(context, volume.name());
 	const auto &base = volume.table.base;
 
-	if (!entry || !entry->layers.empty())
-		return {};
-	const auto place = find_place(context, entry->device);
-	if (place && place->block && place->block->devno == base.device &&
-	    entry->offset == base.offset)
+	if (!entry || !entry->layers.empty() || leg_in(context, *entry) == base)
 		return {};
 	return add_plain_entry(change, volume, base);
 }

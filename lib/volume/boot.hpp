@@ -28,6 +28,12 @@ void add_entry(Change &change, const std::string &name, const std::string &text,
 	       const ChangeEntry &make, bool for_good = false,
 	       const std::function<bool()> &stays = {});
 
+// The entry of a device that is an attached LV, and not that of another one of its name.
+std::optional<tab::Entry> find_lv_entry(Context &context, const dm::Info &device);
+
+// Where a volume is on one device, as its entry has it; if that is there.
+std::optional<table::Leg> leg_in(Context &context, const tab::Entry &entry);
+
 // Whether the volume's coming back is written down, and not that of another one of its name.
 bool is_written_down(Context &context, const Volume &volume);
 
@@ -61,6 +67,12 @@ Result<void> add_alone(Change &change, const Volume &volume, const table::Leg &b
  */
 Result<void> add_plain_entry(Change &change, const Volume &volume, const table::Leg &base,
 			     bool for_good = false);
+
+/*
+ * Adds that LVM has its LV again if a volume that is written down is on `base` alone, and that is
+ * where LVM has it. False, and nothing, if not. Errors: failed.
+ */
+Result<bool> add_return_from(Change &change, const Volume &volume, const table::Leg &base);
 
 // Adds what add_plain_entry() does if the volume is written down as being on another device than
 // its base: a pivot was killed that has not been. Errors: failed.

@@ -18,9 +18,9 @@ constexpr const char *detach_verb = "detach";
 Result<bool> add_rest_of_return(Change &change, const dm::Info &device)
 {
 	auto &context = change.context();
-	const auto entry = find_entry(context, device.name);
+	const auto entry = find_lv_entry(context, device);
 
-	if (!entry || entry->lv.empty() || entry->lv != lv_id(device))
+	if (!entry)
 		return false;
 	BLKCTL_TRY(const auto lv, find_lv(context, entry->lv));
 	if (!lv)

@@ -85,26 +85,20 @@ Result<void> check_sectors(Context &context, const Volume &volume)
 			       volume.name());
 }
 
-/*
- * Asks for the pivot until the kernel is there. The message answers at once; when a leg fails in
- * that instant the phase goes back to copying and the copier repairs it: then we ask again.
- * Asking while one is under way is refused and does no harm.
- */
-Result<void> pivot_phase(Context &context, DevNo device, Clock::time_point deadline)
+// What is done at each look at a copy, which may have changed it by then. True: it is there.
+using Look = std::function<Result<bool>(Volume &)>;
+
+// Looks at a copy until it is there. Errors: those of why_not_pivot(), timed_out.
+Result<void> look_until(Context &context, DevNo device, Clock::time_point deadline,
+			const Look &look)
 {
 	BLKCTL_TRY(const auto events, context.dm.events());
 
 	for (;;) {
 		BLKCTL_CHECK(events->arm());
 		BLKCTL_TRY(auto volume, find(context, device));
-		if (volume.state() == JobState::ready) {
-			const auto answer = context.dm.message(device, 0, "phase pivot");
-			const int err = answer ? 0 : answer.error().sys_errno;
-			if (err != 0 && err != EBUSY && err != EALREADY)
-				return message_error(answer.error(), volume.info, "phase pivot");
-			BLKCTL_TRY(volume, find(context, device));
-		}
-		if (volume.state() == JobState::pivoted)
+		BLKCTL_TRY(const bool there, look(volume));
+		if (there)
 			return {};
 		const auto why_not = why_not_pivot(volume);
 		if (why_not && why_not->status != Status::timed_out)
@@ -120,23 +114,30 @@ Result<void> pivot_phase(Context &context, DevNo device, Clock::time_point deadl
 	}
 }
 
-// Waits until every block is on both, or it is pivoted. Errors: those of why_not_pivot().
+/*
+ * Asks for the pivot until the kernel is there. The message answers at once; when a leg fails in
+ * that instant the phase goes back to copying and the copier repairs it: then we ask again.
+ * Asking while one is under way is refused and does no harm.
+ */
+Result<void> pivot_phase(Context &context, DevNo device, Clock::time_point deadline)
+{
+	return look_until(context, device, deadline, [&](Volume &volume) -> Result<bool> {
+		if (volume.state() == JobState::ready) {
+			const auto answer = context.dm.message(device, 0, "phase pivot");
+			const int err = answer ? 0 : answer.error().sys_errno;
+			if (err != 0 && err != EBUSY && err != EALREADY)
+				return message_error(answer.error(), volume.info, "phase pivot");
+			BLKCTL_TRY(volume, find(context, device));
+		}
+		return volume.state() == JobState::pivoted;
+	});
+}
+
+// Waits until every block is on both, or it is pivoted.
 Result<void> wait_until_ready(Context &context, DevNo device, Clock::time_point deadline)
 {
-	BLKCTL_TRY(const auto events, context.dm.events());
-
-	for (;;) {
-		BLKCTL_CHECK(events->arm());
-		BLKCTL_TRY(const auto volume, find(context, device));
-		const auto why_not = why_not_pivot(volume);
-		if (!why_not)
-			return {};
-		const auto left =
-			std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-		if (why_not->status != Status::timed_out || left.count() <= 0)
-			return *why_not;
-		BLKCTL_CHECK(events->wait(std::min(left, look_again_after)));
-	}
+	return look_until(context, device, deadline,
+			  [](Volume &volume) -> Result<bool> { return !why_not_pivot(volume); });
 }
 
 // A pivot that was killed at its very end: all that is left is the hidden device.
@@ -249,8 +250,9 @@ Result<void> check_boot_after(Context &context, const Volume &volume, const Pivo
 	if (!volume.lvm || request.until_reboot || request.persist ||
 	    volume.state() == JobState::pivoted)
 		return {};
-	BLKCTL_TRY(const bool held, is_held(context, volume.info));
-	if (held && is_written_down(context, volume))
+	BLKCTL_TRY(const bool held, is_written_down(context, volume) ? is_held(context, volume.info)
+								     : Result<bool>(false));
+	if (held)
 		return {};
 	return refusal(Status::usage, "pivot", volume.name(),
 		       "it is an LV, and LVM will have it on its old extents again after a reboot",

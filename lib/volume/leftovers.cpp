@@ -144,6 +144,25 @@ void add_releases(Change &change, const Unused &unused, const std::set<DevNo> &u
 		add_loop_release(change, unused.place.block->devno);
 }
 
+// Adds that the entry says what the volume is on now.
+Result<void> add_entry_now(Change &change, const Volume &volume)
+{
+	auto &context = change.context();
+	BLKCTL_TRY(const bool returns, volume.table.mode == table::Mode::track
+					       ? add_return_from(change, volume, volume.table.base)
+					       : Result<bool>(false));
+
+	if (returns)
+		return {};
+	add_entry(change, volume.name(),
+		  "write in " + context.tab_file + " what " + volume.name() + " is on now",
+		  [&context, volume](const auto &before) -> Result<std::optional<tab::Entry>> {
+			  BLKCTL_TRY(const auto now, entry_of(context, volume, before));
+			  return std::optional(now);
+		  });
+	return add_hold(change, volume.info);
+}
+
 } // namespace
 
 Result<void> clear_loose_layers(Context &context, const std::string &verb, const std::string &name,
@@ -187,22 +206,8 @@ Result<bool> add_leftovers(Change &change, const Volume &volume, const std::vect
 	}
 	for (const auto &layer : entry ? entry->layers : std::vector<tab::Layer>())
 		in_tab |= files.count(layer.meta) != 0;
-	bool is_lvms = false;
-	if (in_tab && volume.table.mode == table::Mode::track) {
-		BLKCTL_TRY(is_lvms, is_where_lvm_has_it(context, volume, volume.table.base));
-	}
-	if (in_tab && is_written_down(context, volume) && !is_lvms)
-		add_entry(change, volume.name(),
-			  "write in " + context.tab_file + " what " + volume.name() + " is on now",
-			  [&context,
-			   volume](const auto &before) -> Result<std::optional<tab::Entry>> {
-				  BLKCTL_TRY(const auto now, entry_of(context, volume, before));
-				  return std::optional(now);
-			  });
-	if (in_tab && !is_lvms)
-		BLKCTL_CHECK(add_hold(change, volume.info));
-	if (in_tab && is_lvms)
-		BLKCTL_CHECK(add_return(change, volume));
+	if (in_tab && is_written_down(context, volume))
+		BLKCTL_CHECK(add_entry_now(change, volume));
 	for (const auto &each : unused)
 		add_unmake(change, each.text);
 	return !unused.empty() || !loose.empty();

@@ -71,9 +71,9 @@ Result<void> add_entry_update(Change &change, const Job &job, unsigned from, uns
 	if (!is_written_down(context, job.volume))
 		return {};
 	if (alone) {
-		BLKCTL_TRY(const bool is_lvms, is_where_lvm_has_it(context, job.volume, *alone));
-		if (is_lvms)
-			return add_return(change, job.volume);
+		BLKCTL_TRY(const bool returns, add_return_from(change, job.volume, *alone));
+		if (returns)
+			return {};
 	}
 	add_entry(change, name, "write in " + context.tab_file + " what " + name + " is on now",
 		  [&context, devno, from,
