@@ -28,7 +28,7 @@ expect() {
 	dmesg -C >/dev/null
 	if dmsetup create vol --table "$line" 2>"$WORK/err"; then fail "accepted, expected '$1'"; fi
 	dmsetup remove vol 2>/dev/null || true
-	dmesg | grep -q "$1" || fail "the log does not say '$1': $(dmesg | tail -n 3)"
+	grep -q "$1" <(dmesg) || fail "the log does not say '$1': $(dmesg | tail -n 3)"
 	is "$(sum_of "$META_FILE")" "$before" "the metadata after '$1'"
 }
 

@@ -55,7 +55,7 @@ prepare() {
 	[[ -b /dev/mapper/data ]]
 	shown mount /dev/mapper/data "$MOUNT"
 	mkdir "$MOUNT/files"
-	find /usr/bin -maxdepth 1 -type f -size +64k -size -4000k | sort | head -n 60 |
+	find /usr/bin -maxdepth 1 -type f -size +64k -size -4000k | sort | sed -n 1,60p |
 		xargs cp -t "$MOUNT/files"
 	(cd "$MOUNT" && sha256sum files/* >"$LOG/sums")
 	echo "$(wc -l <"$LOG/sums") files, $(du -sh "$MOUNT/files" | cut -f1), their sums kept"
