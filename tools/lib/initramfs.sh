@@ -16,7 +16,8 @@ boot_image() {
 		setup=$(od -An -tu1 -j 497 -N 1 "$image")
 		offset=$(od -An -tu4 -j 584 -N 4 "$image")
 		length=$(od -An -tu4 -j 588 -N 4 "$image")
-		tail -c +$(((setup + 1) * 512 + offset + 1)) "$image" | head -c $((length)) >"$out.$$.packed"
+		# Not a pipe: tail may be told that nobody reads the rest.
+		head -c $((length)) >"$out.$$.packed" < <(tail -c +$(((setup + 1) * 512 + offset + 1)) "$image")
 		case $(od -An -tx1 -N 4 "$out.$$.packed") in
 		" fd 37 7a 58") xz --single-stream -dc "$out.$$.packed" >"$out.$$" ;;
 		" 28 b5 2f fd") head -c -4 "$out.$$.packed" | zstd -qdc >"$out.$$" ;;
