@@ -33,6 +33,7 @@
 
 #include "backup.h"
 #include "meta.h"
+#include "range.h"
 
 #define OWN_SECTORS	(BKC_COPY_OWN_VECS << (PAGE_SHIFT - SECTOR_SHIFT))
 #define STUCK_MAX	(BLKCOPY_BACKUP_STOP_SECONDS * HZ)
@@ -150,12 +151,13 @@ void bkc_backup_begin(struct bkc_table *t, struct bio *bio)
 	if (!copy)
 		return;
 	copy->demand = true;
+	copy->mapped = true;
 	/* No bio but its own: another would have to be allocated. */
 	if (nr << s->map.block_shift > OWN_SECTORS ||
 	    !bkc_range_begin_copy(s, copy, first, nr, false))
 		bkc_copy_put(copy);
 	else
-		bkc_copy_start(copy);
+		bkc_copy_start(copy, false);
 }
 
 /* The view is broken. A hold comes after that, and ends with a look at who waits. */
@@ -244,7 +246,7 @@ static bool save_bucket(struct bkc_state *s, struct bkc_bucket *b)
 		copy->demand = true;
 		if (bkc_range_begin_copy(s, copy, block, sectors >> shift,
 					 false))
-			bkc_copy_start(copy);
+			bkc_copy_start(copy, false);
 		else
 			/* The copier was faster, or the view is broken. */
 			bkc_copy_put(copy);
@@ -294,17 +296,47 @@ void bkc_backup_save_work(struct work_struct *work)
 }
 
 /*
+ * Base does its I/O while it is submitted, and so does top: no work is needed to go
+ * on, and nobody waits for a queue. Not from save_work, which looks at many.
+ */
+static bool may_go_on(const struct bkc_copy *copy)
+{
+	const struct bkc_state *s = copy->s;
+
+	return copy->mapped && bkc_is_submitting() && READ_ONCE(s->top_inline) &&
+	       !s->params.detect_zeroes;
+}
+
+/* An I/O of top's has ended. Any context. */
+void bkc_backup_top_ended(struct bkc_state *s)
+{
+	bool now = bkc_is_submitting();
+
+	if (READ_ONCE(s->top_inline) != now)
+		WRITE_ONCE(s->top_inline, now);
+}
+
+/*
  * Step 3, any context. The writes go first: retry_work sends them on, and has
- * top_work do step 4, for many copies in one.
+ * top_work do step 4, for many copies in one. Without either if that can be, and
+ * one write waits at most: to look at many is a work's business.
  */
 void bkc_backup_read(struct bkc_copy *copy)
 {
 	struct bkc_state *s = copy->s;
 	struct bkc_bucket *b = bkc_range_bucket(s, copy->range.start);
+	bool go_on = may_go_on(copy);
 	unsigned long flags;
 
 	spin_lock_irqsave(&b->lock, flags);
 	copy->safe = true;
+	if (go_on && b->parked.head == b->parked.tail) {
+		spin_unlock_irqrestore(&b->lock, flags);
+		if (!waits_for_top(s))
+			bkc_range_retry(s, b);
+		bkc_copy_write_all(copy);
+		return;
+	}
 	spin_lock(&s->copies_lock);
 	list_add_tail(&copy->list, &s->to_top);
 	spin_unlock(&s->copies_lock);

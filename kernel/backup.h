@@ -17,6 +17,7 @@ void bkc_backup_save_work(struct work_struct *work);
 void bkc_backup_top_work(struct work_struct *work);
 void bkc_backup_stuck_work(struct work_struct *work);
 void bkc_backup_read(struct bkc_copy *copy);
+void bkc_backup_top_ended(struct bkc_state *s);
 void bkc_backup_retried(struct bkc_state *s);
 bool bkc_backup_keep(struct bkc_copy *copy);
 void bkc_backup_ended(struct bkc_state *s);

@@ -419,6 +419,7 @@ struct bkc_state {
 	DECLARE_BITMAP(save, BKC_BUCKETS);	/* writes there want copies */
 	unsigned int save_next;	/* of save_work: the bucket whose turn it is */
 	bool starved;		/* there was no room for a copy */
+	bool top_inline;	/* top's last I/O was done while it was submitted */
 	bool filled;		/* lock: it was told that all is in top */
 	struct list_head to_top;	/* copies_lock: safe, to be written */
 	struct list_head stuck;	/* copies_lock: copies top did not take */
@@ -528,6 +529,7 @@ bool bkc_range_copy_ready(struct bkc_state *s, struct bkc_copy *copy);
 unsigned int bkc_range_end_copy(struct bkc_state *s, struct bkc_copy *copy,
 				bool ok);
 void bkc_range_retry_all(struct bkc_state *s);
+void bkc_range_retry(struct bkc_state *s, struct bkc_bucket *b);
 void bkc_range_sync(struct bkc_state *s);
 bool bkc_range_quiet(struct bkc_state *s);
 void bkc_range_retry_work(struct work_struct *work);
@@ -535,7 +537,6 @@ int bkc_buckets_init(struct bkc_state *s);
 bool bkc_range_begin_write(struct bkc_state *s, struct bkc_copy *copy);
 void __bkc_range_cancel_copies(struct bkc_state *s, struct bkc_bucket *b,
 			       sector_t start, sector_t end);
-struct bkc_bucket *bkc_range_bucket(struct bkc_state *s, sector_t start);
 void __bkc_range_kick(struct bkc_state *s, struct bkc_bucket *b);
 
 /* tracker.c */

@@ -44,14 +44,17 @@ struct syncer {
 u64 bkc_meta_publish(struct bkc_meta *meta, u64 first, u64 nr,
 		     enum bkc_valid valid, bool by_user)
 {
-	u64 i = bkc_meta_index(first), last = bkc_meta_index(first + nr - 1);
-	unsigned long flags;
-	u64 changed;
+	u64 i = bkc_meta_index(first), last = i, changed;
 
-	spin_lock_irqsave(&meta->lock, flags);
+	if (nr > 1)
+		last = bkc_meta_index(first + nr - 1);
+
+	/* The bucket lock has interrupts off. */
+	spin_lock(&meta->lock);
 	/* Before the map, whose cmpxchg is a full barrier. */
 	WRITE_ONCE(meta->publishing, true);
-	changed = bkc_map_set(&meta->s->map, first, nr, valid);
+	changed = nr == 1 ? bkc_map_set_one(&meta->s->map, first, valid) :
+			    bkc_map_set(&meta->s->map, first, nr, valid);
 	if (changed) {
 		for (; i <= last; i++) {
 			set_bit(i, meta->unsettled);
@@ -62,7 +65,7 @@ u64 bkc_meta_publish(struct bkc_meta *meta, u64 first, u64 nr,
 	}
 	/* Pairs with bkc_meta_must_commit(), bkc_meta_is_unsettled(). */
 	smp_store_release(&meta->publishing, false);
-	spin_unlock_irqrestore(&meta->lock, flags);
+	spin_unlock(&meta->lock);
 	if (changed && !by_user)
 		queue_delayed_work(meta->wq, &meta->lazy_work, LAZY_DELAY);
 	return changed;

@@ -295,6 +295,7 @@ static bool start_one(struct bkc_state *s, u64 rate, u64 room)
 	unsigned int shift = s->map.block_shift;
 	enum bkc_valid valid;
 	struct bkc_copy *copy;
+	bool alone;
 	u64 block;
 
 	block = bkc_map_find(&s->map, s->cursor, s->map.nr_blocks,
@@ -319,8 +320,8 @@ static bool start_one(struct bkc_state *s, u64 rate, u64 room)
 		later(s, RETRY_DELAY);
 		return false;
 	}
-	nr = bkc_range_begin_copy(s, copy, block, sectors >> shift,
-				  exclusive(s));
+	alone = exclusive(s);
+	nr = bkc_range_begin_copy(s, copy, block, sectors >> shift, alone);
 	if (!nr) {
 		/* Written just now, or still being copied: the next pass. */
 		bkc_copy_put(copy);
@@ -329,7 +330,7 @@ static bool start_one(struct bkc_state *s, u64 rate, u64 room)
 	}
 	s->cursor += nr;
 	s->tokens -= (u64)nr << (shift + SECTOR_SHIFT);
-	bkc_copy_start(copy);
+	bkc_copy_start(copy, alone);
 	return true;
 }
 

@@ -190,6 +190,8 @@ static void write_endio(struct bio *bio)
 
 	if (bio->bi_status)
 		copy->status[target_of(copy)] = bio->bi_status;
+	if (copy->s->mode->preserves)
+		bkc_backup_top_ended(copy->s);
 	bkc_copy_bio_put(copy, bio);
 	write_put(copy);
 }
@@ -280,6 +282,14 @@ static void scan_run(struct bkc_copy *copy)
 	write_run(copy);
 }
 
+/* Step 4, whatever it is, zeroes or not. Process context. */
+void bkc_copy_write_all(struct bkc_copy *copy)
+{
+	bitmap_zero(copy->zero, BKC_RUN_BLOCKS_MAX);
+	copy->zeroing = false;
+	write_run(copy);
+}
+
 /* Steps 3 and 4. Process context. */
 void bkc_copy_write(struct bkc_copy *copy)
 {
@@ -359,11 +369,18 @@ void bkc_copy_work(struct work_struct *work)
 /**
  * bkc_copy_start - copy a registered run
  * @copy: bkc_range_begin_copy() has registered it
+ * @exclusive: as it was told
  *
  * Process context.
  */
-void bkc_copy_start(struct bkc_copy *copy)
+void bkc_copy_start(struct bkc_copy *copy, bool exclusive)
 {
-	/* Queued by the end of a write, it may have begun already. */
-	bkc_copy_work(&copy->work);
+	/*
+	 * Queued by the end of a write, an exclusive one may have begun already;
+	 * it may even have ended, and be somebody else's: nothing of it is read.
+	 */
+	if (exclusive)
+		bkc_copy_work(&copy->work);
+	else
+		read_run(copy);
 }

@@ -28,6 +28,7 @@ struct bkc_copy {
 	enum bkc_valid valid;	/* of its blocks, when it began */
 	bool writing;		/* bucket lock: a write over it waits */
 	bool demand;		/* backup: a write waits for it */
+	bool mapped;		/* backup: begun while that was mapped */
 	bool safe;		/* bucket lock; backup: the old data is here */
 	bool recorded;		/* backup: it is durable that top has it */
 	atomic_t refs;		/* its own, and views that read the buffer */
@@ -46,12 +47,23 @@ struct bkc_copy {
 	struct page *pages[BKC_RUN_PAGES_MAX];
 };
 
+/*
+ * Is this the end of an I/O that is done while it is submitted (to a RAM disk, pmem,
+ * zram), in a context in which more may be submitted? That goes to this task's list,
+ * for when the driver has returned.
+ */
+static inline bool bkc_is_submitting(void)
+{
+	return preemptible() && !rcu_preempt_depth() && current->bio_list;
+}
+
 /* copy.c */
-void bkc_copy_start(struct bkc_copy *copy);
+void bkc_copy_start(struct bkc_copy *copy, bool exclusive);
 void bkc_copy_work(struct work_struct *work);
 void bkc_copy_unref(struct bkc_copy *copy);
 void bkc_copy_again(struct bkc_copy *copy);
 void bkc_copy_write(struct bkc_copy *copy);
+void bkc_copy_write_all(struct bkc_copy *copy);
 void bkc_copy_give_up(struct bkc_copy *copy);
 void bkc_copy_recorded(struct bkc_copy *copy, bool ok);
 

@@ -12,19 +12,10 @@ static enum bkc_leg route_leg(enum bkc_route route)
 	return route == BKC_ROUTE_TOP ? BKC_TOP : BKC_BASE;
 }
 
-/* A write while every block is alike: one leg, decided by the route. */
-static int map_uniform(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
-		       enum bkc_route route)
+/* A write, or a flush, while every block is alike: one leg, decided by the route. */
+static __always_inline int map_uniform(struct bkc_table *t, struct bio *bio,
+				       struct bkc_io *io, enum bkc_route route)
 {
-	if (t->mode->has_top) {
-		io->range.kind = BKC_RANGE_ONE_LEG;
-		/* Two flushes come for each; one leg is in use. */
-		if ((bio->bi_opf & REQ_PREFLUSH) &&
-		    dm_bio_get_target_bio_nr(bio)) {
-			bio_endio(bio);
-			return DM_MAPIO_SUBMITTED;
-		}
-	}
 	bkc_remap(t, bio, io, route_leg(route),
 		  dm_target_offset(t->ti, bio->bi_iter.bi_sector));
 	return DM_MAPIO_REMAPPED;
@@ -34,10 +25,21 @@ static int map_uniform(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
  * dm sends num_flush_bios of them and completes the user's when all have. A
  * pivot waits for those to top: the device may tell of a loss but once.
  */
-static int map_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
+static noinline int map_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 {
-	bool top = dm_bio_get_target_bio_nr(bio) == BKC_TOP;
+	enum bkc_route route = READ_ONCE(t->s->route);
+	bool top = t->mode->has_top && dm_bio_get_target_bio_nr(bio) == BKC_TOP;
 
+	io->flush = true;
+	if (t->mode->durable)
+		return bkc_redirect_flush(t, bio, io);
+	if (route != BKC_ROUTE_MAP) {
+		/* One leg is in use. */
+		if (!top)
+			return map_uniform(t, bio, io, route);
+		bio_endio(bio);
+		return DM_MAPIO_SUBMITTED;
+	}
 	io->range.kind = top ? BKC_RANGE_FLUSH_TOP : BKC_RANGE_ONE_LEG;
 	if (top)
 		io->flush_gen = bkc_flush_begin(t->s);
@@ -120,9 +122,6 @@ static void start_write(struct bkc_table *t, struct bio *bio,
 
 static int map_write(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 {
-	io->table = t;
-	if (bio->bi_opf & REQ_PREFLUSH)
-		return map_flush(t, bio, io);
 	if (t->mode->preserves) {
 		if (bkc_backup_is_preserved(t, bio))
 			return map_uniform(t, bio, io, BKC_ROUTE_BASE);
@@ -145,43 +144,77 @@ static int map_write(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 	}
 }
 
+/* A discard that is not passed down has been done. */
+static bool ignores(const struct bkc_table *t, struct bio *bio)
+{
+	return unlikely(bio_op(bio) == REQ_OP_DISCARD) &&
+	       t->params.no_discard_passdown && !t->mode->durable;
+}
+
+static __always_inline int map_read(struct bkc_table *t, struct bio *bio,
+				    struct bkc_io *io)
+{
+	sector_t start = dm_target_offset(t->ti, bio->bi_iter.bi_sector);
+	enum bkc_leg leg = BKC_TOP;
+
+	if (!t->mode->durable) {
+		leg = route_leg(READ_ONCE(t->s->route));
+	} else {
+		switch (bkc_redirect_place(t->s, start, start + bio_sectors(bio))) {
+		case BKC_IN_TOP:
+			break;
+		case BKC_IN_BASE:
+			leg = BKC_BASE;
+			if (!t->s->params.copy_on_read)
+				break;
+			fallthrough;
+		default:
+			return bkc_redirect_read(t, bio, io);
+		}
+	}
+	bkc_remap(t, bio, io, leg, start);
+	return DM_MAPIO_REMAPPED;
+}
+
 /*
  * target_type.map. Reads, and everything while all blocks are alike, cost
- * dm-linear's two stores and the load of the route.
+ * dm-linear's two stores and the load of the route; where they are not, but one
+ * that has been written before is written again, a look at the map as well.
  */
 int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 {
 	struct bkc_table *t = ti->private;
-	enum bkc_route route = READ_ONCE(t->s->route);
 	struct bkc_io *io = bkc_io_of(bio);
+	enum bkc_route route;
 	int r;
 
-	if (!op_is_write(bio_op(bio))) {
-		if (t->mode->durable)
-			return bkc_redirect_read(t, bio, io);
-		bkc_remap(t, bio, io, route_leg(route),
-			  dm_target_offset(ti, bio->bi_iter.bi_sector));
-		return DM_MAPIO_REMAPPED;
-	}
-	io->tracked = false;
-	io->mark = 0;
-	io->flush = !bio_sectors(bio);
-	io->leg = BKC_BASE;	/* one that is ended before it is aimed */
-	if (unlikely(bio_op(bio) == REQ_OP_DISCARD) &&
-	    t->params.no_discard_passdown && !t->mode->durable) {
-		if (t->mode->has_top)
-			io->range.kind = BKC_RANGE_DONE;
+	if (!op_is_write(bio_op(bio)))
+		return map_read(t, bio, io);
+	bkc_io_init(io, t);
+	if (ignores(t, bio)) {
+		io->range.kind = BKC_RANGE_DONE;
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
-	if (!io->flush && bkc_tracker_begin(t, bio, io))
+	if (unlikely(!bio_sectors(bio)))
+		return map_flush(t, bio, io);
+	if (bkc_tracker_begin(t, bio, io))
 		return DM_MAPIO_SUBMITTED;
-	if (t->mode->durable)
-		r = bkc_redirect_write(t, bio, io);
-	else if (route == BKC_ROUTE_MAP)
+	route = READ_ONCE(t->s->route);
+	if (t->mode->durable) {
+		io->fua = bio->bi_opf & REQ_FUA;
+		if (!bkc_redirect_is_settled(t, bio, io) &&
+		    !bkc_redirect_begin(t, bio, io)) {
+			r = bkc_redirect_write(t, bio, io);
+			goto mapped;
+		}
+		route = BKC_ROUTE_TOP;
+	} else if (route == BKC_ROUTE_MAP) {
 		r = map_write(t, bio, io);
-	else
-		r = map_uniform(t, bio, io, route);
+		goto mapped;
+	}
+	return map_uniform(t, bio, io, route);
+mapped:
 	/* One that dm kills does not come to bkc_end_io(). */
 	if (unlikely(r == DM_MAPIO_KILL) && io->tracked)
 		bkc_tracker_end(t->tracker, io);
@@ -263,16 +296,11 @@ static void flush_top_done(struct bkc_state *s, unsigned int gen,
 	bkc_flush_end(s, gen);
 }
 
-static int end_io(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
-		  blk_status_t *error)
+static int end_by_kind(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
+		       blk_status_t *error)
 {
 	if (t->mode->durable)
 		return bkc_redirect_end_io(t, bio, io, error);
-	if (!t->mode->has_top) {
-		if (unlikely(*error))
-			bkc_note_error(t, bio, *error);
-		return DM_ENDIO_DONE;
-	}
 	switch (io->range.kind) {
 	case BKC_RANGE_WRITE_DUAL:
 		if (!dual_leg_done(io, BKC_BASE, *error))
@@ -296,6 +324,33 @@ static int end_io(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
 	}
 }
 
+static noinline int end_write(struct bkc_table *t, struct bio *bio,
+			      struct bkc_io *io, blk_status_t *error)
+{
+	/* Not ended, the bio may be gone. */
+	if (end_by_kind(t, bio, io, error) != DM_ENDIO_DONE)
+		return DM_ENDIO_INCOMPLETE;
+	if (io->tracked)
+		bkc_tracker_end(t->tracker, io);
+	/* A loss that a flush of ours was told of is his to know. */
+	if (unlikely(READ_ONCE(t->s->lost)) && io->flush && !*error &&
+	    bkc_was_lost(t->s, io->leg))
+		*error = BLK_STS_IOERR;
+	return DM_ENDIO_DONE;
+}
+
+/*
+ * Most writes have been taken by the leg they went to, and there is no more to it
+ * than, at times, that their blocks are there now. FUA is noted in modes with
+ * durable state alone.
+ */
+static __always_inline bool is_plain(struct bkc_table *t, struct bkc_io *io)
+{
+	return (io->range.kind == BKC_RANGE_ONE_LEG ||
+		io->range.kind == BKC_RANGE_REDIRECT) &&
+	       io->tracked && !io->epoch && !io->fua && !t->mode->mixes_base;
+}
+
 /* target_type.end_io; any context. */
 int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
@@ -308,14 +363,13 @@ int bkc_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 		return DM_ENDIO_DONE;
 	}
 	io = bkc_io_of(bio);
-	/* Not ended, the bio may be gone. */
-	if (end_io(t, bio, io, error) != DM_ENDIO_DONE)
-		return DM_ENDIO_INCOMPLETE;
-	if (io->tracked)
-		bkc_tracker_end(t->tracker, io);
-	/* A loss that a flush of ours was told of is his to know. */
-	if (unlikely(READ_ONCE(t->s->lost)) && io->flush && !*error &&
-	    bkc_was_lost(t->s, io->leg))
-		*error = BLK_STS_IOERR;
-	return DM_ENDIO_DONE;
+	if (likely(!*error) && is_plain(t, io)) {
+		if (io->range.kind == BKC_RANGE_REDIRECT)
+			bkc_redirect_moved(t->s, io);
+		/* After that: a switch that is not seen here sees where it is. */
+		if (unlikely(bkc_tracker_has_switched(t->tracker, io)))
+			bkc_tracker_end_noted(t->tracker, io, true);
+		return DM_ENDIO_DONE;
+	}
+	return end_write(t, bio, io, error);
 }

@@ -2,7 +2,8 @@
 /*
  * What all bitmaps of a volume know: a bit for each granule, of the finest of
  * them, that every one which records has noted. A write whose granules are known
- * looks here and nowhere else, so that the tenth bitmap costs it nothing.
+ * looks here and nowhere else, so that the tenth bitmap costs it nothing. What one
+ * alone knows are its own bits.
  *
  * It is made anew, empty, by whatever changes what is noted where: a bit is set
  * by who has noted by the rule that its copy was published under, and in any
@@ -12,13 +13,7 @@
 #include <linux/slab.h>
 
 #include "bitmap.h"
-
-struct bkc_known {
-	struct rcu_head rcu;
-	unsigned int shift;	/* sectors of a granule */
-	u64 nr;			/* granules */
-	unsigned long bits[];
-};
+#include "known.h"
 
 /* The word that start..end-1 is in, and which of its bits; NULL: in several. */
 static unsigned long *word_of(struct bkc_known *known, sector_t start,
@@ -63,7 +58,7 @@ void bkc_known_note(struct bkc_tracker *tr, sector_t start, sector_t end)
 	all = rcu_dereference(tr->bitmaps);
 	for (i = 0; all && i < all->nr; i++)
 		bkc_bitmap_note(all->bitmap[i], start, end);
-	if (word) {
+	if (word && known->bits == known->own) {
 		/* Who finds it known finds it noted. */
 		smp_mb__before_atomic();
 		atomic_long_or(mask, (atomic_long_t *)word);
@@ -83,20 +78,24 @@ void bkc_known_renew(struct bkc_tracker *tr)
 {
 	struct bkc_bitmaps *all = rcu_dereference_protected(tr->bitmaps, true);
 	struct bkc_known *known = NULL, *old;
+	struct bkc_bitmap *only = NULL;
 	unsigned int shift = UINT_MAX, i;
 	u64 nr = 0;
 
 	for (i = 0; all && i < all->nr; i++)
 		shift = min(shift, all->bitmap[i]->shift);
-	/* One bitmap knows it by itself. */
-	if (all && all->nr > 1) {
+	if (all) {
+		if (all->nr == 1)
+			only = all->bitmap[0];
 		nr = DIV_ROUND_UP_ULL(tr->len, 1ULL << shift);
-		known = kvzalloc(struct_size(known, bits, BITS_TO_LONGS(nr)),
+		known = kvzalloc(struct_size(known, own, only ? 0 : BITS_TO_LONGS(nr)),
 				 GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
 	}
 	if (known) {
 		known->shift = shift;
-		known->nr = nr;
+		known->nr = only ? only->nr : nr;
+		/* Let go of, they are freed after this has been replaced. */
+		known->bits = only ? only->bits[only->active] : known->own;
 	}
 	old = rcu_dereference_protected(tr->known, true);
 	/* Pairs with the barrier in bkc_known_note(): the change, then this. */

@@ -228,24 +228,6 @@ static void count_changes(struct bkc_map *map, u64 before, u64 pairs,
 	}
 }
 
-static u64 set_one(struct bkc_map *map, u64 block, enum bkc_valid valid)
-{
-	u64 *p = &map->words[block / BKC_BLOCKS_PER_WORD];
-	unsigned int shift = 2 * (block % BKC_BLOCKS_PER_WORD);
-	u64 old = READ_ONCE(*p), before, seen;
-
-	while ((before = ((old ^ map->flip) >> shift) & 3) != valid) {
-		seen = cmpxchg64(p, old, old ^ ((before ^ valid) << shift));
-		if (seen == old) {
-			atomic64_dec(&map->count[before]);
-			atomic64_inc(&map->count[valid]);
-			return 1;
-		}
-		old = seen;
-	}
-	return 0;
-}
-
 /**
  * bkc_map_set - put blocks into a state
  * @map: the map
@@ -262,7 +244,7 @@ u64 bkc_map_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid)
 	u64 changed = 0;
 
 	if (nr == 1)
-		return set_one(map, first, valid);
+		return bkc_map_set_one(map, first, valid);
 	while (first < end) {
 		u64 *p = &map->words[first / BKC_BLOCKS_PER_WORD];
 		unsigned int skip = first % BKC_BLOCKS_PER_WORD;

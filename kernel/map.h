@@ -69,6 +69,26 @@ static inline enum bkc_valid bkc_map_at(const struct bkc_map *map, u64 block)
 	return ((word ^ map->flip) >> (2 * (block % BKC_BLOCKS_PER_WORD))) & 3;
 }
 
+/* bkc_map_set() of one block. */
+static inline u64 bkc_map_set_one(struct bkc_map *map, u64 block,
+				  enum bkc_valid valid)
+{
+	u64 *p = &map->words[block / BKC_BLOCKS_PER_WORD];
+	unsigned int shift = 2 * (block % BKC_BLOCKS_PER_WORD);
+	u64 old = READ_ONCE(*p), before, seen;
+
+	while ((before = ((old ^ map->flip) >> shift) & 3) != valid) {
+		seen = cmpxchg64(p, old, old ^ ((before ^ valid) << shift));
+		if (seen == old) {
+			atomic64_dec(&map->count[before]);
+			atomic64_inc(&map->count[valid]);
+			return 1;
+		}
+		old = seen;
+	}
+	return 0;
+}
+
 /**
  * bkc_map_run - the blocks from @first on that share its state
  * @map: the map

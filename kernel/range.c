@@ -23,22 +23,11 @@
  * What has to wait is parked, in order, and looked at again by retry_work
  * each time a range of its bucket goes away.
  */
-#include <linux/hash.h>
 #include <linux/slab.h>
 
 #include "backup.h"
 #include "range.h"
 #include "redirect.h"
-
-static unsigned int bucket_index(sector_t start)
-{
-	return hash_64(start >> BKC_REGION_SHIFT, BKC_BUCKET_BITS);
-}
-
-struct bkc_bucket *bkc_range_bucket(struct bkc_state *s, sector_t start)
-{
-	return &s->buckets[bucket_index(start)];
-}
 
 int bkc_buckets_init(struct bkc_state *s)
 {
@@ -349,17 +338,16 @@ void bkc_range_done(struct bkc_state *s, struct bkc_io *io)
 	u64 first, nr;
 
 	spin_lock_irqsave(&b->lock, flags);
-	if (s->mode->durable)
+	list_del(&io->range.list);
+	if (s->mode->durable) {
 		__bkc_redirect_done(s, b, io);
-	if (io->range.kind == BKC_RANGE_WRITE_DUAL &&
-	    unlikely(io->status[BKC_BASE] || io->status[BKC_TOP])) {
+	} else if (io->range.kind == BKC_RANGE_WRITE_DUAL &&
+		   unlikely(io->status[BKC_BASE] || io->status[BKC_TOP])) {
 		nr = bkc_map_span(&s->map, io->range.start, io->range.end, &first);
 		if (__bkc_range_publish(s, first, nr, BKC_IN_BASE, false))
 			bkc_copier_kick_soon(s);
 	}
-	list_del(&io->range.list);
-	__bkc_range_kick_copies(b, &io->range);
-	__bkc_range_kick(s, b);
+	__bkc_range_gone(s, b, &io->range);
 	spin_unlock_irqrestore(&b->lock, flags);
 	/* The mark may go, when what has been said above is durable. */
 	if (io->mark) {
@@ -382,7 +370,8 @@ void bkc_range_retry_all(struct bkc_state *s)
 	queue_work(s->io_wq, &s->retry_work);
 }
 
-static void retry_bucket(struct bkc_state *s, struct bkc_bucket *b)
+/* Process context, no lock held: what is parked is looked at again. */
+void bkc_range_retry(struct bkc_state *s, struct bkc_bucket *b)
 {
 	struct bio_list todo, keep = BIO_EMPTY_LIST;
 	struct bio_list decided[BKC_VERDICTS];	/* BKC_WAIT stays empty */
@@ -419,7 +408,7 @@ void bkc_range_retry_work(struct work_struct *work)
 	blk_start_plug(&plug);
 	for_each_set_bit(i, s->retry, BKC_BUCKETS)
 		if (test_and_clear_bit(i, s->retry))
-			retry_bucket(s, &s->buckets[i]);
+			bkc_range_retry(s, &s->buckets[i]);
 	blk_finish_plug(&plug);
 	if (s->mode->preserves)
 		bkc_backup_retried(s);

@@ -5,8 +5,15 @@
 #ifndef BKC_RANGE_H
 #define BKC_RANGE_H
 
+#include <linux/hash.h>
+
 #include "copy.h"
 #include "meta.h"
+
+static inline struct bkc_bucket *bkc_range_bucket(struct bkc_state *s, sector_t start)
+{
+	return &s->buckets[hash_64(start >> BKC_REGION_SHIFT, BKC_BUCKET_BITS)];
+}
 
 static inline bool bkc_range_overlaps(const struct bkc_range *r, sector_t start,
 				      sector_t end)
@@ -32,5 +39,15 @@ static inline u64 __bkc_range_publish(struct bkc_state *s, u64 first, u64 nr,
 }
 
 void __bkc_range_kick_copies(struct bkc_bucket *b, const struct bkc_range *gone);
+
+/* Bucket lock held. A range is not in the list any more: who waited for it looks. */
+static inline void __bkc_range_gone(struct bkc_state *s, struct bkc_bucket *b,
+				    const struct bkc_range *gone)
+{
+	if (!list_empty(&b->ranges))
+		__bkc_range_kick_copies(b, gone);
+	if (!bio_list_empty(&b->parked))
+		__bkc_range_kick(s, b);
+}
 
 #endif /* BKC_RANGE_H */

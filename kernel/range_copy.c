@@ -79,7 +79,7 @@ static unsigned int begin_run(struct bkc_state *s, struct bkc_copy *copy,
 	copy->range.start = start;
 	copy->range.end = end;
 	copy->range.kind = exclusive ? BKC_RANGE_COPY_EXCL : BKC_RANGE_COPY;
-	copy->step = BKC_STEP_WAIT;
+	copy->step = exclusive ? BKC_STEP_WAIT : BKC_STEP_BUSY;
 	copy->status[BKC_BASE] = BLK_STS_OK;
 	copy->status[BKC_TOP] = BLK_STS_OK;
 	if (count)
@@ -123,9 +123,9 @@ unsigned int bkc_range_begin_verify(struct bkc_state *s, struct bkc_copy *copy,
 }
 
 /*
- * May it begin to read? True once: the caller has its next step then. False
- * while an exclusive copy has to wait for writes in flight; the last of them
- * queues copy->work.
+ * May an exclusive copy begin to read? True once: the caller has its next step
+ * then. False while it has to wait for writes in flight; the last of them queues
+ * copy->work.
  */
 bool bkc_range_copy_ready(struct bkc_state *s, struct bkc_copy *copy)
 {
@@ -133,8 +133,7 @@ bool bkc_range_copy_ready(struct bkc_state *s, struct bkc_copy *copy)
 	bool ready;
 
 	spin_lock_irq(&b->lock);
-	ready = copy->step == BKC_STEP_WAIT &&
-		(copy->range.kind == BKC_RANGE_COPY || !__busy(b, copy));
+	ready = copy->step == BKC_STEP_WAIT && !__busy(b, copy);
 	if (ready)
 		copy->step = BKC_STEP_BUSY;
 	spin_unlock_irq(&b->lock);
@@ -199,8 +198,7 @@ unsigned int bkc_range_end_copy(struct bkc_state *s, struct bkc_copy *copy,
 				__bkc_range_publish(s, copy->block + from,
 						    to - from, valid, redirects);
 	list_del(&copy->range.list);
-	__bkc_range_kick_copies(b, &copy->range);
-	__bkc_range_kick(s, b);
+	__bkc_range_gone(s, b, &copy->range);
 	spin_unlock_irqrestore(&b->lock, flags);
 	bkc_wake_drain(s);
 	return published;

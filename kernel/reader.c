@@ -65,7 +65,7 @@ static bool read_and_keep(struct bkc_state *s, struct bio *bio)
 	/* A part of what is read is worth a copy too, but of no use to the user. */
 	if (got == nr)
 		copy->bio = bio;
-	bkc_copy_start(copy);
+	bkc_copy_start(copy, false);
 	return got == nr;
 }
 

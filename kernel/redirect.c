@@ -19,6 +19,7 @@
 #include "copy.h"
 #include "io.h"
 #include "meta.h"
+#include "range.h"
 #include "redirect.h"
 
 static bool is_zero_op(struct bio *bio)
@@ -122,8 +123,8 @@ static enum bkc_valid written(const struct bkc_mode *mode)
 }
 
 /* Bucket lock held. Publishes a change of state a user's write has made. */
-static void __publish(struct bkc_state *s, sector_t start, sector_t end,
-		      enum bkc_valid valid)
+static __always_inline void __publish(struct bkc_state *s, sector_t start,
+				      sector_t end, enum bkc_valid valid)
 {
 	u64 first, nr;
 
@@ -231,19 +232,39 @@ enum bkc_verdict __bkc_redirect_admit(struct bkc_state *s, struct bkc_bucket *b,
 	return BKC_GO;
 }
 
-/* Bucket lock held, in bkc_range_done(). */
-void __bkc_redirect_done(struct bkc_state *s, struct bkc_bucket *b,
-			 struct bkc_io *io)
+/* Bucket lock held; the range is not in the list any more. Its blocks have moved. */
+static __always_inline void __moved(struct bkc_state *s, struct bkc_bucket *b,
+				    const struct bkc_range *range)
 {
-	if (io->range.kind == BKC_RANGE_HELD_TOP || io->status[BKC_BASE])
-		return;
-	__publish(s, io->range.start, min(io->range.end, s->map.len),
-		  written(s->mode));
+	__publish(s, range->start, min(range->end, s->map.len), written(s->mode));
 	/*
 	 * An exclusive copy may have begun to wait for it when its blocks were
 	 * still to be copied: what that would write over it is old.
 	 */
-	__bkc_range_cancel_copies(s, b, io->range.start, io->range.end);
+	if (!list_empty(&b->ranges))
+		__bkc_range_cancel_copies(s, b, range->start, range->end);
+}
+
+/* Bucket lock held, in bkc_range_done(). */
+void __bkc_redirect_done(struct bkc_state *s, struct bkc_bucket *b,
+			 struct bkc_io *io)
+{
+	if (io->range.kind != BKC_RANGE_HELD_TOP && !io->status[BKC_BASE])
+		__moved(s, b, &io->range);
+}
+
+/* bkc_range_done() of a write of kind BKC_RANGE_REDIRECT that has not failed. */
+void bkc_redirect_moved(struct bkc_state *s, struct bkc_io *io)
+{
+	struct bkc_bucket *b = bkc_range_bucket(s, io->range.start);
+	unsigned long flags;
+
+	spin_lock_irqsave(&b->lock, flags);
+	list_del(&io->range.list);
+	__moved(s, b, &io->range);
+	__bkc_range_gone(s, b, &io->range);
+	spin_unlock_irqrestore(&b->lock, flags);
+	bkc_wake_drain(s);
 }
 
 /*
@@ -328,10 +349,11 @@ void bkc_redirect_issue(struct bio *bio, enum bkc_verdict verdict)
 	}
 }
 
-static noinline int map_read(struct bkc_table *t, struct bio *bio,
-			     struct bkc_io *io, sector_t start)
+/* target_type.map of these modes, for a read that takes more than a look. */
+int bkc_redirect_read(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 {
 	struct bkc_state *s = t->s;
+	sector_t start = offset_of(t, bio);
 	sector_t end = start + bio_sectors(bio);
 	enum bkc_valid valid;
 	u64 first, nr, run;
@@ -363,10 +385,10 @@ static noinline int map_read(struct bkc_table *t, struct bio *bio,
 }
 
 /*
- * dm sends one for each leg that is written to. While bits are not durable each
- * waits for a commit, which flushes those legs itself.
+ * And for a flush. dm sends one for each leg that is written to. While bits are not
+ * durable each waits for a commit, which flushes those legs itself.
  */
-static noinline int map_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
+int bkc_redirect_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 {
 	enum bkc_leg leg = t->mode->flush_legs == BIT(BKC_TOP) ?
 			   BKC_TOP : dm_bio_get_target_bio_nr(bio);
@@ -399,17 +421,59 @@ static u64 free_run(struct bkc_state *s, struct bio *bio, u64 first, u64 nr)
 	return run;
 }
 
-static int map_free(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
-		    sector_t start)
+/* Bucket lock held. Is there nothing there that it has to wait for, or cancel? */
+static bool __is_alone(struct bkc_state *s, struct bkc_bucket *b,
+		       sector_t start, sector_t end)
 {
-	io->range.kind = BKC_RANGE_ONE_LEG;
-	bkc_remap(t, bio, io, t->mode->write_to, start);
-	return DM_MAPIO_REMAPPED;
+	struct bkc_range *r;
+
+	list_for_each_entry(r, &b->ranges, list)
+		if (bkc_range_overlaps(r, start, end))
+			return false;
+	/* hold before route, see __admit(). */
+	return bio_list_empty(&b->parked) && !smp_load_acquire(&s->hold) &&
+	       READ_ONCE(s->route) == BKC_ROUTE_MAP;
 }
 
-static noinline int map_write(struct bkc_table *t, struct bio *bio,
-			      struct bkc_io *io, sector_t start)
+/**
+ * bkc_redirect_begin - a write to top that moves a block
+ * @t: table
+ * @bio: the write being mapped, its range set
+ * @io: its per-bio data
+ *
+ * In map. Most first writes are of one whole block of base, and alone: then
+ * bkc_range_admit() has nothing to decide, and this comes to the same with a third
+ * of the instructions. False: nothing has been done, it is bkc_redirect_write()'s.
+ */
+bool bkc_redirect_begin(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 {
+	struct bkc_state *s = t->s;
+	sector_t start = io->range.start, end = io->range.end;
+	struct bkc_bucket *b;
+	unsigned long flags;
+	bool alone;
+
+	if (end - start != size_of_block(&s->map) || start & (end - start - 1) ||
+	    bio_op(bio) != REQ_OP_WRITE || t->mode->write_to != BKC_TOP ||
+	    t->mode->write[BKC_IN_BASE] != BKC_WRITE_REDIRECT)
+		return false;
+	b = bkc_range_bucket(s, start);
+	spin_lock_irqsave(&b->lock, flags);
+	alone = __is_alone(s, b, start, end) && may_change(s->meta) &&
+		bkc_redirect_place(s, start, end) == BKC_IN_BASE;
+	if (alone) {
+		io->range.kind = BKC_RANGE_REDIRECT;
+		io->iter = bio->bi_iter;
+		list_add_tail(&io->range.list, &b->ranges);
+	}
+	spin_unlock_irqrestore(&b->lock, flags);
+	return alone;
+}
+
+/* And for a write that takes more than a look; its range is set. */
+int bkc_redirect_write(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
+{
+	sector_t start = io->range.start;
 	unsigned int size = bio_sectors(bio);
 	u64 first, nr, run;
 
@@ -422,60 +486,8 @@ static noinline int map_write(struct bkc_table *t, struct bio *bio,
 		io->range.end = (first + run) << t->s->map.block_shift;
 		dm_accept_partial_bio(bio, io->range.end - start);
 	}
-	return map_free(t, bio, io, start);
-}
-
-/* Where all of it is, if it is in one block, as most are, and that is good. */
-static __always_inline enum bkc_valid place_of(struct bkc_state *s,
-					       struct bio *bio, sector_t start)
-{
-	u64 first;
-
-	if (bkc_map_span(&s->map, start, start + bio_sectors(bio), &first) > 1 ||
-	    unlikely(READ_ONCE(s->meta->any_bad)))
-		return BKC_VALID_NR;
-	return bkc_map_at(&s->map, first);
-}
-
-/* target_type.map of these modes, for a read. */
-int bkc_redirect_read(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
-{
-	sector_t start = offset_of(t, bio);
-
-	switch (place_of(t->s, bio, start)) {
-	case BKC_IN_BASE:
-		if (t->s->params.copy_on_read)
-			return map_read(t, bio, io, start);
-		bkc_remap(t, bio, io, BKC_BASE, start);
-		return DM_MAPIO_REMAPPED;
-	case BKC_IN_TOP:
-		bkc_remap(t, bio, io, BKC_TOP, start);
-		return DM_MAPIO_REMAPPED;
-	default:
-		return map_read(t, bio, io, start);
-	}
-}
-
-/* And for a write; bkc_tracker_begin() has set its range. */
-int bkc_redirect_write(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
-{
-	sector_t start = offset_of(t, bio);
-
-	io->fua = bio->bi_opf & REQ_FUA;
-	io->tries = 0;
-	if (bio->bi_opf & REQ_PREFLUSH)
-		return map_flush(t, bio, io);
-	if (bio_op(bio) != REQ_OP_WRITE || t->mode->write_to != BKC_TOP)
-		return map_write(t, bio, io, start);
-	switch (place_of(t->s, bio, start)) {
-	case BKC_IN_BASE:
-		return follow(t, bio, io, bkc_range_admit(t->s, bio, io, start,
-							  bio_sectors(bio)));
-	case BKC_IN_TOP:
-		return map_free(t, bio, io, start);
-	default:
-		return map_write(t, bio, io, start);
-	}
+	bkc_remap(t, bio, io, t->mode->write_to, start);
+	return DM_MAPIO_REMAPPED;
 }
 
 /*
@@ -504,10 +516,6 @@ static bool waits(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
 int bkc_redirect_end_io(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
 			blk_status_t *error)
 {
-	/* Most have nothing to wait for. */
-	if (likely(io->range.kind == BKC_RANGE_ONE_LEG && !*error && !io->fua &&
-		   !t->mode->mixes_base))
-		return DM_ENDIO_DONE;
 	switch (io->range.kind) {
 	case BKC_RANGE_HELD_TOP:
 	case BKC_RANGE_REDIRECT:

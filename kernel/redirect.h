@@ -5,13 +5,42 @@
 #ifndef BKC_REDIRECT_H
 #define BKC_REDIRECT_H
 
-#include "bkc.h"
+#include "meta.h"
+
+/*
+ * Where all of start..end-1 is, if a look tells: it is in one block, as most bios
+ * are, and that is good. Else BKC_VALID_NR. Any context.
+ */
+static inline enum bkc_valid bkc_redirect_place(struct bkc_state *s,
+						sector_t start, sector_t end)
+{
+	u64 first;
+
+	if (bkc_map_span(&s->map, start, end, &first) > 1 ||
+	    unlikely(READ_ONCE(s->meta->any_bad)))
+		return BKC_VALID_NR;
+	return bkc_map_at(&s->map, first);
+}
+
+/*
+ * May the write go to top at once? Its block is there, no copy touches it, and it
+ * does not move away. Any context; its range is set.
+ */
+static inline bool bkc_redirect_is_settled(struct bkc_table *t, struct bio *bio,
+					   struct bkc_io *io)
+{
+	return bio_op(bio) == REQ_OP_WRITE && t->mode->write_to == BKC_TOP &&
+	       bkc_redirect_place(t->s, io->range.start, io->range.end) == BKC_IN_TOP;
+}
 
 /* redirect.c */
+int bkc_redirect_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io);
 int bkc_redirect_read(struct bkc_table *t, struct bio *bio, struct bkc_io *io);
+bool bkc_redirect_begin(struct bkc_table *t, struct bio *bio, struct bkc_io *io);
 int bkc_redirect_write(struct bkc_table *t, struct bio *bio, struct bkc_io *io);
 int bkc_redirect_end_io(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
 			blk_status_t *error);
+void bkc_redirect_moved(struct bkc_state *s, struct bkc_io *io);
 void bkc_redirect_issue(struct bio *bio, enum bkc_verdict verdict);
 enum bkc_verdict __bkc_redirect_admit(struct bkc_state *s, struct bkc_bucket *b,
 				      struct bio *bio);

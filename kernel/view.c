@@ -23,6 +23,7 @@
 
 #include "backup.h"
 #include "meta.h"
+#include "range.h"
 
 #define VIEW_BIOS	16	/* reserve of the bio set */
 
