@@ -113,6 +113,8 @@ echo "vm: command starts" >/dev/kmsg
 run_command
 STATUS=$?
 [[ -n ${WATCHDOG:-} ]] && kill "$WATCHDOG" 2>/dev/null
+# The command may have made a system that boots: that leaves the status.
+[[ $STATUS != 0 || ! -x $VM/init ]] || exec "$VM/init"
 kmemleak
 dmesg >"$RESULTS/dmesg"
 bounded_sync
