@@ -57,14 +57,15 @@ bitmap merge coarse one
 is "$(listed coarse)" "0+16 32+16 96+16 240+16" "merged into larger pieces"
 
 # A write that is in flight when the bitmap is switched is noted once more at its end.
-modprobe dm-delay
-mk_delay slow "$B" 0 4000
+mk_dm slow "$(linear_line "$B")"
 reload vol "$(track_line /dev/mapper/slow)"
 bitmap clear one
+dmsetup suspend --nolockfs --noflush slow
 put $((20 * 16)) &
 wait_write /dev/mapper/vol
 bitmap clear one
 is "$(listed one)" "" "cleared while a write is in flight"
+dmsetup resume slow
 wait $!
 is "$(listed one)" "20+1" "and when that has ended"
 reload vol "$(track_line "$A")"
