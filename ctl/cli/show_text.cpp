@@ -135,6 +135,15 @@ std::string bitmaps_text(const report::Row &row)
 				  status.segments_marked, status.segments);
 }
 
+std::string boot_text(const report::Row &row)
+{
+	if (row.at_boot)
+		return "comes back, by /etc/blkctltab";
+	return row.volume.kind == volume::Kind::created
+		       ? "does not come back"
+		       : "comes back as it was before it was attached";
+}
+
 } // namespace
 
 std::string show_text(const report::Row &row)
@@ -168,6 +177,7 @@ std::string show_text(const report::Row &row)
 					volume.status.meta_commits, volume.status.meta_torn));
 	if (!volume.status.bitmaps.empty() || !row.bitmaps_path.empty())
 		out += line("bitmaps", bitmaps_text(row));
+	out += line("at boot", boot_text(row));
 	out += line("blocks", blocks_text(row));
 	out += layer_lines(row);
 	out += job_lines(row);

@@ -149,6 +149,7 @@ std::string source_devno(const Row &r) { return r.volume.table.base.device.str()
 std::string target_devno(const Row &r) { return r.job.target ? r.job.target->str() : ""; }
 std::string metadata(const Row &r) { return r.meta_path; }
 std::string bitmaps_metadata(const Row &r) { return r.bitmaps_path; }
+std::string at_boot(const Row &r) { return yes(r.at_boot, "at boot"); }
 std::string copy_mode(const Row &r)
 {
 	return has_job(r) ? std::string(word(r.volume.table.params.copy_mode.value_or(table::CopyMode::dual)))
@@ -212,6 +213,7 @@ constexpr Field all_fields[] = {
 	{string_type, "target_devno", "TDev", 4, text_field<target_devno>, "Its number."},
 	{string_type, "metadata", "Meta", 4, text_field<metadata>, "Device its state is kept on."},
 	{string_type, "bitmaps_metadata", "BitmapsMeta", 11, text_field<bitmaps_metadata>, "Device its bitmaps are kept on."},
+	{string_type, "at_boot", "Boot", 4, text_field<at_boot>, "Set if it comes back at boot, by /etc/blkctltab."},
 	{string_type, "copy_mode", "CopyMode", 8, text_field<copy_mode>, "dual or background."},
 	{size_type, "done", "Done", 4, job_size_field<done>, "How much needs no copying any more, in bytes."},
 	{size_type, "copied", "Copied", 6, job_size_field<copied>, "Moved by the copier since the copy began."},

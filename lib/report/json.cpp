@@ -3,6 +3,7 @@
 // change of meaning would be a new schema number.
 #include "report/json.hpp"
 #include "report/json_event.hpp"
+#include "volume/boot.hpp"
 #include "volume/chain.hpp"
 #include <boost/json.hpp>
 
@@ -149,6 +150,7 @@ json::object row_object(const Row &row)
 			: json::value(nullptr);
 	object["metadata"] = text_or_null(row.meta_path);
 	object["bitmaps_metadata"] = text_or_null(row.bitmaps_path);
+	object["at_boot"] = row.at_boot;
 	object["layers"] = layers_value(row);
 	object["meta_commits"] = volume.status.meta_commits;
 	object["meta_torn"] = volume.status.meta_torn;
@@ -296,6 +298,7 @@ Row make_row(volume::Context &context, const volume::Volume &volume)
 		row.meta_path = volume::device_path(context, *meta);
 	if (volume.table.bitmaps)
 		row.bitmaps_path = volume::device_path(context, *volume.table.bitmaps);
+	row.at_boot = volume::is_written_down(context, volume);
 	row.last = volume::last_switch(context, volume.info);
 	const auto layers = volume::layers_below(context, volume);
 	for (const auto &layer : layers ? *layers : std::vector<volume::Volume>()) {

@@ -3,6 +3,7 @@
 #include "base/files.hpp"
 #include "fake_host.hpp"
 #include "meta/superblock.hpp"
+#include "report/report.hpp"
 #include "tab/tab.hpp"
 #include "volume/operations.hpp"
 #include <filesystem>
@@ -69,7 +70,9 @@ TEST_F(Activate, AnOverlayComesBack)
 {
 	host.add_volume();
 	const auto uuid = host.mapper.named("v0")->info.uuid;
+	EXPECT_FALSE(report::make_row(host.context, *find(host.context, "v0")).at_boot);
 	take_snapshot();
+	EXPECT_TRUE(report::make_row(host.context, *find(host.context, "v0")).at_boot);
 	ASSERT_TRUE(entry());
 	EXPECT_EQ(entry()->layers, (std::vector<tab::Layer>{{0, meta_file()}}));
 	EXPECT_TRUE(entry()->stamp);

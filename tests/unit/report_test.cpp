@@ -115,6 +115,7 @@ TEST_F(Reports, JsonHasNumbersAndASchema)
 	EXPECT_EQ(v0.at("job").at("target").at("path"), "/dev/sdb");
 	EXPECT_TRUE(v0.at("stall_ms").is_null());
 	EXPECT_EQ(v0.at("loaded_table"), false);
+	EXPECT_EQ(v0.at("at_boot"), false);
 	EXPECT_TRUE(volumes[1].at("job").is_null());
 	EXPECT_EQ(boost::json::parse(*render_json(rows, {.select = "name=big"}))
 			  .at("volumes")
