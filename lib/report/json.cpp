@@ -298,7 +298,7 @@ Row make_row(volume::Context &context, const volume::Volume &volume)
 		row.meta_path = volume::device_path(context, *meta);
 	if (volume.table.bitmaps)
 		row.bitmaps_path = volume::device_path(context, *volume.table.bitmaps);
-	row.at_boot = volume::is_written_down(context, volume);
+	row.at_boot = volume::comes_back_at_boot(context, volume);
 	row.last = volume::last_switch(context, volume.info);
 	const auto layers = volume::layers_below(context, volume);
 	for (const auto &layer : layers ? *layers : std::vector<volume::Volume>()) {

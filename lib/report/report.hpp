@@ -28,7 +28,7 @@ struct Row {
 	std::string target_path = {};  // empty without a target
 	std::string meta_path = {};    // empty without a metadata device
 	std::string bitmaps_path = {}; // the same of the bitmaps
-	bool at_boot = false;          // it is written down that it comes back
+	bool at_boot = false;          // it comes back by itself
 	// What is below it, the lowest first; a commit of each may be under way.
 	std::vector<LayerRow> layers = {};
 	std::optional<volume::LastSwitch> last = {};

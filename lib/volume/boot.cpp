@@ -83,6 +83,15 @@ Result<tab::Entry> plain_entry(Context &context, const Volume &volume, const tab
 	return entry;
 }
 
+// The entry of a volume, and not that of another one of its name.
+std::optional<tab::Entry> own_entry(Context &context, const Volume &volume)
+{
+	if (volume.kind != Kind::created)
+		return find_lv_entry(context, volume.info);
+	auto entry = find_entry(context, volume.name());
+	return entry && entry->lv.empty() ? entry : std::nullopt;
+}
+
 } // namespace
 
 Result<tab::Tab> read_tab(Context &context)
@@ -119,10 +128,14 @@ std::optional<table::Leg> leg_in(Context &context, const tab::Entry &entry)
 
 bool is_written_down(Context &context, const Volume &volume)
 {
-	if (volume.kind != Kind::created)
-		return find_lv_entry(context, volume.info).has_value();
-	const auto entry = find_entry(context, volume.name());
-	return entry && entry->lv.empty();
+	return own_entry(context, volume).has_value();
+}
+
+bool comes_back_at_boot(Context &context, const Volume &volume)
+{
+	const auto entry = own_entry(context, volume);
+
+	return entry && !entry->noauto;
 }
 
 void add_entry(Change &change, const std::string &name, const std::string &text,

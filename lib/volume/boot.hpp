@@ -37,6 +37,9 @@ std::optional<table::Leg> leg_in(Context &context, const tab::Entry &entry);
 // Whether the volume's coming back is written down, and not that of another one of its name.
 bool is_written_down(Context &context, const Volume &volume);
 
+// The same, and not only for who names it.
+bool comes_back_at_boot(Context &context, const Volume &volume);
+
 // As an entry names a metadata device: a file by its path, a device by its identity.
 Result<std::string> meta_text(Context &context, DevNo device);
 

@@ -4,6 +4,7 @@
 #include "base/files.hpp"
 #include "fake_host.hpp"
 #include "meta/superblock.hpp"
+#include "report/report.hpp"
 #include "tab/tab.hpp"
 #include "volume/operations.hpp"
 #include <algorithm>
@@ -58,6 +59,23 @@ class BitmapMetadata : public testing::Test
 };
 
 } // namespace
+
+// With it a volume is always in the tab, and comes back by itself only if that was asked for.
+TEST_F(BitmapMetadata, ComesBackAtBootIfAskedTo)
+{
+	for (const bool boot : {false, true}) {
+		fake::Host other;
+		ASSERT_TRUE(create(other.context,
+				   {.name = "v0",
+				    .device = "/dev/sda",
+				    .metadata = other.context.state_dir + "/bits",
+				    .boot = boot},
+				   volume::Run::doit));
+		EXPECT_TRUE(tab::Tab::parse(*read_file(other.context.tab_file)).find("v0"));
+		EXPECT_EQ(report::make_row(other.context, *find(other.context, "v0")).at_boot,
+			  boot);
+	}
+}
 
 TEST_F(BitmapMetadata, IsInEveryTable)
 {
