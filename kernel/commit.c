@@ -53,8 +53,7 @@ u64 bkc_meta_publish(struct bkc_meta *meta, u64 first, u64 nr,
 	spin_lock(&meta->lock);
 	/* Before the map, whose cmpxchg is a full barrier. */
 	WRITE_ONCE(meta->publishing, true);
-	changed = nr == 1 ? bkc_map_set_one(&meta->s->map, first, valid) :
-			    bkc_map_set(&meta->s->map, first, nr, valid);
+	changed = bkc_map_set(&meta->s->map, first, nr, valid);
 	if (changed) {
 		for (; i <= last; i++) {
 			set_bit(i, meta->unsettled);

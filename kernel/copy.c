@@ -11,8 +11,9 @@
  *  4. write_run: blocks of zeros become WRITE_ZEROES, which may leave a hole.
  *  5. copy_done: publish what no write has cancelled, let the copier go on.
  *
- * Steps 2 to 4 begin in a work of copy_wq, as submitting may sleep; the end
- * of an I/O is any context.
+ * Steps 2 to 4 begin in a work of copy_wq, as submitting may sleep, or in map,
+ * where backup.c sees to it that nothing has to be waited for; the end of an I/O
+ * is any context.
  */
 #include "backup.h"
 #include "meta.h"

@@ -185,6 +185,7 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 {
 	struct bkc_table *t = ti->private;
 	struct bkc_io *io = bkc_io_of(bio);
+	enum bkc_valid place;
 	enum bkc_route route;
 	int r;
 
@@ -203,8 +204,9 @@ int bkc_map_bio(struct dm_target *ti, struct bio *bio)
 	route = READ_ONCE(t->s->route);
 	if (t->mode->durable) {
 		io->fua = bio->bi_opf & REQ_FUA;
-		if (!bkc_redirect_is_settled(t, bio, io) &&
-		    !bkc_redirect_begin(t, bio, io)) {
+		place = bkc_redirect_write_place(t, bio, io);
+		if (place != BKC_IN_TOP &&
+		    !(place == BKC_IN_BASE && bkc_redirect_begin(t, bio, io))) {
 			r = bkc_redirect_write(t, bio, io);
 			goto mapped;
 		}

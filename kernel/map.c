@@ -228,23 +228,12 @@ static void count_changes(struct bkc_map *map, u64 before, u64 pairs,
 	}
 }
 
-/**
- * bkc_map_set - put blocks into a state
- * @map: the map
- * @first: block
- * @nr: blocks
- * @valid: the new state
- *
- * Any context; the bucket lock of the range is held, or nothing is in flight.
- * Returns how many blocks changed.
- */
-u64 bkc_map_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid)
+/* bkc_map_set() of more than one. */
+u64 bkc_map_long_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid)
 {
 	u64 end = first + nr;
 	u64 changed = 0;
 
-	if (nr == 1)
-		return bkc_map_set_one(map, first, valid);
 	while (first < end) {
 		u64 *p = &map->words[first / BKC_BLOCKS_PER_WORD];
 		unsigned int skip = first % BKC_BLOCKS_PER_WORD;

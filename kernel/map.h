@@ -36,7 +36,7 @@ u64 bkc_map_long_run(const struct bkc_map *map, u64 first, u64 max,
 		     enum bkc_valid *valid);
 u64 bkc_map_find(const struct bkc_map *map, u64 first, u64 end,
 		 unsigned int states);
-u64 bkc_map_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid);
+u64 bkc_map_long_set(struct bkc_map *map, u64 first, u64 nr, enum bkc_valid valid);
 
 u64 bkc_map_count(const struct bkc_map *map, enum bkc_valid valid);
 u64 bkc_map_base_only(const struct bkc_map *map);
@@ -87,6 +87,23 @@ static inline u64 bkc_map_set_one(struct bkc_map *map, u64 block,
 		old = seen;
 	}
 	return 0;
+}
+
+/**
+ * bkc_map_set - put blocks into a state
+ * @map: the map
+ * @first: block
+ * @nr: blocks
+ * @valid: the new state
+ *
+ * Any context; the bucket lock of the range is held, or nothing is in flight.
+ * Returns how many blocks changed.
+ */
+static inline u64 bkc_map_set(struct bkc_map *map, u64 first, u64 nr,
+			      enum bkc_valid valid)
+{
+	return nr == 1 ? bkc_map_set_one(map, first, valid) :
+			 bkc_map_long_set(map, first, nr, valid);
 }
 
 /**

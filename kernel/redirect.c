@@ -438,7 +438,7 @@ static bool __is_alone(struct bkc_state *s, struct bkc_bucket *b,
 /**
  * bkc_redirect_begin - a write to top that moves a block
  * @t: table
- * @bio: the write being mapped, its range set
+ * @bio: the write being mapped; bkc_redirect_write_place() says that it is in base
  * @io: its per-bio data
  *
  * In map. Most first writes are of one whole block of base, and alone: then
@@ -454,7 +454,6 @@ bool bkc_redirect_begin(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 	bool alone;
 
 	if (end - start != size_of_block(&s->map) || start & (end - start - 1) ||
-	    bio_op(bio) != REQ_OP_WRITE || t->mode->write_to != BKC_TOP ||
 	    t->mode->write[BKC_IN_BASE] != BKC_WRITE_REDIRECT)
 		return false;
 	b = bkc_range_bucket(s, start);

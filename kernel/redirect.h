@@ -23,14 +23,15 @@ static inline enum bkc_valid bkc_redirect_place(struct bkc_state *s,
 }
 
 /*
- * May the write go to top at once? Its block is there, no copy touches it, and it
- * does not move away. Any context; its range is set.
+ * The same of a write whose range is set, where writes go to top. In top it may go
+ * there at once: no copy touches its block, and that does not move away.
  */
-static inline bool bkc_redirect_is_settled(struct bkc_table *t, struct bio *bio,
-					   struct bkc_io *io)
+static inline enum bkc_valid bkc_redirect_write_place(struct bkc_table *t, struct bio *bio,
+						      struct bkc_io *io)
 {
-	return bio_op(bio) == REQ_OP_WRITE && t->mode->write_to == BKC_TOP &&
-	       bkc_redirect_place(t->s, io->range.start, io->range.end) == BKC_IN_TOP;
+	if (bio_op(bio) != REQ_OP_WRITE || t->mode->write_to != BKC_TOP)
+		return BKC_VALID_NR;
+	return bkc_redirect_place(t->s, io->range.start, io->range.end);
 }
 
 /* redirect.c */
