@@ -5,14 +5,10 @@
 # usage: initramfs-first.sh TREE BUILD
 # shellcheck source=tests/boot/lib.sh
 source "$(dirname "$0")/lib.sh"
-BUILD=$2
 release=$(uname -r)
 
-cmake --install "$BUILD" >/dev/null
+install_tree "$2"
 udevadm control --reload
-mkdir -p "/lib/modules/$release/updates"
-cp "$BLKCTL_MODULE_DIR/dm-blkcopy.ko" "/lib/modules/$release/updates/"
-depmod
 mkdir -p $MNT
 udevadm settle
 systemd-analyze verify --man=no /lib/systemd/system/blkctl-activate{,-late}.service

@@ -3,19 +3,15 @@
 # The second life, as a system boots: the tree is installed, its units are enabled,
 # the volume is in /etc/fstab, and PID 1 becomes systemd. systemd-check.sh looks.
 # usage: systemd-second.sh MODE BUILD
-set -Eeuo pipefail
-trap 'echo "FAIL line $LINENO: $BASH_COMMAND"' ERR
+# shellcheck source=tests/boot/lib.sh
+source "$(dirname "$0")/lib.sh"
 here=$(cd "$(dirname "$0")" && pwd -P)
-release=$(uname -r)
 UNITS=/etc/systemd/system
-VOL=data && [[ $1 != lv* ]] || VOL=vg0-data
+name_volume "$1"
 
-cmake --install "$2" >/dev/null
-mkdir -p "/lib/modules/$release/updates"
-cp "$BLKCTL_MODULE_DIR/dm-blkcopy.ko" "/lib/modules/$release/updates/"
-depmod
+install_tree "$2"
 cp "$RESULTS/blkctltab" /etc/
-mkdir -p /run/mnt /srv
+mkdir -p /srv
 echo "/dev/mapper/$VOL /srv ext4 defaults,x-systemd.device-timeout=90s 0 2" >/etc/fstab
 systemctl enable blkctl-activate.service blkctl-activate-late.service
 cat >$UNITS/boot-test.target <<'UNIT'
