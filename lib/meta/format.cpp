@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "meta/format.hpp"
+#include "base/paths.hpp"
 #include "meta/writing.hpp"
 #include <sys/stat.h>
 
@@ -25,7 +26,44 @@ Error occupied(const Device &device, std::string why)
 		.next = "give --force to overwrite it"};
 }
 
+// A format that was killed has written its sectors, and no superblock yet.
+bool is_ours(Device &device, uint64_t sector)
+{
+	Sector found = {};
+
+	if (!device.read(sector, found))
+		return false;
+	for (const auto magic : {BLKCOPY_META_MAGIC_EXACT, BLKCOPY_META_MAGIC_INTENT})
+		if (unseal(found, magic))
+			return true;
+	return false;
+}
+
+// Much of what a file may hold begins later than the superblocks end.
+Result<void> check_file_blank(Device &device)
+{
+	BLKCTL_TRY(const auto at, first_content(device.name()));
+
+	if (at && !is_ours(device, *at / sector_bytes))
+		return occupied(device, "it is not blank");
+	return {};
+}
+
 } // namespace
+
+std::optional<std::string> describe_metadata(const Superblocks &found)
+{
+	for (const auto &copy : found.copies)
+		if (copy)
+			return "the metadata of the volume '" + copy->name + "' (" +
+			       hex(copy->uuid) + ")";
+	for (const auto &copy : found.copies)
+		if (const auto damage = copy.error();
+		    damage != Damage::io && damage != Damage::magic && damage != Damage::blank)
+			return "metadata of blkctl; of its superblock, " +
+			       std::string(describe(damage));
+	return std::nullopt;
+}
 
 Result<void> check_room(Device &device, const Geometry &geometry)
 {
@@ -49,11 +87,8 @@ Result<void> check_blank(Device &device, Overwrite overwrite)
 		return {};
 
 	const auto found = read_superblocks(device);
-	for (const auto &copy : found.copies)
-		if (copy)
-			return occupied(device, "it holds the metadata of the volume '" +
-							copy->name + "' (" + hex(copy->uuid) +
-							") already");
+	if (const auto ours = describe_metadata(found))
+		return occupied(device, "it holds " + *ours);
 	for (const auto &copy : found.copies) {
 		const auto damage = copy.error();
 		if (damage == Damage::io)
@@ -62,12 +97,8 @@ Result<void> check_blank(Device &device, Overwrite overwrite)
 				     .why = "its beginning cannot be read"};
 		if (damage == Damage::magic)
 			return occupied(device, "it is not blank");
-		if (damage != Damage::blank)
-			return occupied(device, "it holds metadata of blkctl already, but of its "
-						"superblock, " +
-							std::string(describe(damage)));
 	}
-	return {};
+	return is_file(device.name()) ? check_file_blank(device) : Result<void>();
 }
 
 Result<void> check_slots(const Device &device, const Superblock &super)

@@ -5,6 +5,8 @@
 
 #include "meta/device.hpp"
 #include "meta/superblock.hpp"
+#include <optional>
+#include <string>
 
 namespace blkctl::meta
 {
@@ -17,7 +19,11 @@ enum class Before { anything, zeroes };
 // Errors: usage, saying how many bytes are needed.
 Result<void> check_room(Device &device, const Geometry &geometry);
 
-// Errors: busy, if something is where the superblocks go: naming the volume, if it is one.
+// What there is of ours, in words: "the metadata of the volume 'data' (UUID)"; nothing: none.
+std::optional<std::string> describe_metadata(const Superblocks &found);
+
+// Errors: busy, if something is where the superblocks go, naming the volume, if it is one; or
+// anywhere in a file, but for what a format that was killed has left.
 Result<void> check_blank(Device &device, Overwrite overwrite);
 
 // Errors: usage, unless mode track, and only that, has room for bitmaps.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/context.hpp"
+#include "base/paths.hpp"
 #include "dm/kernel.hpp"
 #include "lvm/commands.hpp"
 #include "udev/system.hpp"
@@ -32,6 +33,8 @@ void KillKnob::point()
 Result<Host> Host::open()
 {
 	Host host;
+	// As the kernel names what is in it.
+	const auto state_dir = canonical_path(Context::default_state_dir);
 
 	BLKCTL_TRY(auto dm, dm::Kernel::open({}));
 	BLKCTL_TRY(auto probe, udev::System::open());
@@ -43,6 +46,7 @@ Result<Host> Host::open()
 							  .probe = *host.probe_,
 							  .loops = *host.loops_,
 							  .lvm = *host.lvm_,
+							  .state_dir = canonical_path(state_dir),
 							  .knob = KillKnob::from_environment()});
 	return host;
 }

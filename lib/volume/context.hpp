@@ -36,8 +36,9 @@ struct Context {
 	udev::Loops &loops;
 	lvm::Lvm &lvm;
 	std::string run_dir = "/run/blkctl"; // locks and caches, never state
+	static constexpr const char *default_state_dir = "/var/lib/blkctl";
 	// Where metadata is that got no device of its own.
-	std::string state_dir = "/var/lib/blkctl";
+	std::string state_dir = default_state_dir;
 	std::string tab_file = "/etc/blkctltab"; // which volumes come back at boot
 	meta::Opener open_meta = meta::open_device;
 	KillKnob knob;

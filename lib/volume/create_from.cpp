@@ -2,6 +2,7 @@
 // create --from: a volume whose data is still elsewhere.
 #include "base/random.hpp"
 #include "volume/boot.hpp"
+#include "volume/content.hpp"
 #include "volume/legs.hpp"
 #include "volume/making.hpp"
 #include "volume/metadata.hpp"
@@ -50,12 +51,11 @@ Result<void> check_empty(Context &context, const CreateFromRequest &request,
 {
 	if (request.force)
 		return {};
-	BLKCTL_TRY(const auto signature, context.probe.signature(top.devno));
-	if (!signature)
+	BLKCTL_TRY(const auto content, find_content(context, top, request.name));
+	if (!content)
 		return {};
-	return refusal(Status::busy, create_from_verb, request.name,
-		       top.path + " carries a signature: " + signature->type,
-		       "wipefs " + top.path + " to look, or give --force to overwrite it");
+	return refusal(Status::busy, create_from_verb, request.name, top.path + " " + content->what,
+		       content->look + " to look, or give --force to overwrite it");
 }
 
 Result<meta::Superblock> super_of(Context &context, const CreateFromRequest &request,

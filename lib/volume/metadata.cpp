@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/metadata.hpp"
+#include "base/paths.hpp"
 #include "meta/contents.hpp"
 #include "meta/format.hpp"
 #include "meta/layout.hpp"
+#include "volume/content.hpp"
 #include "volume/use.hpp"
 #include "volume/uuid.hpp"
 #include <algorithm>
@@ -26,15 +28,20 @@ Result<void> check_free(Context &context, const std::string &verb, const udev::B
 	return {};
 }
 
-// As a killed command leaves it: no kernel has ever opened it, or what it was for is over.
-bool is_unused(meta::Device &device)
+/*
+ * As a killed command leaves it: no kernel has ever opened it, or what it was for is over. Of a
+ * stream or mirror that is over it alone may know which leg has the data: then it is taken by its
+ * own volume only.
+ */
+bool is_unused(meta::Device &device, const meta::Uuid &owner)
 {
 	const auto super = meta::read_superblock(device);
 
 	if (super)
 		return super->generation <= BLKCOPY_META_FIRST_GENERATION ||
-		       super->phase == meta::Phase::merged ||
-		       super->phase == meta::Phase::streamed || super->phase == meta::Phase::broken;
+		       super->phase == meta::Phase::merged || super->phase == meta::Phase::broken ||
+		       (super->uuid == owner && (super->phase == meta::Phase::streamed ||
+						 super->phase == meta::Phase::aborted));
 	return super.error().status == Status::not_found &&
 	       meta::check_blank(device, meta::Overwrite::no);
 }
@@ -76,22 +83,65 @@ bool is_rehearsed(Context &context, meta::Device &device, const std::string &pat
 			   [](const auto &run) { return run.valid == meta::Valid::base; });
 }
 
-Result<void> check_file(Change &change, const std::string &path, const struct stat &st,
-			uint64_t bytes, const std::optional<meta::Uuid> &owner)
+bool is_free_metadata(Context &context, meta::Device &device, const std::string &path,
+		      const meta::Uuid &owner)
+{
+	return is_unused(device, owner) || is_rehearsed(context, device, path, owner);
+}
+
+// Whether all that a file holds may be overwritten.
+Result<bool> is_free_file(Context &context, const std::string &path, const PlaceRequest &request)
+{
+	if (request.held == Held::anything)
+		return true;
+	if (request.held == Held::nothing) {
+		BLKCTL_TRY(const auto content, first_content(path));
+		return !content;
+	}
+	BLKCTL_TRY(const auto device, context.open_meta(path, meta::Access::read));
+	return is_free_metadata(context, *device, path, *request.owner);
+}
+
+Result<void> check_file(Change &change, const std::string &path, uint64_t size,
+			const PlaceRequest &request)
+{
+	auto &context = change.context();
+	const auto bytes = std::to_string(request.bytes);
+
+	if (size < request.bytes)
+		return refusal(Status::usage, change.verb(), path,
+			       "it is too small: it has " + std::to_string(size) + " bytes, and " +
+				       bytes + " are needed",
+			       "truncate -s " + bytes + " " + path);
+	BLKCTL_TRY(const bool is_free, is_free_file(context, path, request));
+	if (!is_free)
+		return refusal(Status::busy, change.verb(), path, "the file holds something",
+			       "rm " + path + ", if nobody needs it");
+	return {};
+}
+
+// With a way out: what is on a metadata device here is not overwritten by any option.
+Result<void> check_blank(Change &change, meta::Device &device)
+{
+	auto blank = meta::check_blank(device, meta::Overwrite::no);
+
+	if (blank)
+		return {};
+	return refusal(blank.error().status, change.verb(), device.name(), blank.error().why,
+		       "blkctl check " + device.name() +
+			       " to look; if nobody needs it, dd if=/dev/zero of=" + device.name() +
+			       " bs=8K count=1");
+}
+
+Result<void> check_not_in_tab(Change &change, const Place &place, const std::string &name)
 {
 	auto &context = change.context();
 
-	if (static_cast<uint64_t>(st.st_size) < bytes)
-		return refusal(Status::usage, change.verb(), path,
-			       "it is too small: it has " + std::to_string(st.st_size) +
-				       " bytes, and " + std::to_string(bytes) + " are needed",
-			       "truncate -s " + std::to_string(bytes) + " " + path);
-	if (st.st_blocks == 0)
-		return {};
-	BLKCTL_TRY(const auto device, context.open_meta(path, meta::Access::read));
-	if (!is_unused(*device) && !(owner && is_rehearsed(context, *device, path, *owner)))
-		return refusal(Status::busy, change.verb(), path, "the file holds something",
-			       "rm " + path + ", if nobody needs it");
+	if (const auto owner = tab_owner(context, place, name))
+		return refusal(Status::busy, change.verb(),
+			       place.block ? place.block->path : place.file,
+			       "it belongs to the volume '" + *owner + "' of " + context.tab_file,
+			       "blkctl activate " + *owner + " to look");
 	return {};
 }
 
@@ -134,7 +184,7 @@ Result<Place> find_place(Context &context, const std::string &text)
 			return place;
 		}
 	for (const auto &loop : context.probe.loops())
-		if (loop.file == path) {
+		if (is_same_file(loop.file, path)) {
 			place.file = path;
 			*place.devno = loop.devno;
 			place.text = place.devno->str();
@@ -152,46 +202,75 @@ Result<Place> find_place(Context &context, const std::string &text)
 	return place;
 }
 
-Result<Place> add_place(Change &change, const std::string &text, uint64_t bytes,
-			const std::optional<DevNo> &own, const std::optional<meta::Uuid> &owner)
+bool is_same_place(const Place &a, const Place &b)
 {
-	auto &context = change.context();
+	if (a.block && b.block)
+		return a.block->devno == b.block->devno;
+	return !a.file.empty() && !b.file.empty() && is_same_file(a.file, b.file);
+}
+
+namespace
+{
+
+Result<Place> place_at(Context &context, DevNo devno, const std::string &file)
+{
+	Place place{.text = devno.str(), .file = file};
+
+	*place.devno = devno;
+	BLKCTL_TRY(place.block, context.probe.describe(devno));
+	return place;
+}
+
+// What a person named: a device, which may be one that somebody has put before a file, or a file,
+// which may be still to be made.
+Result<Place> look_for_place(Context &context, const std::string &text)
+{
 	const auto devno = context.probe.resolve(text);
-	Place place;
 	struct stat st;
 
-	if (devno) {
-		*place.devno = *devno;
-		place.text = devno->str();
-		BLKCTL_TRY(place.block, context.probe.describe(*devno));
-		return place;
-	}
-	// The file behind a device that somebody else has set up is that device: it may be a leg.
+	if (devno)
+		return place_at(context, *devno, "");
 	for (const auto &loop : context.probe.loops())
-		if (std::error_code ignored;
-		    !context.loops.is_ours(loop.devno) &&
-		    std::filesystem::equivalent(loop.file, text, ignored)) {
-			*place.devno = loop.devno;
-			place.text = loop.devno.str();
-			place.file = text;
-			BLKCTL_TRY(place.block, context.probe.describe(loop.devno));
-			return place;
-		}
+		if (!context.loops.is_ours(loop.devno) && is_same_file(loop.file, text))
+			return place_at(context, loop.devno, text);
 	const bool there = stat(text.c_str(), &st) == 0;
 	if (!text.starts_with('/') || text.starts_with("/dev/") || (there && !S_ISREG(st.st_mode)))
 		return devno.error();
-	place.file = text;
-	place.text = "(the loop device of " + text + ")";
-	if (there) {
-		BLKCTL_CHECK(check_file(change, text, st, bytes, owner));
+	// As the kernel names it later: it is known again by that.
+	const auto file = canonical_path(text);
+	return Place{.text = "(the loop device of " + file + ")", .file = file, .is_new = !there};
+}
+
+void add_file(Change &change, const std::string &file, uint64_t bytes)
+{
+	auto &context = change.context();
+
+	change.add({"make the sparse file " + file + " of " + std::to_string(bytes) + " bytes",
+		    [&context, file, bytes] { return context.loops.make(file, bytes); },
+		    [&context, file] { return context.loops.unmake(file); }});
+}
+
+} // namespace
+
+Result<Place> add_place(Change &change, const PlaceRequest &request)
+{
+	BLKCTL_TRY(auto place, look_for_place(change.context(), request.text));
+	std::error_code gone;
+
+	// What is on a device is looked at by whoever knows what it is for.
+	if (place.block && request.held == Held::metadata)
+		BLKCTL_CHECK(check_not_in_tab(change, place, request.name));
+	if (place.block)
+		return place;
+	if (place.is_new) {
+		add_file(change, place.file, request.bytes);
 	} else {
-		place.is_new = true;
-		change.add(
-			{"make the sparse file " + text + " of " + std::to_string(bytes) + " bytes",
-			 [&context, text, bytes] { return context.loops.make(text, bytes); },
-			 [&context, text] { return context.loops.unmake(text); }});
+		if (request.held != Held::anything)
+			BLKCTL_CHECK(check_not_in_tab(change, place, request.name));
+		BLKCTL_CHECK(check_file(change, place.file,
+					std::filesystem::file_size(place.file, gone), request));
 	}
-	add_loop(change, place, own);
+	add_loop(change, place, request.own);
 	return place;
 }
 
@@ -214,7 +293,12 @@ Result<Place> add_metadata(Change &change, const std::string &text, const meta::
 	auto &context = change.context();
 	const auto wanted = text.empty() ? default_metadata(context, super.name) : text;
 	BLKCTL_TRY(const auto layout, meta::layout_of(super.geometry));
-	BLKCTL_TRY(auto place, add_place(change, wanted, layout.bytes(), own, super.uuid));
+	BLKCTL_TRY(auto place, add_place(change, {.text = wanted,
+						  .bytes = layout.bytes(),
+						  .name = super.name,
+						  .own = own,
+						  .held = Held::metadata,
+						  .owner = super.uuid}));
 
 	if (place.block) {
 		const auto taken = below(context, legs);
@@ -231,9 +315,8 @@ Result<Place> add_metadata(Change &change, const std::string &text, const meta::
 		BLKCTL_TRY(const auto device,
 			   context.open_meta(place.block->path, meta::Access::read));
 		BLKCTL_CHECK(meta::check_room(*device, super.geometry));
-		if (!is_unused(*device) &&
-		    !is_rehearsed(context, *device, place.block->path, super.uuid))
-			BLKCTL_CHECK(meta::check_blank(*device, meta::Overwrite::no));
+		if (!is_free_metadata(context, *device, place.block->path, super.uuid))
+			BLKCTL_CHECK(check_blank(change, *device));
 	}
 	change.add({"format " + wanted + ": " + std::to_string(layout.bytes()) +
 			    " bytes of metadata, with the UUID " + meta::hex(super.uuid),
@@ -243,10 +326,9 @@ Result<Place> add_metadata(Change &change, const std::string &text, const meta::
 			    BLKCTL_TRY(const auto device,
 				       context.open_meta(path, meta::Access::write));
 			    // It was looked at before; what a killed command left is overwritten.
-			    const bool ours = is_unused(*device) ||
-					      is_rehearsed(context, *device, path, super.uuid);
+			    const bool free = is_free_metadata(context, *device, path, super.uuid);
 			    return meta::format(*device, whole,
-						ours ? meta::Overwrite::force : meta::Overwrite::no,
+						free ? meta::Overwrite::force : meta::Overwrite::no,
 						place.is_new ? meta::Before::zeroes
 							     : meta::Before::anything);
 		    },
@@ -265,9 +347,9 @@ std::string file_behind(Context &context, DevNo device)
 bool is_named(Context &context, DevNo device, const std::string &text)
 {
 	const auto devno = context.probe.resolve(text);
-	const auto identity = context.probe.identity(device);
+	const auto file = devno ? std::string() : file_behind(context, device);
 
-	return devno ? *devno == device : identity && *identity == "file:" + text;
+	return devno ? *devno == device : !file.empty() && is_same_file(file, text);
 }
 
 Result<meta::Superblock> superblock_of(Context &context, const Place &place)

@@ -21,18 +21,33 @@ struct Place {
 	bool is_new = false;                         // the plan makes the file: it reads as zeroes
 };
 
+// Whether two places are one device, or one file.
+bool is_same_place(const Place &a, const Place &b);
+
 // The file that holds a volume's metadata if none was named.
 std::string default_metadata(const Context &context, const std::string &name);
 
+// What a file may hold that is taken all the same.
+enum class Held {
+	nothing,
+	metadata, // that no kernel has opened, or of `owner`, and not needed any more
+	anything,
+};
+
+struct PlaceRequest {
+	std::string text = {};         // what a person named, device or file
+	uint64_t bytes = 0;            // a file that is not there is made, sparse, of that size
+	std::string name = {};         // the volume's
+	std::optional<DevNo> own = {}; // the volume's device: it may hold it
+	Held held = Held::nothing;
+	std::optional<meta::Uuid> owner = {}; // of metadata
+};
+
 /*
- * What a person named, device or file. A file that is not there is made, sparse, of `bytes`; one
- * that is there is taken if nothing was ever written to it, or if it is metadata that a killed
- * snapshot of the volume `owner` has left. Adds the steps. Errors: usage (a file too small), busy
- * (a file that holds something).
+ * Adds the steps that make it a device. Errors: usage (a file too small), busy (a file that holds
+ * something, or that another volume of the tab needs).
  */
-Result<Place> add_place(Change &change, const std::string &text, uint64_t bytes,
-			const std::optional<DevNo> &own,
-			const std::optional<meta::Uuid> &owner = {});
+Result<Place> add_place(Change &change, const PlaceRequest &request);
 
 // Adds setting up the loop device of a file that is there.
 void add_loop(Change &change, const Place &place, const std::optional<DevNo> &own);

@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/offline.hpp"
+#include "base/paths.hpp"
 #include "base/random.hpp"
 #include "meta/dump.hpp"
 #include "volume/legs.hpp"
 #include "volume/steps.hpp"
-#include <filesystem>
 
 namespace blkctl::volume
 {
 
 namespace
 {
-
-bool is_same_file(const std::string &a, const std::string &b)
-{
-	std::error_code ignored;
-
-	return a == b || std::filesystem::equivalent(a, b, ignored);
-}
 
 // How a META argument is opened, whatever way it was given.
 std::string path_of(udev::Probe &probe, const std::string &meta)

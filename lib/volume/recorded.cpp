@@ -43,7 +43,7 @@ bool is_at(Context &context, const std::string &text, const Place &place)
 {
 	const auto listed = find_place(context, text);
 
-	return listed && listed->file == place.file && *listed->devno == *place.devno;
+	return listed && is_same_place(*listed, place);
 }
 
 // Metadata does not say whether its volume is an LV, but its digits are made from the LV's.

@@ -26,7 +26,11 @@ Result<Place> add_store(Change &change, const TargetRules &rules, const Volume &
 
 	BLKCTL_CHECK(clear_stale(change, volume.info));
 	BLKCTL_TRY(auto store,
-		   add_place(change, text, volume.sectors * uint64_t{512}, volume.devno()));
+		   add_place(change, {.text = text,
+				      .bytes = volume.sectors * uint64_t{512},
+				      .name = volume.name(),
+				      .own = volume.devno(),
+				      .held = rules.any_content ? Held::anything : Held::nothing}));
 	BLKCTL_CHECK(check_not_on(context, rules.verb, volume, store));
 	if (store.block)
 		BLKCTL_CHECK(check_target(context, rules, volume, *store.block));

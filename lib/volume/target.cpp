@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/target.hpp"
+#include "volume/content.hpp"
 #include "volume/use.hpp"
 #include <algorithm>
 
@@ -82,18 +83,11 @@ Result<void> check_answers(Context &context, const TargetRules &rules, const Vol
 	return {};
 }
 
-std::string in_words(const udev::Signature &signature)
-{
-	return signature.usage.empty() || signature.usage == signature.type
-		       ? signature.type
-		       : signature.type + " (" + signature.usage + ")";
-}
-
 // A target that is said to be equal has to look it: every write goes there from now on.
 Result<void> check_equal(Context &context, const TargetRules &rules, const Volume &volume,
-			 const udev::BlockDevice &target,
-			 const std::optional<udev::Signature> &signature)
+			 const udev::BlockDevice &target)
 {
+	BLKCTL_TRY(const auto signature, context.probe.signature(target.devno));
 	BLKCTL_TRY(const auto wanted, context.probe.signature(volume.devno()));
 	const auto with_uuid = [](const std::optional<udev::Signature> &found) {
 		return !found ? std::string("no signature")
@@ -115,15 +109,14 @@ Result<void> check_content(Context &context, const TargetRules &rules, const Vol
 {
 	if (rules.any_content)
 		return {};
-	BLKCTL_TRY(const auto signature, context.probe.signature(target.devno));
 	if (rules.equal)
-		return check_equal(context, rules, volume, target, signature);
-	if (!signature)
+		return check_equal(context, rules, volume, target);
+	BLKCTL_TRY(const auto content, find_content(context, target, volume.name()));
+	if (!content)
 		return {};
 	return refusal(Status::busy, rules.verb, volume.name(),
-		       "the " + rules.role + " " + target.path +
-			       " carries a signature: " + in_words(*signature),
-		       "wipefs " + target.path + " to look, or give --force to overwrite it");
+		       "the " + rules.role + " " + target.path + " " + content->what,
+		       content->look + " to look, or give --force to overwrite it");
 }
 
 } // namespace

@@ -11,12 +11,12 @@ namespace blkctl::volume
 struct TargetRules {
 	std::string verb;
 	std::string role;   // "target", "store"
-	bool any_content;   // a signature on it does not matter
+	bool any_content;   // what is on it does not matter
 	bool equal = false; // it is said to hold what the volume holds: it has to look it
 };
 
-// Errors: usage (the volume itself or what it is on; smaller), busy (in use, carries a signature,
-// or another one than the volume; suspended), failed (read-only).
+// Errors: usage (the volume itself or what it is on; smaller), busy (in use, holds something,
+// or something else than the volume; suspended), failed (read-only).
 Result<void> check_target(Context &context, const TargetRules &rules, const Volume &volume,
 			  const udev::BlockDevice &target);
 

@@ -209,7 +209,7 @@ TEST(MetaFormat, RefusesWhatIsThere)
 	device.spoil(0);
 	refused(Status::busy, "the metadata of the volume 'data'");
 	device.spoil(1);
-	refused(Status::busy, "holds metadata of blkctl already");
+	refused(Status::busy, "holds metadata of blkctl");
 	device.put(0, Sector{});
 	device.put(1, Sector{9});
 	refused(Status::busy, "not blank");

@@ -193,7 +193,7 @@ TEST_F(OfflineTest, DamageIsNamedAndRepaired)
 	EXPECT_NE(report::json_repair(*repaired, false).find(R"("unreadable_blocks":[{"first":0)"),
 		  std::string::npos);
 	expect_refusal(restore(offline, {.meta = path, .dump = text}, volume::Run::doit),
-		       Status::busy, "already");
+		       Status::busy, "the metadata of the volume 'data'");
 	ASSERT_TRUE(
 		restore(offline, {.meta = path, .dump = text, .force = true}, volume::Run::doit));
 	EXPECT_EQ(text_of(offline, path), text);
