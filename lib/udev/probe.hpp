@@ -22,6 +22,7 @@ struct BlockDevice {
 	uint64_t sectors = 0;         // 512-byte sectors
 	uint32_t logical_block = 512; // bytes
 	bool read_only = false;
+	bool write_cache = false;             // it has one, so flushes are passed on to it
 	std::optional<DevNo> whole_disk = {}; // set for a partition
 	std::vector<DevNo> partitions = {};
 };

@@ -84,6 +84,11 @@ uint64_t number(DevNo device, const std::string &file)
 	return value;
 }
 
+bool has_write_cache(DevNo device)
+{
+	return read_line(folder(device) + "/queue/write_cache") == "write back";
+}
+
 uint64_t in_flight(DevNo device)
 {
 	// Reads, then writes.

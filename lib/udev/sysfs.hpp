@@ -27,6 +27,9 @@ std::string kernel_name(DevNo device);
 // A number in a file below the device's folder; 0 if there is none.
 uint64_t number(DevNo device, const std::string &file);
 
+// Whether a device is sent flushes; not of a partition.
+bool has_write_cache(DevNo device);
+
 // The reads and writes a device has not answered yet. Not counted: any where "queue/iostats" is off
 // or a driver keeps no account (RAM disks), and what a device-mapper target holds back by itself
 // before it sends it on (delay; thin, when its pool is full).

@@ -140,6 +140,7 @@ Result<BlockDevice> System::describe(DevNo device)
 	const auto queue_of = found.whole_disk.value_or(device);
 	found.logical_block =
 		static_cast<uint32_t>(sysfs::number(queue_of, "queue/logical_block_size"));
+	found.write_cache = sysfs::has_write_cache(queue_of);
 	return found;
 }
 

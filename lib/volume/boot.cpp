@@ -188,6 +188,8 @@ Result<tab::Entry> entry_of(Context &context, const Volume &volume,
 				entry.layers.push_back(kept);
 	}
 	keep_options(before, entry);
+	entry.copy_on_read = volume.table.features.copy_on_read;
+	entry.waits_for_space = volume.table.params.on_top_error == table::Policy::enospc;
 	if (before && !before->layers.empty() &&
 	    before->layers.front().meta == entry.layers.front().meta)
 		entry.stamp = before->stamp;

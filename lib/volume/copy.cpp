@@ -43,6 +43,21 @@ bool is_same_copy(Context &context, const Volume &volume, DevNo target, const Co
 	return volume.table.base == table::Leg{target, 0} && last && last->target == target;
 }
 
+// Whether the copy that runs has its state where it is asked for: no call can change that.
+Result<void> check_same_metadata(Context &context, const Volume &volume, const CopyRequest &request)
+{
+	const auto meta = volume.table.meta_device();
+
+	if (volume.state() == JobState::none || request.metadata.empty() ||
+	    (meta && is_named(context, *meta, request.metadata)))
+		return {};
+	return refusal(
+		Status::busy, copy_verb, volume.name(),
+		"this copy runs already, with its state " +
+			(meta ? "on " + device_path(context, *meta) : std::string("in memory")),
+		"blkctl abort " + volume.name() + " to begin anew");
+}
+
 table::Blkcopy mirror_of(const Volume &volume, DevNo target, const CopyRequest &request)
 {
 	table::Blkcopy mirror;
@@ -100,6 +115,7 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 	BLKCTL_CHECK(check_no_overlay(copy_verb, volume));
 
 	if (is_same_copy(context, volume, devno, request)) {
+		BLKCTL_CHECK(check_same_metadata(context, volume, request));
 		// A pivot that was killed at its very end leaves the hidden device.
 		BLKCTL_TRY(const auto leftover, find_leftover(context, volume.info));
 		if (volume.state() == JobState::none && leftover)
@@ -129,6 +145,11 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 		add_settle(change, volume);
 		change.load(volume.info, track_table(volume, volume.table.base));
 		change.switch_table(volume.info);
+		// What it had is made anew where that is asked for, and given up elsewhere.
+		const auto meta = volume.table.meta_device();
+		if (meta &&
+		    (request.metadata.empty() || !is_named(context, *meta, request.metadata)))
+			BLKCTL_CHECK(add_end_of_metadata(change, volume, volume.table.base));
 	}
 	auto mirror = mirror_of(volume, devno, request);
 	Place place{.text = mirror.meta};

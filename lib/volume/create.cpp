@@ -36,6 +36,24 @@ bool is_same(Context &context, const dm::Info &info, DevNo device, const CreateR
 	       has_bitmaps_on(context, *volume, request.metadata);
 }
 
+// It is there; from now on it comes back by itself, too, if that is asked for.
+Result<Outcome> boot_as_well(Change &change, const dm::Info &info, bool boot)
+{
+	auto &context = change.context();
+	BLKCTL_TRY(const auto volume, find(context, info.devno));
+
+	if (!boot || comes_back_at_boot(context, volume))
+		return change.nothing_to_do(info);
+	add_entry(change, info.name,
+		  "write in " + context.tab_file + " that " + info.name + " comes back at boot",
+		  [&context, volume](const auto &before) -> Result<std::optional<tab::Entry>> {
+			  BLKCTL_TRY(auto entry, entry_of(context, volume, before));
+			  entry.noauto = false;
+			  return std::optional(entry);
+		  });
+	return change.finish(info);
+}
+
 // The metadata of its bitmaps, if they are to be on one.
 Result<std::optional<Place>> add_bitmaps(Change &change, const CreateRequest &request,
 					 const udev::BlockDevice &block, const std::string &hex,
@@ -72,7 +90,7 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 	BLKCTL_TRY(const auto existing, find_by_name(context, request.name));
 	if (existing && !is_half_made(*existing)) {
 		if (is_same(context, *existing, devno, request))
-			return change.nothing_to_do(*existing);
+			return boot_as_well(change, *existing, request.boot);
 		return refusal(Status::busy, create_verb, request.name,
 			       "there is a device of this name already",
 			       "blkctl show " + request.name);
@@ -184,7 +202,7 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 			       ? forget(change, name, found.error())
 			       : found.error();
 	const auto &info = *found;
-	std::optional<Volume> bitmaps;
+	std::optional<Volume> ended;
 	if (is_view_uuid(info.uuid))
 		return remove_view(change, info);
 
@@ -200,7 +218,7 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 		    state != JobState::failed)
 			return refusal(Status::busy, verb, info.name, "a copy of it runs",
 				       "blkctl abort " + info.name);
-		bitmaps = volume;
+		ended = volume;
 	}
 	BLKCTL_CHECK(check_closed(context, verb, info));
 
@@ -212,10 +230,13 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 		    },
 		    {}});
 	const auto entry = find_entry(context, info.name);
-	if (bitmaps)
-		add_bitmap_metadata_end(change, *bitmaps);
+	if (ended)
+		add_bitmap_metadata_end(change, *ended);
 	else if (entry)
 		add_recorded_bitmaps_end(change, *entry);
+	// Of a copy that has failed.
+	if (ended)
+		BLKCTL_CHECK(add_end_of_metadata(change, *ended, {}));
 	add_entry_removal(change, info.name);
 	return change.finish(info);
 }

@@ -170,8 +170,12 @@ Result<Outcome> abort_loaded(Change &change, const Volume &volume)
 	if (written) {
 		// Or the next boot would begin the copy that was given up here.
 		BLKCTL_CHECK(add_plain_entry(change, volume, volume.table.base));
-		for (const auto &layer : entry->layers)
+		for (const auto &layer : entry->layers) {
+			if (const auto place = find_place(change.context(), layer.meta);
+			    place && place->block)
+				add_loop_release(change, place->block->devno);
 			add_unmake(change, layer.meta);
+		}
 	}
 	return change.finish(volume.info);
 }

@@ -5,6 +5,7 @@
 #include "volume/legs.hpp"
 #include "volume/lv.hpp"
 #include "volume/making.hpp"
+#include "volume/mounts.hpp"
 #include "volume/store.hpp"
 #include "volume/uuid.hpp"
 #include <algorithm>
@@ -16,6 +17,24 @@ namespace
 {
 
 constexpr const char *overlay_verb = "snapshot";
+
+/*
+ * From here on a flush is what makes durable where data is. What was told before that there is
+ * nothing to flush would go on to believe it.
+ */
+Result<void> check_flushes(Context &context, const Volume &volume)
+{
+	BLKCTL_TRY(const auto above, keeps_flushes(context, volume.devno()));
+
+	if (!above)
+		return {};
+	return refusal(Status::busy, overlay_verb, volume.name(),
+		       above->path + ", which is on it, passes no flush on: it was set up when "
+				     "there was no write cache below, and what it takes for "
+				     "written would be lost with the power",
+		       "load the table of " + above->path +
+			       " again and resume it, or close and open it");
+}
 
 Result<void> check_can(const Volume &volume, const std::vector<Volume> &layers)
 {
@@ -120,6 +139,7 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 	BLKCTL_TRY(const auto layers, layers_below(context, volume));
 
 	BLKCTL_CHECK(check_can(volume, layers));
+	BLKCTL_CHECK(check_flushes(context, volume));
 	BLKCTL_TRY(const auto store, add_store(change, rules, volume, request.store));
 	BLKCTL_TRY(const auto super, new_super(volume, meta::Mode::overlay));
 	std::vector<DevNo> legs{volume.table.base.device};

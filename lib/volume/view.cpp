@@ -176,6 +176,23 @@ Result<void> check_again(Change &change, const Volume &volume, const ViewRequest
 		       "that backup was given up just now");
 }
 
+// A view that is there is as lasting as it was made.
+Result<void> check_persistent(Change &change, const Volume &volume, const ViewRequest &request)
+{
+	const auto &table = volume.table;
+	const auto meta = table.meta_device();
+	const bool lasts = !request.persistent || table.features.backup_persistent;
+	const bool is_there = request.metadata.empty() ||
+			      (meta && is_named(change.context(), *meta, request.metadata));
+
+	if (lasts && is_there)
+		return {};
+	return refusal(Status::busy, change.verb(), request.view,
+		       lasts ? "it is there, and its metadata is elsewhere"
+			     : "it is there, and not a persistent one",
+		       "blkctl remove " + request.view + " to make another, of another instant");
+}
+
 // Errors: not_found, busy.
 Result<void> check_bitmap(Change &change, const Volume &volume, const std::string &bitmap,
 			  bool frozen)
@@ -283,6 +300,9 @@ Result<Outcome> view_all(Context &context, const std::vector<ViewRequest> &reque
 		BLKCTL_CHECK(check_again(change, volumes[i], requests[i], armed > 0));
 	for (size_t i = 0; i < requests.size(); i++)
 		BLKCTL_CHECK(check_bitmap(change, volumes[i], requests[i].bitmap, armed > 0));
+	if (armed > 0)
+		for (size_t i = 0; i < requests.size(); i++)
+			BLKCTL_CHECK(check_persistent(change, volumes[i], requests[i]));
 	if (done == requests.size())
 		return change.nothing_to_do(*existing[0]);
 	if (armed == 0) {

@@ -76,6 +76,35 @@ TEST_F(DurableCopy, IsAborted)
 	EXPECT_EQ(entry()->device, "name:sda");
 }
 
+// Of a copy that has failed; its metadata is its own to overwrite.
+TEST_F(DurableCopy, BeginsAnewOrGoesWithTheVolume)
+{
+	host.add_volume();
+	ASSERT_TRUE(start());
+	const auto fail = [&] {
+		host.mapper.at(volume_number).status.phase = table::Phase::aborted;
+		host.mapper.at(volume_number).status.top_errors = 1;
+		set_phase(meta::Phase::aborted);
+	};
+	fail();
+	const auto again = start();
+	ASSERT_TRUE(again) << again.error().message();
+	EXPECT_EQ(live(), "mirror 8:0 0 8:16 0 7:0 128");
+	fail();
+	const auto in_memory =
+		copy(host.context, {.name = "v0", .target = "/dev/sdb"}, volume::Run::doit);
+	ASSERT_TRUE(in_memory) << in_memory.error().message();
+	EXPECT_TRUE(host.probe.loop_devices.empty());
+	EXPECT_EQ(start().error().status, Status::busy);
+
+	ASSERT_TRUE(volume::abort(host.context, "v0", volume::Run::doit));
+	set_phase(meta::Phase::aborted);
+	ASSERT_TRUE(start());
+	fail();
+	ASSERT_TRUE(volume::remove(host.context, "v0", volume::Run::doit));
+	EXPECT_TRUE(host.probe.loop_devices.empty());
+}
+
 TEST_F(DurableCopy, ComesBackInEveryPhase)
 {
 	host.add_volume();

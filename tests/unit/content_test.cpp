@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What may be overwritten, and what not unless that is said; on a recorded host.
+#include "base/paths.hpp"
+#include "fake_host.hpp"
+#include "meta/format.hpp"
+#include "tab/tab.hpp"
+#include "volume/boot.hpp"
+#include "volume/offline.hpp"
+#include "volume/operations.hpp"
+#include "volume/overlay.hpp"
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+
+using namespace blkctl;
+using namespace blkctl::volume;
+using fake::disk_a, fake::disk_b, fake::volume_number;
+
+namespace
+{
+
+constexpr uint64_t disk_bytes = fake::disk_sectors * 512;
+
+class Content : public testing::Test
+{
+      protected:
+	std::string file(const std::string &name) { return host.run_dir + "/" + name; }
+
+	// A file with a page of data somewhere behind its beginning, as an image of btrfs is.
+	std::string image(const std::string &name, uint64_t at = 65536)
+	{
+		std::ofstream out(file(name), std::ios::binary);
+		out.seekp(static_cast<std::streamoff>(at));
+		out << std::string(4096, 'x');
+		out.close();
+		std::filesystem::resize_file(file(name), disk_bytes);
+		return file(name);
+	}
+	// A device with something in it, as a loop device over a file.
+	std::string device_over(const std::string &path)
+	{
+		return host.probe.describe(*host.loops.attach(path))->path;
+	}
+	std::string metadata_of(const std::string &name)
+	{
+		std::ofstream(file(name)).close();
+		std::filesystem::resize_file(file(name), disk_bytes);
+		const volume::Offline offline{.probe = host.probe, .open = host.context.open_meta};
+		EXPECT_TRUE(format(
+			offline, {.meta = file(name), .sectors = fake::disk_sectors, .name = name},
+			volume::Run::doit));
+		return file(name);
+	}
+	Result<Outcome> snapshot_to(const std::string &store, bool force = false)
+	{
+		return snapshot(host.context, {.name = "v0", .store = store, .force = force},
+				volume::Run::doit);
+	}
+	static void refused(const Result<Outcome> &result, const std::string &words)
+	{
+		ASSERT_FALSE(result);
+		EXPECT_EQ(result.error().status, Status::busy) << result.error().message();
+		EXPECT_NE(result.error().message().find(words), std::string::npos)
+			<< result.error().message();
+	}
+
+	fake::Host host;
+};
+
+} // namespace
+
+TEST_F(Content, OfAFileIsFoundWhereverItIs)
+{
+	EXPECT_EQ(*first_content(image("late", 1 << 20)), std::optional<uint64_t>(1 << 20));
+	std::ofstream(file("zeroes")) << std::string(100000, '\0');
+	EXPECT_EQ(*first_content(file("zeroes")), std::nullopt);
+	EXPECT_FALSE(first_content(file("nope")));
+}
+
+TEST_F(Content, OfAFileIsNotFormatted)
+{
+	const volume::Offline offline{.probe = host.probe, .open = host.context.open_meta};
+	const FormatRequest request{.meta = image("image"), .sectors = fake::disk_sectors};
+	refused(format(offline, request, volume::Run::doit), "not blank");
+
+	// What a killed format has left is no content.
+	const auto half = metadata_of("half");
+	const auto device = *host.context.open_meta(half, meta::Access::write);
+	ASSERT_TRUE(device->write(0, std::vector<uint8_t>(8192)));
+	EXPECT_TRUE(
+		format(offline, {.meta = half, .sectors = fake::disk_sectors}, volume::Run::doit));
+}
+
+TEST_F(Content, OfAFileIsNoStore)
+{
+	host.add_volume();
+	const auto store = image("store");
+	refused(snapshot_to(store), "holds something");
+	EXPECT_TRUE(snapshot_to(store, true));
+}
+
+TEST_F(Content, MetadataIsContent)
+{
+	host.add_volume();
+	const auto device = device_over(metadata_of("other"));
+	refused(snapshot_to(device), "holds the metadata of the volume 'other'");
+	refused(copy(host.context, {.name = "v0", .target = device}, volume::Run::doit),
+		"holds the metadata of the volume 'other'");
+	refused(create_from(host.context, {.name = "v1", .device = device, .base = "/dev/sdb"},
+			    volume::Run::doit),
+		"holds the metadata of the volume 'other'");
+	EXPECT_TRUE(snapshot_to(device, true));
+}
+
+// The store of a snapshot that is not active has no signature.
+TEST_F(Content, ALegOfAVolumeInTheTabIsContent)
+{
+	host.add_volume();
+	ASSERT_TRUE(snapshot_to("/dev/sdb"));
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	const DevNo disk_d{8, 64};
+	host.probe.add(disk_d, "/dev/sdd", fake::disk_sectors);
+	ASSERT_TRUE(create(host.context, {.name = "v1", .device = "/dev/sdd"}, volume::Run::doit));
+	const auto onto = [&](const std::string &target, bool force) {
+		return copy(host.context, {.name = "v1", .target = target, .force = force},
+			    volume::Run::doit);
+	};
+	refused(onto("/dev/sdb", false), "belongs to the volume 'v0'");
+	refused(snapshot(host.context,
+			 {.name = "v1",
+			  .store = file("store"),
+			  .metadata = host.context.state_dir + "/v0.meta"},
+			 volume::Run::doit),
+		"belongs to the volume 'v0'");
+	EXPECT_TRUE(onto("/dev/sdb", true));
+}
+
+// However it is named.
+TEST_F(Content, AFileIsKnownByAnyPath)
+{
+	host.add_volume();
+	std::filesystem::create_directory(file("real"));
+	std::filesystem::create_symlink(file("real"), file("link"));
+	ASSERT_TRUE(snapshot_to(file("link") + "//store"));
+	const auto again = snapshot_to(file("link") + "/../real/store");
+	ASSERT_TRUE(again) << again.error().message();
+	EXPECT_TRUE(again->already);
+	EXPECT_EQ(host.probe.loop_devices.size(), 2u);
+}
+
+// Set up over a device without a write cache, and not told of one since.
+TEST_F(Content, FlushesOfWhatIsOnTopArrive)
+{
+	const DevNo above{254, 0};
+	host.add_volume();
+	host.probe.devices[volume_number].write_cache = true;
+	host.probe.devices[volume_number].devno = volume_number;
+	host.probe.add(above, "/dev/mapper/secret", fake::disk_sectors);
+	host.probe.used[volume_number] = {{udev::Use::Kind::held, "secret", above, volume_number}};
+	refused(snapshot_to("/dev/sdb"), "/dev/mapper/secret, which is on it, passes no flush on");
+	host.probe.devices[above].write_cache = true;
+	const auto made = snapshot_to("/dev/sdb");
+	EXPECT_TRUE(made) << made.error().message();
+}
+
+TEST_F(Content, WaitsForSpaceAfterACommitAsWell)
+{
+	host.add_volume();
+	const SnapshotRequest request{.name = "v0", .store = "/dev/sdb", .waits_for_space = true};
+	ASSERT_TRUE(snapshot(host.context, request, volume::Run::doit));
+	const auto before = find_entry(host.context, "v0");
+	ASSERT_TRUE(before && before->waits_for_space);
+	const auto again = entry_of(host.context, *find(host.context, "v0"), before);
+	ASSERT_TRUE(again) << again.error().message();
+	EXPECT_EQ(*again, *before);
+}
+
+TEST_F(Content, ComesBackAtBootOnceThatIsAskedFor)
+{
+	const auto make = [&](bool boot) {
+		return create(host.context, {.name = "v0", .device = "/dev/sda", .boot = boot},
+			      volume::Run::doit);
+	};
+	ASSERT_TRUE(make(false));
+	EXPECT_FALSE(find_entry(host.context, "v0"));
+	ASSERT_TRUE(make(true));
+	EXPECT_TRUE(find_entry(host.context, "v0"));
+	EXPECT_TRUE(make(true)->already);
+}
