@@ -4,12 +4,35 @@
 #include "cli/metadata.hpp"
 #include "cli/refusal.hpp"
 #include "cli/terminal.hpp"
+#include <filesystem>
 
 namespace blkctl::cli::verb_dump
 {
 
 namespace
 {
+
+bool is_same(const std::string &a, const std::string &b)
+{
+	std::error_code none;
+
+	return std::filesystem::equivalent(a, b, none);
+}
+
+// What is dumped would be gone, and so would be what any other device shows.
+void check_output(udev::Probe &probe, const std::string &meta, const std::string &path)
+{
+	const auto devno = probe.resolve(meta);
+	bool is_meta = is_same(meta, path);
+
+	for (const auto &loop : probe.loops())
+		is_meta |= devno && loop.devno == *devno && is_same(loop.file, path);
+	if (is_meta)
+		bad_usage("--output \"" + path + "\": that is the metadata itself");
+	// A device it would refuse anyway.
+	if (std::error_code none; std::filesystem::is_regular_file(path, none))
+		take(volume::check_unused(probe, "dump", std::filesystem::absolute(path)));
+}
 
 Status run(const Arguments &args)
 {
@@ -24,6 +47,7 @@ Status run(const Arguments &args)
 		say("");
 		return Status::ok;
 	}
+	check_output(*host.probe, args.at(0), *path);
 	auto file = take(Replacement::open(*path));
 	take(volume::dump(host.offline(), args.at(0),
 			  [&](std::string_view text) { return file.add(text); }));
@@ -50,7 +74,8 @@ const Register entry{Verb{
 	.options = {{.name = "output",
 		     .letter = 'o',
 		     .value = "FILE",
-		     .help = "write it there instead"}},
+		     .help = "write it there instead: a file is replaced once all of it is "
+			     "written, a pipe or another thing that is no file is written to"}},
 	.examples = {{"blkctl dump /dev/vdm -o data.json", "Keeps a copy of it."}},
 	.run = run,
 }};

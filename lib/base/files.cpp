@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/files.hpp"
+#include "base/random.hpp"
 #include "base/unique_fd.hpp"
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/stat.h>
 
 namespace blkctl
@@ -36,22 +38,63 @@ std::optional<std::string> read_line(const std::string &path)
 	return content;
 }
 
+namespace
+{
+
+constexpr int most_links = 40; // as the kernel follows
+
+// What a name stands for, through links, of which the last may lead to nothing yet.
+Result<std::string> behind_links(std::filesystem::path path)
+{
+	for (int i = 0; i < most_links; i++) {
+		std::error_code none;
+		const auto link = std::filesystem::read_symlink(path, none);
+		if (none)
+			return path.string();
+		path = path.parent_path() / link;
+	}
+	return errno_error("write", path.string(), ELOOP);
+}
+
+Error no_place(const std::string &path, std::string why)
+{
+	return {.status = Status::usage, .what = "write", .device = path, .why = std::move(why)};
+}
+
+} // namespace
+
 Result<Replacement> Replacement::open(const std::string &path, mode_t mode)
 {
-	const auto temporary = path + ".new";
 	Replacement file;
+	struct stat st = {};
 
-	file.path_ = path;
-	file.fd_.reset(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+	// The kernel says first whether these links may be followed: not another user's in /tmp.
+	if (stat(path.c_str(), &st) != 0 && errno != ENOENT)
+		return errno_error("write", path, errno);
+	if (S_ISBLK(st.st_mode))
+		return no_place(path, "it is a block device, and all of it would be lost");
+	if (S_ISDIR(st.st_mode))
+		return no_place(path, "it is a folder");
+	BLKCTL_TRY(file.path_, behind_links(path));
+	if (st.st_mode != 0 && !S_ISREG(st.st_mode)) {
+		file.written_ = path;
+		file.fd_.reset(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
+	} else {
+		BLKCTL_TRY(const auto random, random_hex());
+		file.written_ = file.path_ + "." + random.substr(0, 8) + ".new";
+		file.fd_.reset(::open(file.written_.c_str(),
+				      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+		file.is_new_ = static_cast<bool>(file.fd_);
+	}
 	if (!file.fd_)
-		return errno_error("write", temporary, errno);
+		return errno_error("write", file.written_, errno);
 	return file;
 }
 
 Replacement::~Replacement()
 {
-	if (fd_)
-		unlink((path_ + ".new").c_str());
+	if (fd_ && is_new_)
+		unlink(written_.c_str());
 }
 
 Result<void> Replacement::add(std::string_view text)
@@ -61,7 +104,7 @@ Result<void> Replacement::add(std::string_view text)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return errno_error("write", path_ + ".new", errno);
+			return errno_error("write", written_, errno);
 		text.remove_prefix(static_cast<size_t>(n));
 	}
 	return {};
@@ -69,14 +112,14 @@ Result<void> Replacement::add(std::string_view text)
 
 Result<void> Replacement::sync()
 {
-	if (fsync(fd_.get()) != 0)
-		return errno_error("write", path_ + ".new", errno);
+	if (is_new_ && fsync(fd_.get()) != 0)
+		return errno_error("write", written_, errno);
 	return {};
 }
 
 Result<void> Replacement::finish()
 {
-	if (std::rename((path_ + ".new").c_str(), path_.c_str()) != 0)
+	if (is_new_ && std::rename(written_.c_str(), path_.c_str()) != 0)
 		return errno_error("write", path_, errno);
 	fd_.reset();
 	return {};
@@ -95,7 +138,7 @@ Result<void> replace_file_durably(const std::string &path, const std::string &co
 	BLKCTL_CHECK(file.add(content));
 	BLKCTL_CHECK(file.sync());
 	BLKCTL_CHECK(file.finish());
-	return sync_folder_of(path);
+	return sync_folder_of(file.path());
 }
 
 Result<void> sync_folder_of(const std::string &path)

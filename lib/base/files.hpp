@@ -22,12 +22,15 @@ std::optional<std::string> read_line(const std::string &path);
 // Replaces a file: a reader sees the old or the new content, whole. Errors: failed.
 Result<void> replace_file(const std::string &path, const std::string &content);
 
-// A file that is replaced once all of its new content is there; until then, and if it never is, the
-// old one stays.
+/*
+ * A file that is replaced once all of its new content is there; until then, and if it never is, the
+ * old one stays. Of a link it is what that leads to. What is no file, such as a pipe or /dev/null,
+ * stays what it is: to that it goes at once.
+ */
 class Replacement
 {
       public:
-	// Errors: failed.
+	// Errors: usage (a block device, a folder), failed.
 	static Result<Replacement> open(const std::string &path, mode_t mode = 0600);
 	Replacement(Replacement &&) = default;
 	Replacement &operator=(Replacement &&) = delete;
@@ -37,11 +40,15 @@ class Replacement
 	// What was added survives a power cut.
 	Result<void> sync();
 	Result<void> finish();
+	// Where it is then.
+	const std::string &path() const { return path_; }
 
       private:
 	Replacement() = default;
 
 	std::string path_;
+	std::string written_; // until then
+	bool is_new_ = false;
 	UniqueFd fd_;
 };
 
