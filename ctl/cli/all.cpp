@@ -12,7 +12,7 @@ void All::complain_of(Error error)
 	if (error.what.empty())
 		error.what = args_.verb().name;
 	if (args_.flag("json"))
-		say(report::json_error(error));
+		tell(report::json_error(error));
 	complain("blkctl: " + error.message());
 	if (status_ == Status::ok)
 		status_ = error.status;

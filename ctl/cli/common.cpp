@@ -172,15 +172,17 @@ void report_outcome_as(const std::string &verb, const Arguments &args,
 		       const volume::Outcome &outcome, const std::string &said)
 {
 	bool dry = args.flag("dry-run");
+	// Of a plan the text is all there is; what was done is done, whoever hears of it.
+	const auto put = dry ? say : tell;
 	if (args.flag("json"))
-		say(report::json_outcome(verb, outcome.name, dry, outcome.already, outcome.steps,
+		put(report::json_outcome(verb, outcome.name, dry, outcome.already, outcome.steps,
 					 outcome.stall_ms, outcome.freeze_ms));
 	else if (dry)
 		print_plan(outcome);
 	else if (outcome.already)
-		say(fmt::format("{}: nothing to do, it is so already", outcome.name));
+		put(fmt::format("{}: nothing to do, it is so already", outcome.name));
 	else
-		say(fmt::format("{}: {}", outcome.name, said));
+		put(fmt::format("{}: {}", outcome.name, said));
 	if (!outcome.note.empty())
 		complain("blkctl: " + outcome.note);
 }

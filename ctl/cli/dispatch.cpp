@@ -108,15 +108,13 @@ Status run_verb(const Verb &verb, const std::vector<std::string> &words)
 		if (error.next.empty() && error.status == Status::usage)
 			error.next = "blkctl help " + verb.name;
 		if (json)
-			say(report::json_error(error));
+			tell(report::json_error(error));
 		complain("blkctl: " + error.message());
 		return error.status;
 	}
 }
 
-} // namespace
-
-Status dispatch(const std::vector<std::string> &words)
+Status run_words(const std::vector<std::string> &words)
 {
 	if (words.empty()) {
 		complain("blkctl: a verb is missing (try: blkctl help)");
@@ -142,6 +140,19 @@ Status dispatch(const std::vector<std::string> &words)
 		return Status::ok;
 	}
 	return run_verb(*verb, rest);
+}
+
+} // namespace
+
+Status dispatch(const std::vector<std::string> &words)
+{
+	try {
+		return run_words(words);
+	} catch (const Refusal &refusal) {
+		// Of what is no verb: help that cannot be printed.
+		complain("blkctl: " + refusal.error.message());
+		return refusal.error.status;
+	}
 }
 
 } // namespace blkctl::cli

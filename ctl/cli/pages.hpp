@@ -23,7 +23,8 @@ class Pages
 	Pages(const Pages &) = delete;
 	Pages &operator=(const Pages &) = delete;
 
-	~Pages() { flush(); }
+	// The rest of it. What was not finished was not to be printed, as of a write that failed.
+	void finish() { flush(); }
 
 	void text(std::string_view piece)
 	{

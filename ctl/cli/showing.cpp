@@ -38,7 +38,7 @@ void Showing::show(const std::string &name, const std::string &stage, const job:
 		   const job::Meter &meter)
 {
 	if (json_) {
-		say(json_line(name, stage, job, meter));
+		tell(json_line(name, stage, job, meter));
 		return;
 	}
 	auto line = fmt::format("{}: {} {}, {} of {}", name, stage, percent_text(job.percent()),
@@ -50,7 +50,7 @@ void Showing::show(const std::string &name, const std::string &stage, const job:
 	if (on_terminal())
 		line_.show(line);
 	else
-		say(line);
+		tell(line);
 }
 
 } // namespace blkctl::cli

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/terminal.hpp"
 
+#include "cli/refusal.hpp"
+#include <cerrno>
 #include <cstdio>
 
 #include <sys/ioctl.h>
@@ -12,10 +14,18 @@ namespace blkctl::cli
 namespace
 {
 
-void put(std::FILE *to, std::string_view text)
+// Whether all of it is where it goes; errno says why not.
+bool put(std::FILE *to, std::string_view text)
 {
-	std::fwrite(text.data(), 1, text.size(), to);
-	std::fflush(to);
+	return std::fwrite(text.data(), 1, text.size(), to) == text.size() && std::fflush(to) == 0;
+}
+
+Error output_error(int err)
+{
+	auto error = errno_error("write to", "standard output", err);
+
+	error.status = Status::failed;
+	return error;
 }
 
 } // namespace
@@ -36,12 +46,23 @@ unsigned terminal_width()
 
 void print_all(std::string_view text)
 {
-	put(stdout, text);
+	if (!put(stdout, text))
+		refuse(output_error(errno));
 }
 
 void say(std::string_view line)
 {
-	put(stdout, std::string(line) + "\n");
+	print_all(std::string(line) + "\n");
+}
+
+void tell(std::string_view line)
+{
+	const bool told_before = std::ferror(stdout) != 0;
+
+	if (put(stdout, std::string(line) + "\n") || told_before)
+		return;
+	complain("blkctl: " + output_error(errno).message() +
+		 "; the exit status is that of the work");
 }
 
 void complain(std::string_view line)

@@ -14,12 +14,18 @@ bool on_terminal();
 // Columns of the terminal on stdout; 80 where there is none.
 unsigned terminal_width();
 
-// Text to stdout as it is.
+// Text to stdout as it is: what was asked for. Refuses (failed) if it cannot be written.
 void print_all(std::string_view text);
 
 // One line to stdout or stderr, with its newline, flushed.
 void say(std::string_view line);
 void complain(std::string_view line);
+
+/*
+ * A line to stdout about work that is done, or under way: the work counts, and the status is its
+ * own. That lines cannot be written is said once, on stderr.
+ */
+void tell(std::string_view line);
 
 // The line a terminal shows while a job runs. Leaves nothing behind.
 class StatusLine

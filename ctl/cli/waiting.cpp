@@ -27,11 +27,11 @@ class Screen
 	void show(const volume::Volume &volume, const job::Job &job, const job::Meter &meter)
 	{
 		if (json_)
-			say(report::json_progress(volume, job, meter));
+			tell(report::json_progress(volume, job, meter));
 		else if (on_terminal())
 			line_.show(progress_line(volume.name(), job, meter));
 		else
-			say(progress_line(volume.name(), job, meter));
+			tell(progress_line(volume.name(), job, meter));
 	}
 	void clear() { line_.clear(); }
 

@@ -103,7 +103,7 @@ void print_json(const job::BackupResult &result, bool dry)
 		object["stall_ms"] = *result.stall_ms;
 	if (result.freeze_ms)
 		object["freeze_ms"] = *result.freeze_ms;
-	say(boost::json::serialize(object));
+	(dry ? say : tell)(boost::json::serialize(object));
 }
 
 void print_text(const job::BackupResult &result, bool dry)
@@ -117,14 +117,14 @@ void print_text(const job::BackupResult &result, bool dry)
 		return;
 	}
 	for (const auto &done : result.volumes)
-		say(fmt::format("{}: {} backup in {}: {} looked at, {} written{}{}", done.name,
-				done.full ? "full" : "incremental", done.target,
-				format_size(done.bytes), format_size(done.data),
-				done.resumed ? " by this call, which went on with one that was "
-					       "interrupted"
-					     : "",
-				result.stall_ms
-					? fmt::format("; writers waited for the instant at most {}",
+		tell(fmt::format(
+			"{}: {} backup in {}: {} looked at, {} written{}{}", done.name,
+			done.full ? "full" : "incremental", done.target, format_size(done.bytes),
+			format_size(done.data),
+			done.resumed ? " by this call, which went on with one that was "
+				       "interrupted"
+				     : "",
+			result.stall_ms ? fmt::format("; writers waited for the instant at most {}",
 						      stall_text(*result.stall_ms))
 					: ""));
 }

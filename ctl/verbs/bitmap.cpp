@@ -180,6 +180,7 @@ Status dump(const Arguments &args, volume::Context &context)
 	if (as_json)
 		out.literal("]}\n");
 	return Status::ok;
+	out.finish();
 }
 
 const std::vector<Action> &actions()

@@ -102,7 +102,7 @@ void report_start(const Arguments &args, const volume::Outcome &outcome, bool ov
 	if (over || waiting.json)
 		report_outcome(args, outcome, said);
 	else if (!waiting.wait)
-		say(outcome.name + ": " + said);
+		tell(outcome.name + ": " + said);
 	if (!over && !waiting.json && !outcome.note.empty())
 		complain("blkctl: " + outcome.note);
 }
@@ -137,15 +137,15 @@ Status run(const Arguments &args)
 	if (args.flag("pivot")) {
 		pivot_now(context, args, *outcome.copy, since);
 	} else if (!waiting.json && job.state == job::State::none) {
-		say(fmt::format("{}: somebody else has pivoted the copy: it is on {} now", name,
-				request.target));
+		tell(fmt::format("{}: somebody else has pivoted the copy: it is on {} now", name,
+				 request.target));
 	} else if (!waiting.json && job.state == job::State::pivoted) {
-		say(fmt::format("{}: the pivot is not finished yet; finish it with: blkctl pivot "
-				"{}",
-				name, name));
+		tell(fmt::format("{}: the pivot is not finished yet; finish it with: blkctl pivot "
+				 "{}",
+				 name, name));
 	} else if (!waiting.json) {
 		auto took = std::chrono::steady_clock::now() - since;
-		say(fmt::format(
+		tell(fmt::format(
 			"{}: ready after {}, every block is on {} too; next: blkctl pivot "
 			"{}, or blkctl abort {}",
 			name,

@@ -36,14 +36,14 @@ Error still_lost(const volume::Repaired &repaired)
 	return error;
 }
 
-void say_bitmaps(const volume::Repaired &repaired)
+void say_bitmaps(const volume::Repaired &repaired, void (*put)(std::string_view))
 {
 	for (const auto &[name, granules] : repaired.changed)
-		say(fmt::format(
+		put(fmt::format(
 			"{}: of bitmap '{}' these could not be read, and count as changed: {}",
 			repaired.outcome.name, name, ranges_text(granules, "granules")));
 	for (const auto &name : repaired.inconsistent)
-		say(fmt::format("{}: bitmap '{}' is inconsistent: it may have missed writes",
+		put(fmt::format("{}: bitmap '{}' is inconsistent: it may have missed writes",
 				repaired.outcome.name, name));
 }
 
@@ -55,16 +55,17 @@ Status run(const Arguments &args)
 		take(volume::repair(host.offline(), args.at(0),
 				    pick ? meta::Older::pick : meta::Older::never, run_of(args)));
 	const auto &outcome = repaired.outcome;
+	const auto put = args.flag("dry-run") ? say : tell;
 	if (args.flag("json"))
-		say(report::json_repair(repaired, args.flag("dry-run")));
+		put(report::json_repair(repaired, args.flag("dry-run")));
 	else
 		report_outcome(args, outcome,
 			       fmt::format("repaired, {} rewritten", outcome.steps.size()));
 	if (!args.flag("json") && !repaired.picked.empty())
-		say(fmt::format("{}: these may be as they once were: {}", outcome.name,
+		put(fmt::format("{}: these may be as they once were: {}", outcome.name,
 				ranges_text(repaired.picked)));
 	if (!args.flag("json"))
-		say_bitmaps(repaired);
+		say_bitmaps(repaired, put);
 	if (!repaired.missing.empty())
 		refuse(still_missing(repaired, pick));
 	if (!repaired.lost_bitmaps.empty())

@@ -9,7 +9,6 @@
 #include "job/watcher.hpp"
 #include "report/report.hpp"
 #include <chrono>
-#include <cstdio>
 #include <fmt/format.h>
 #include <map>
 #include <set>
@@ -79,8 +78,7 @@ class View
 		for (const std::string &line : lines)
 			text += "\r" + fit(line, terminal_width() - 1) + "\x1b[K\n";
 		text += "\x1b[J";
-		std::fwrite(text.data(), 1, text.size(), stdout);
-		std::fflush(stdout);
+		print_all(text);
 		shown_ = lines.size();
 	}
 

@@ -30,6 +30,7 @@ TEST(Pages, PrintsWhatItIsGiven)
 		pages.text(longer);
 		pages.text("");
 		expected += longer;
+		pages.finish();
 	}
 	EXPECT_EQ(testing::internal::GetCapturedStdout(), expected);
 }
