@@ -13,22 +13,25 @@ namespace blkctl::cli::verb_wait
 namespace
 {
 
-void say_ready(const std::string &name, table::Mode mode, const job::Job &job)
+void say_ready(const std::string &name, const job::Found &found, const job::Job &job)
 {
+	const auto mode = found.copy.mode;
+	const auto option = found.layer ? fmt::format(" --layer {}", found.layer) : "";
 	bool merges = mode == table::Mode::stream || mode == table::Mode::commit;
 	if (job.state == job::State::none)
-		say(fmt::format("{}: the job is over", name));
+		tell(fmt::format("{}: the job is over", name));
 	else if (merges)
-		say(fmt::format("{}: all of it is on one device; finish it with: blkctl {} {}",
-				name, table::word(mode), name));
+		tell(fmt::format("{}: all of it is on one device; finish it with: blkctl {} {}{}",
+				 name, table::word(mode), name, option));
 	else if (job.state == job::State::pivoted)
-		say(fmt::format("{}: the pivot is not finished yet; finish it with: blkctl pivot "
-				"{}",
-				name, name));
+		tell(fmt::format("{}: the pivot is not finished yet; finish it with: blkctl pivot "
+				 "{}",
+				 name, name));
 	else
-		say(fmt::format("{}: ready, every block is on both devices; next: blkctl pivot {}, "
-				"or blkctl abort {}",
-				name, name, name));
+		tell(fmt::format(
+			"{}: ready, every block is on both devices; next: blkctl pivot {}, "
+			"or blkctl abort {}",
+			name, name, name));
 }
 
 Status run(const Arguments &args)
@@ -42,8 +45,14 @@ Status run(const Arguments &args)
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	const std::string &name = args.at(0);
-	auto copy = pivot ? check_pivot(context, name, args)
-			  : volume::copy_id(take(volume::find(context, name)));
+	const auto found = take(job::find_job(context, name));
+	const auto &copy = found.copy;
+	if (pivot && copy.mode != table::Mode::mirror)
+		bad_usage(fmt::format("--pivot is for a copy, and its job is a {}",
+				      table::word(copy.mode)),
+			  "blkctl wait " + name);
+	if (pivot)
+		check_pivot(context, name, args);
 
 	std::string again = "blkctl wait " + name + options_again(args);
 	if (gone)
@@ -53,7 +62,7 @@ Status run(const Arguments &args)
 	if (pivot && job.state != job::State::none)
 		pivot_now(context, args, copy, since);
 	else if (!waiting.json)
-		say_ready(name, copy.mode, job);
+		say_ready(name, found, job);
 	return Status::ok;
 }
 
@@ -68,7 +77,9 @@ const Register entry{Verb{
 			"ready to be "
 			"pivoted, or, with --for end, when the volume has no job any more. The "
 			"status says "
-			"how it ended, as \"blkctl help\" has it."},
+			"how it ended, as \"blkctl help\" has it.",
+			"A volume that has no job to begin with is status 3: so is one with a "
+			"snapshot, or with a view, which last until somebody ends them."},
 	.positionals = {volume_positional()},
 	.options = join({{{.name = "for",
 			   .value = "WHAT",

@@ -81,10 +81,17 @@ struct WaitResult {
 	bool cancelled = false;
 };
 
+// A job that a volume, or one of the layers below it, has now.
+struct Found {
+	volume::CopyId copy = {};
+	unsigned layer = 0; // the number of the layer; 0: it is the volume's own
+};
+// By name. Errors: not_found, naming what there is instead: a snapshot, a view, nothing.
+Result<Found> find_job(volume::Context &context, const std::string &name);
+
 /*
  * Waits until a copy is ready (or further), driven by dm events; paused keeps waiting. Returns its
- * job in state ready, pivoted or none (somebody else finished it). By name: the copy that the
- * volume has now.
+ * job in state ready, pivoted or none (somebody else finished it). By name: what find_job() finds.
  * Errors: aborted, failed, needs_attention, timed_out; not_found (the volume is gone, or had no
  * job to begin with); failed with words on it if another tool replaced the table, or another copy
  * took the place of this one.

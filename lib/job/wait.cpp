@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "job/job.hpp"
+#include "volume/chain.hpp"
 
 namespace blkctl::job
 {
@@ -39,12 +40,29 @@ Error job_error(const volume::Volume &volume, const Job &job)
 	return error;
 }
 
-Error no_copy(const volume::CopyId &id)
+// What lasts as it is ends in nothing that could be waited for.
+bool is_job(const volume::CopyId &id)
 {
-	return {.status = Status::not_found,
-		.what = "copy",
-		.device = id.name,
-		.why = "it has no copy"};
+	return id.top && id.mode != table::Mode::track && id.mode != table::Mode::overlay &&
+	       id.mode != table::Mode::backup;
+}
+
+Error no_job(const volume::CopyId &id)
+{
+	Error error{.status = Status::not_found,
+		    .what = "wait for",
+		    .device = id.name,
+		    .why = "it has no job",
+		    .next = "blkctl show " + id.name};
+
+	if (id.mode == table::Mode::overlay) {
+		error.why += ": it has a snapshot, which lasts until it is merged";
+		error.next = "blkctl commit " + id.name + ", or blkctl stream " + id.name;
+	} else if (id.mode == table::Mode::backup) {
+		error.why += ": there is a view of it, which lasts until it is removed";
+		error.next = "blkctl remove VIEW";
+	}
+	return error;
 }
 
 // The volume at this look; what became of it if it is one no more.
@@ -164,11 +182,26 @@ class Waiter
 
 } // namespace
 
+Result<Found> find_job(volume::Context &context, const std::string &name)
+{
+	BLKCTL_TRY(const auto volume, volume::find(context, name));
+	const auto own = volume::copy_id(volume);
+
+	if (is_job(own))
+		return Found{own, 0};
+	// A layer that is merged while the volume goes on above it.
+	BLKCTL_TRY(const auto layers, volume::layers_below(context, volume));
+	for (const auto &layer : layers)
+		if (const auto copy = volume::copy_id(layer); is_job(copy))
+			return Found{copy, volume::number_of(layer)};
+	return no_job(own);
+}
+
 Result<WaitResult> wait_ready(volume::Context &context, const volume::CopyId &copy,
 			      const WaitOptions &options)
 {
-	if (!copy.top)
-		return no_copy(copy);
+	if (!is_job(copy))
+		return no_job(copy);
 	return Waiter(context, options).run(copy, [](State state) {
 		return state == State::ready || state == State::pivoted || state == State::none;
 	});
@@ -177,21 +210,23 @@ Result<WaitResult> wait_ready(volume::Context &context, const volume::CopyId &co
 Result<WaitResult> wait_ready(volume::Context &context, const std::string &name,
 			      const WaitOptions &options)
 {
-	BLKCTL_TRY(const auto volume, volume::find(context, name));
-	return wait_ready(context, volume::copy_id(volume), options);
+	BLKCTL_TRY(const auto found, find_job(context, name));
+	return wait_ready(context, found.copy, options);
 }
 
 Result<WaitResult> wait_gone(volume::Context &context, const volume::CopyId &copy,
 			     const WaitOptions &options)
 {
+	if (!is_job(copy))
+		return no_job(copy);
 	return Waiter(context, options).run(copy, [](State state) { return state == State::none; });
 }
 
 Result<WaitResult> wait_gone(volume::Context &context, const std::string &name,
 			     const WaitOptions &options)
 {
-	BLKCTL_TRY(const auto volume, volume::find(context, name));
-	return wait_gone(context, volume::copy_id(volume), options);
+	BLKCTL_TRY(const auto found, find_job(context, name));
+	return wait_gone(context, found.copy, options);
 }
 
 } // namespace blkctl::job

@@ -2,6 +2,7 @@
 // Snapshots of snapshots: layers, their merges, and their way back; on a recorded host.
 #include "base/files.hpp"
 #include "fake_host.hpp"
+#include "job/job.hpp"
 #include "meta/superblock.hpp"
 #include "tab/tab.hpp"
 #include "volume/chain.hpp"
@@ -110,6 +111,31 @@ TEST_F(Chain, IsEightDeep)
 	ASSERT_FALSE(refused);
 	EXPECT_EQ(refused.error().status, Status::busy);
 	EXPECT_NE(refused.error().why.find("8 layers already"), std::string::npos);
+}
+
+// It is a job of the volume, too.
+TEST_F(Chain, ACommitOfALayerIsWaitedFor)
+{
+	ASSERT_TRUE(push(1));
+	ASSERT_TRUE(push(2));
+	EXPECT_EQ(job::find_job(host.context, "v0").error().status, Status::not_found);
+	ASSERT_TRUE(merge(1));
+	const auto found = job::find_job(host.context, "v0");
+	ASSERT_TRUE(found) << found.error().message();
+	EXPECT_EQ(found->layer, 1u);
+	EXPECT_EQ(found->copy.mode, table::Mode::commit);
+	host.mapper.on_wait = [&] {
+		host.mapper.named("v0-blk1")->status.phase = table::Phase::merged;
+	};
+	const auto waited = job::wait_ready(host.context, "v0", {});
+	ASSERT_TRUE(waited) << waited.error().message();
+	EXPECT_EQ(waited->job.state, JobState::ready);
+	// Its end is one, for who was there before.
+	host.mapper.on_wait = [&] { ASSERT_TRUE(merge(1)); };
+	const auto gone = job::wait_gone(host.context, found->copy, {});
+	ASSERT_TRUE(gone) << gone.error().message();
+	EXPECT_EQ(gone->job.state, JobState::none);
+	EXPECT_EQ(job::find_job(host.context, "v0").error().status, Status::not_found);
 }
 
 TEST_F(Chain, TheTopIsCommitted)

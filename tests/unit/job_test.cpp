@@ -155,6 +155,34 @@ TEST(Wait, TellsItsCopyFromALaterOne)
 	EXPECT_EQ(wait_ready(host.context, id, {}).error().status, Status::aborted);
 }
 
+// What lasts as it is ends in nothing.
+TEST(Wait, RefusesWhatIsNoJob)
+{
+	const struct {
+		const char *table;
+		const char *why;
+	} all[] = {
+		{"track 8:0 0 - 0 - 128", "no job"},
+		{"overlay 8:0 0 8:16 0 8:32 128", "a snapshot"},
+		{"backup 8:0 0 8:16 0 - 128 1 paused", "a view"},
+	};
+	for (const auto &each : all) {
+		fake::Host host;
+		auto &device = host.add_volume();
+		host.set_table(each.table);
+		if (device.status.mode == table::Mode::backup)
+			device.status.phase = table::Phase::preserving;
+		for (const auto &refused :
+		     {wait_ready(host.context, "v0", {}), wait_gone(host.context, "v0", {})}) {
+			ASSERT_FALSE(refused) << each.table;
+			EXPECT_EQ(refused.error().status, Status::not_found);
+			EXPECT_NE(refused.error().why.find(each.why), std::string::npos)
+				<< refused.error().message();
+		}
+		EXPECT_FALSE(find_job(host.context, "v0"));
+	}
+}
+
 // A writer that goes on for ever must not keep a background copy from its end.
 TEST(CatchUp, TurnsABackgroundCopyDualNearItsEnd)
 {

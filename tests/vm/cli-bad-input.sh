@@ -39,6 +39,9 @@ bad 3 'no copy' resume data
 bad 3 'no copy' set data rate=1M
 exits 5 bash -c "'$BLKCTL' list >/dev/full"
 has "$OUT" 'standard output: No space' "a list that nobody gets"
+bad 3 'no job' wait data
+bad 3 'no job' wait data --for end
+bad 3 'no job' wait data --pivot
 
 bad 2 'source' copy data /dev/ram0
 bad 2 'source' copy data /dev/ram0 --sync none
