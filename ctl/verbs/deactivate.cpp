@@ -12,7 +12,8 @@ namespace
 
 std::string said(const volume::Outcome &outcome)
 {
-	return fmt::format("not active any more; blkctl activate {} brings it back", outcome.name);
+	return fmt::format("not active any more; blkctl activate {} brings it back",
+			   outcome.brought_back_by);
 }
 
 // One after the other, as one may be on another; false when none has gone.
@@ -32,6 +33,18 @@ bool take_away(const Arguments &args, volume::Context &context)
 	return any && !args.flag("dry-run");
 }
 
+// A shutdown takes it away, and nothing is lost by that.
+void pass_over(const Arguments &args, const volume::Volume &volume)
+{
+	volume::Outcome outcome;
+
+	outcome.name = volume.name();
+	report_outcome(args, outcome,
+		       fmt::format("stays: nothing would bring it back; it ends with the system, "
+				   "or by: blkctl remove {}",
+				   volume.name()));
+}
+
 // Whoever removes what cannot go is the shutdown.
 Status run_all(const Arguments &args)
 {
@@ -42,8 +55,14 @@ Status run_all(const Arguments &args)
 	while (take_away(args, context))
 		;
 	for (const auto &volume : take(volume::list(context)).volumes) {
-		if (!volume::can_go(context, volume))
+		// What was attached is not ours to take away.
+		if (!volume::can_go(context, volume) && volume.kind != volume::Kind::created)
 			continue;
+		const bool has_seal = volume.table.bitmaps || volume.table.meta_device();
+		if (!volume::can_go(context, volume) && !has_seal) {
+			pass_over(args, volume);
+			continue;
+		}
 		if (args.flag("dry-run") && volume.info.open_count == 0)
 			continue;
 		const auto outcome = volume::seal(context, volume.name(), run_of(args));
@@ -76,11 +95,15 @@ const Register entry{Verb{
 	.description =
 		{"Removes /dev/mapper/NAME and its layers. What was written is on its devices, its "
 		 "metadata says where and is closed in good order, and /etc/blkctltab goes on "
-		 "naming it: blkctl-activate(8), or the next boot, brings it back.",
+		 "naming it: blkctl-activate(8), or the next boot, brings it back. Bitmaps in "
+		 "memory end with it.",
 		 "It must not be mounted or open. A copy whose state is in memory alone would be "
-		 "lost and is refused; so is a volume that was made by blkctl-attach(8), whose "
+		 "lost and is refused; so is a volume that /etc/blkctltab does not name and that "
+		 "has no metadata to come back from: blkctl-remove(8) ends that. So is one that "
+		 "was made by blkctl-attach(8), whose "
 		 "device is somebody else's, unless it is an LV that /etc/blkctltab names.",
-		 "With --all every volume that comes back. One that is in use stays, and whatever "
+		 "With --all every volume that comes back; others stay. One that is in use stays, "
+		 "and whatever "
 		 "removes it next is taken for the shutdown: what its metadata says, and its "
 		 "bitmaps, stay valid. blkctl-activate.service does this when the machine is shut "
 		 "down; a volume removed by another tool has bitmaps that are inconsistent."},

@@ -100,7 +100,40 @@ Result<Outcome> finish_killed(Change &change, const std::string &name, const Err
 	if (outcome.steps.empty() && entry->layers.empty())
 		return not_there;
 	outcome.already = outcome.steps.empty();
+	outcome.brought_back_by = name;
 	return outcome;
+}
+
+// Of one volume, all that activate() needs is its metadata; what is below a layer the tab alone
+// says.
+bool has_metadata(Context &context, const Volume &volume)
+{
+	const auto layers = layers_below(context, volume);
+
+	return volume.kind == Kind::created && volume.table.meta_device() && layers &&
+	       layers->empty();
+}
+
+std::string brought_back_by(Context &context, const Volume &volume)
+{
+	const auto meta = volume.table.meta_device();
+	const auto file = meta ? file_behind(context, *meta) : "";
+
+	if (!meta || is_written_down(context, volume) ||
+	    file == default_metadata(context, volume.name()))
+		return volume.name();
+	return file.empty() ? device_path(context, *meta) : file;
+}
+
+Error will_not_come_back(Context &context, const Volume &volume)
+{
+	const auto &name = volume.name();
+	const bool is_plain = volume.table.mode == table::Mode::track;
+
+	return refusal(Status::usage, deactivate_verb, name,
+		       "it is not in " + context.tab_file + ", and nothing would bring it back",
+		       is_plain ? "blkctl remove " + name
+				: "blkctl commit " + name + ", or blkctl stream " + name);
 }
 
 } // namespace
@@ -109,7 +142,7 @@ bool can_go(Context &context, const Volume &volume)
 {
 	if (is_layer_uuid(volume.info.uuid))
 		return false;
-	return volume.kind == Kind::created || is_written_down(context, volume);
+	return is_written_down(context, volume) || has_metadata(context, volume);
 }
 
 Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
@@ -123,7 +156,8 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 			       : found.error();
 	BLKCTL_TRY(const auto volume, find_for_change(change, found->devno));
 	const auto &info = volume.info;
-	if (!can_go(context, volume))
+	const bool comes_back = can_go(context, volume);
+	if (!comes_back && volume.kind != Kind::created)
 		return refusal(Status::usage, deactivate_verb, info.name,
 			       "it was attached: the device is somebody else's",
 			       "blkctl detach " + info.name);
@@ -131,6 +165,8 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 		return refusal(Status::busy, deactivate_verb, info.name,
 			       "a copy of it runs, whose state is in memory alone",
 			       "blkctl abort " + info.name);
+	if (!comes_back)
+		return will_not_come_back(context, volume);
 	BLKCTL_CHECK(check_closed(context, deactivate_verb, info));
 	BLKCTL_TRY(const auto layers, layers_below(context, volume));
 	std::vector<DevNo> devices;
@@ -148,6 +184,10 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 	}
 	add_hidden_removal(change, info.name, volume_hex(info.uuid, info.name));
 	add_loop_releases(change, std::move(devices));
+	change.outcome().brought_back_by = brought_back_by(context, volume);
+	if (!volume.table.bitmaps && !volume.status.bitmaps.empty())
+		change.outcome().note =
+			info.name + ": its bitmaps are in memory alone, and end with it";
 	return change.finish(info);
 }
 

@@ -32,10 +32,11 @@ struct Outcome {
 	std::optional<double> stall_ms = {}; // of the last switch this call made
 	// How long filesystems were frozen from outside, if they were.
 	std::optional<double> freeze_ms = {};
-	std::string note = {};           // for the user, may be empty ("udev did not answer ...")
-	DevNo device = {};               // of the volume; 0:0 in a dry run of create
-	std::string name = {};           // of the volume
-	std::optional<CopyId> copy = {}; // by copy: the one that runs now; none if it is over
+	std::string note = {};            // for the user, may be empty ("udev did not answer ...")
+	DevNo device = {};                // of the volume; 0:0 in a dry run of create
+	std::string name = {};            // of the volume
+	std::optional<CopyId> copy = {};  // by copy: the one that runs now; none if it is over
+	std::string brought_back_by = {}; // by deactivate: what activate() is to be given
 };
 
 struct CreateRequest {
@@ -174,8 +175,8 @@ Result<ToActivate> to_activate(Context &context);
 
 /*
  * Takes a volume away in good order; its data and its metadata stay, and so does its entry. Errors:
- * busy (open; a copy with state in memory), usage (it was attached, and is not written down as an
- * LV that comes back by us).
+ * busy (open; a copy with state in memory), usage (nothing would bring it back: it is not written
+ * down, and has no metadata that says it all; or it was attached, and is no LV that is).
  */
 Result<Outcome> deactivate(Context &context, const std::string &name, Run run);
 

@@ -354,11 +354,67 @@ TEST_F(Activate, AllIsWhatTheTabNames)
 	EXPECT_NE(wanted->bad[0].message().find("line 3"), std::string::npos);
 }
 
+// What is written down nowhere would be gone.
+TEST_F(Activate, OnlyWhatComesBackIsTakenAway)
+{
+	auto &device = host.add_volume();
+	const auto refused = deactivate(host.context, "v0", volume::Run::doit);
+	ASSERT_FALSE(refused);
+	EXPECT_EQ(refused.error().status, Status::usage);
+	EXPECT_NE(refused.error().message().find("blkctl remove v0"), std::string::npos)
+		<< refused.error().message();
+	EXPECT_FALSE(can_go(host.context, *find(host.context, "v0")));
+	EXPECT_TRUE(host.mapper.calls.empty());
+
+	std::ofstream(host.context.tab_file)
+		<< "v0 name:sda - uuid=" << device.info.uuid.substr(7, 32) << "\n";
+	EXPECT_TRUE(can_go(host.context, *find(host.context, "v0")));
+	device.status.bitmaps = {{"b", 3, "recording"}};
+	const auto gone = deactivate(host.context, "v0", volume::Run::doit);
+	ASSERT_TRUE(gone) << gone.error().message();
+	EXPECT_EQ(gone->brought_back_by, "v0");
+	EXPECT_NE(gone->note.find("bitmaps are in memory"), std::string::npos);
+	ASSERT_TRUE(activate_v0());
+}
+
+TEST_F(Activate, WhatBringsItBackIsNamed)
+{
+	// With metadata of its own the tab is not needed.
+	for (const bool usual : {true, false}) {
+		fake::Host fresh;
+		fresh.add_volume();
+		const auto meta = usual ? "" : fresh.run_dir + "/elsewhere";
+		ASSERT_TRUE(snapshot(
+			fresh.context,
+			{.name = "v0", .store = "/dev/sdb", .metadata = meta, .boot = false},
+			volume::Run::doit));
+		EXPECT_FALSE(std::filesystem::exists(fresh.context.tab_file));
+		const auto gone = deactivate(fresh.context, "v0", volume::Run::doit);
+		ASSERT_TRUE(gone) << gone.error().message();
+		EXPECT_EQ(gone->brought_back_by, usual ? "v0" : meta);
+		const auto back =
+			activate(fresh.context, {.what = gone->brought_back_by}, volume::Run::doit);
+		ASSERT_TRUE(back) << back.error().message();
+	}
+	// Of layers the metadata of one does not say where the others' is.
+	fake::Host fresh;
+	fresh.add_volume();
+	fresh.probe.add({8, 64}, "/dev/sde", fake::disk_sectors);
+	for (const char *store : {"/dev/sdb", "/dev/sde"})
+		ASSERT_TRUE(snapshot(fresh.context, {.name = "v0", .store = store, .boot = false},
+				     volume::Run::doit));
+	const auto refused = deactivate(fresh.context, "v0", volume::Run::doit);
+	ASSERT_FALSE(refused);
+	EXPECT_EQ(refused.error().status, Status::usage);
+	EXPECT_NE(refused.error().next.find("blkctl commit v0"), std::string::npos);
+}
+
 TEST_F(Activate, ADeactivateThatIsRefused)
 {
 	EXPECT_EQ(deactivate(host.context, "v0", volume::Run::doit).error().status,
 		  Status::not_found);
 	host.add_volume();
+	std::ofstream(host.context.tab_file) << "v0 name:sda -\n";
 	host.mapper.at(volume_number).info.open_count = 1;
 	EXPECT_EQ(deactivate(host.context, "v0", volume::Run::doit).error().status, Status::busy);
 	host.mapper.add("lv", "LVM-x", {253, 9}, {{0, 64, "blkcopy", "track 8:16 0 - 0 - 128"}});

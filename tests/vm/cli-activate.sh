@@ -126,6 +126,16 @@ is "$(st new mode)" track "a stream that was through"
 is "$(sum /dev/mapper/new)" "$want" "the filled device"
 ctl remove new
 
+note "what nothing would bring back"
+ctl create plain /dev/ram2
+exits 2 ctl deactivate plain
+has "$OUT" 'blkctl remove plain' "what it says instead"
+# At a shutdown that is no failure.
+exits 0 ctl deactivate --all
+has "$OUT" 'plain: stays' "deactivate --all of it"
+is "$(st plain mode)" track "it"
+ctl remove plain
+
 note "missing and wrong devices"
 ctl create file /dev/ram0
 ctl snapshot file="$WORK/file.store" --force
