@@ -84,6 +84,8 @@ std::string layer_lines(const report::Row &row)
 std::string next_text(const report::Row &row)
 {
 	const std::string &name = row.volume.name();
+	if (!row.to_mend.empty())
+		return row.to_mend;
 	switch (row.job.state) {
 	case job::State::copying:
 		if (row.volume.table.is_durable())

@@ -30,7 +30,9 @@ volume::CopyRequest request_of(const Arguments &args)
 	request.boot = !args.flag("no-boot");
 	std::string sync = args.value("sync").value_or("full");
 	if (sync.rfind("bitmap", 0) == 0)
-		bad_usage("--sync: volumes have no bitmaps yet; use full or none");
+		bad_usage("--sync: a copy cannot begin from a bitmap",
+			  fmt::format("--sync full, or blkctl backup {} {} --bitmap BITMAP",
+				      request.name, request.target));
 	if (sync != "full" && sync != "none")
 		bad_usage(fmt::format("--sync \"{}\": none of full, none", sync));
 	request.sync_none = sync == "none";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "job/job.hpp"
 #include "volume/chain.hpp"
+#include "volume/damage.hpp"
 
 namespace blkctl::job
 {
@@ -10,8 +11,15 @@ namespace
 
 using Clock = std::chrono::steady_clock;
 
-Error job_error(const volume::Volume &volume, const Job &job)
+Error job_error(volume::Context &context, const volume::Volume &volume, const Job &job)
 {
+	if (volume::is_damaged(volume)) {
+		// Of a layer it is the volume above that goes, whose name is not known here.
+		const auto name = volume::number_of(volume) ? "NAME" : volume.name();
+		auto damaged = volume::damaged(context, "wait for", name, volume);
+		damaged.device = volume.name();
+		return damaged;
+	}
 	Error error{.status = status_of(job.state), .what = "copy", .device = volume.name()};
 	const auto errors = volume.errors_text();
 
@@ -134,7 +142,7 @@ class Waiter
 			if (done(job.state))
 				return WaitResult{job, false};
 			if (status_of(job.state) != Status::ok)
-				return job_error(volume, job);
+				return job_error(context_, volume, job);
 			if (options_.cancelled && options_.cancelled())
 				return WaitResult{job, true};
 

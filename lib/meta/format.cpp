@@ -23,7 +23,9 @@ Error occupied(const Device &device, std::string why)
 		.what = "format",
 		.device = device.name(),
 		.why = std::move(why),
-		.next = "give --force to overwrite it"};
+		.next = "blkctl check " + device.name() +
+			" to look; what overwrites it is blkctl " + "format " + device.name() +
+			" --size SIZE --force, or blkctl restore --force"};
 }
 
 // A format that was killed has written its sectors, and no superblock yet.

@@ -29,6 +29,8 @@ struct Row {
 	std::string meta_path = {};    // empty without a metadata device
 	std::string bitmaps_path = {}; // the same of the bitmaps
 	bool at_boot = false;          // it comes back by itself
+	// What to do about a job whose metadata cannot be read; empty: it can.
+	std::string to_mend = {};
 	// What is below it, the lowest first; a commit of each may be under way.
 	std::vector<LayerRow> layers = {};
 	std::optional<volume::LastSwitch> last = {};

@@ -2,6 +2,7 @@
 // pause, resume and set: changing a running copy.
 #include "base/size.hpp"
 #include "uapi/blkcopy.h"
+#include "volume/damage.hpp"
 #include "volume/steps.hpp"
 #include <algorithm>
 #include <charconv>
@@ -24,6 +25,8 @@ Result<Volume> find_running(Change &change, const std::string &name, bool overla
 	BLKCTL_TRY(const auto found, change.open(name));
 	BLKCTL_TRY(auto volume, find_for_change(change, found.devno));
 
+	if (is_damaged(volume))
+		return damaged(change.context(), change.verb(), volume.name(), volume);
 	switch (volume.state()) {
 	case JobState::none:
 		if (overlay_too && volume.table.mode == table::Mode::overlay)

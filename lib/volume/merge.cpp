@@ -2,6 +2,7 @@
 // commit and stream: two devices become one again, or a layer and the one below it.
 #include "volume/boot.hpp"
 #include "volume/chain.hpp"
+#include "volume/damage.hpp"
 #include "volume/leftovers.hpp"
 #include "volume/lv.hpp"
 #include "volume/metadata.hpp"
@@ -258,6 +259,8 @@ Result<Outcome> run_job(Context &context, const MergeRequest &request, Run run, 
 	if (now == table::Mode::overlay)
 		return start_job(change, job);
 
+	if (is_damaged(layer))
+		return damaged(context, change.verb(), job.volume.name(), layer);
 	switch (layer.state()) {
 	case JobState::ready:
 		return mode == table::Mode::commit ? finish_commit(change, job)

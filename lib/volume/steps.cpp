@@ -3,6 +3,7 @@
 #include "table/linear.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/cache.hpp"
+#include "volume/damage.hpp"
 #include "volume/mounts.hpp"
 #include "volume/uuid.hpp"
 #include <algorithm>
@@ -402,6 +403,11 @@ Result<void> check_no_overlay(const std::string &verb, const Volume &volume)
 		return refusal(Status::busy, verb, name, "it is an overlay: it is on two devices",
 			       "blkctl commit " + name + ", or blkctl stream " + name);
 	const std::string job(word(volume.table.mode));
+	if (is_damaged(volume))
+		return refusal(Status::busy, verb, name,
+			       "a " + job +
+				       " of it stands still: some of its metadata cannot be read",
+			       "blkctl show " + name + ", which says how to mend it");
 	return refusal(Status::busy, verb, name, "a " + job + " of it runs",
 		       "blkctl " + job + " " + name + ", to finish it");
 }

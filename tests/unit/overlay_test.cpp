@@ -2,6 +2,8 @@
 // snapshot, commit, stream and create --from: on a recorded host, with metadata in real files.
 #include "fake_host.hpp"
 #include "job/job.hpp"
+#include "meta/superblock.hpp"
+#include "report/report.hpp"
 #include "volume/offline.hpp"
 #include "volume/operations.hpp"
 #include <filesystem>
@@ -191,6 +193,68 @@ TEST_F(Overlay, ACommitRunsAndIsFinished)
 	host.mapper.calls.clear();
 	expect_refusal(commit(host.context, {.name = "v0"}, volume::Run::doit), Status::not_found,
 		       "no overlay");
+}
+
+// No verb about the job gets one on whose metadata cannot be read.
+TEST_F(Overlay, ADamagedJobIsMendedOffline)
+{
+	host.add_volume();
+	ASSERT_TRUE(snapshot(host.context, {.name = "v0", .store = "/dev/sdb"}, volume::Run::doit));
+	ASSERT_TRUE(commit(host.context, {.name = "v0"}, volume::Run::doit));
+	host.mapper.at(volume_number).status.health = table::Health::fail;
+	const auto mend = "blkctl deactivate v0, then blkctl check " + meta_file() +
+			  " and blkctl repair " + meta_file();
+	EXPECT_EQ(report::make_row(host.context, *find(host.context, "v0")).to_mend, mend);
+	const auto says = [&](const auto &refused) {
+		ASSERT_FALSE(refused);
+		EXPECT_EQ(refused.error().status, Status::needs_attention);
+		EXPECT_EQ(refused.error().next, mend) << refused.error().message();
+	};
+	says(commit(host.context, {.name = "v0"}, volume::Run::doit));
+	says(resume(host.context, "v0", volume::Run::doit));
+	says(job::wait_ready(host.context, "v0", {}));
+	const auto aborted = volume::abort(host.context, "v0", volume::Run::doit);
+	ASSERT_FALSE(aborted);
+	EXPECT_NE(aborted.error().next.find("blkctl show v0"), std::string::npos);
+	// And it does what it says.
+	const auto gone = deactivate(host.context, "v0", volume::Run::doit);
+	ASSERT_TRUE(gone) << gone.error().message();
+	const Offline offline{.probe = host.probe, .open = host.context.open_meta};
+	EXPECT_TRUE(check(offline, {.meta = meta_file()}));
+	EXPECT_TRUE(repair(offline, meta_file(), meta::Older::never, volume::Run::doit));
+}
+
+// What is said to overwrite other metadata does.
+TEST_F(Overlay, MetadataOfAnotherVolume)
+{
+	const auto file = host.run_dir + "/meta";
+	const Offline offline{.probe = host.probe, .open = host.context.open_meta};
+	const SnapshotRequest request{
+		.name = "v0", .store = "/dev/sdb", .metadata = "/dev/loop0", .force = true};
+
+	host.add_volume();
+	ASSERT_TRUE(host.loops.make(file, 1 << 20));
+	ASSERT_TRUE(host.loops.attach(file));
+	ASSERT_TRUE(format(offline, {.meta = "/dev/loop0", .sectors = 8192, .name = "other"},
+			   volume::Run::doit));
+	{
+		const auto device = meta::open_device(file, meta::Access::write);
+		ASSERT_TRUE(device);
+		auto super = meta::read_superblock(**device);
+		ASSERT_TRUE(super);
+		ASSERT_TRUE(meta::update_superblock(**device, *super)); // it was in use
+	}
+	const auto refused = snapshot(host.context, request, volume::Run::doit);
+	ASSERT_FALSE(refused);
+	EXPECT_EQ(refused.error().status, Status::busy);
+	EXPECT_NE(refused.error().next.find("blkctl format " + file + " --size SIZE --force"),
+		  std::string::npos)
+		<< refused.error().message();
+	ASSERT_TRUE(format(offline,
+			   {.meta = "/dev/loop0", .sectors = fake::disk_sectors, .force = true},
+			   volume::Run::doit));
+	const auto made = snapshot(host.context, request, volume::Run::doit);
+	ASSERT_TRUE(made) << made.error().message();
 }
 
 TEST_F(Overlay, AStreamEndsOnTheTop)

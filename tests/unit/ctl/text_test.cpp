@@ -197,6 +197,19 @@ TEST(Show, MentionsATableThatIsLoadedOnly)
 	EXPECT_NE(show_text(row).find("blkctl abort data"), std::string::npos);
 }
 
+TEST(Show, SaysHowToMendAJob)
+{
+	report::Row row;
+	row.volume.info.name = "data";
+	row.volume.table.mode = table::Mode::commit;
+	row.volume.table.top = table::Leg{{8, 16}, 0};
+	row.job.state = job::State::failed;
+	row.to_mend = "blkctl deactivate data, and so on";
+	const auto text = show_text(row);
+	EXPECT_NE(text.find("blkctl deactivate data, and so on"), std::string::npos) << text;
+	EXPECT_EQ(text.find("blkctl abort"), std::string::npos) << text;
+}
+
 TEST(Reporting, ShowIsAReportWhenOneIsAskedFor)
 {
 	for (const auto &words : std::vector<std::vector<std::string>>{
