@@ -29,6 +29,7 @@ struct Action {
 	size_t words;
 	std::string usage;
 	std::function<Status(const Arguments &, volume::Context &)> run;
+	std::vector<std::string> options = {}; // besides those that all take
 };
 
 volume::NewBitmap new_bitmap_of(const Arguments &args)
@@ -179,14 +180,14 @@ Status dump(const Arguments &args, volume::Context &context)
 	}
 	if (as_json)
 		out.literal("]}\n");
-	return Status::ok;
 	out.finish();
+	return Status::ok;
 }
 
 const std::vector<Action> &actions()
 {
 	static const std::vector<Action> all = {
-		{"add", 3, "NAME BITMAP", add},
+		{"add", 3, "NAME BITMAP", add, {"granularity", "disabled"}},
 		{"remove", 3, "NAME BITMAP", remove},
 		{"clear", 3, "NAME BITMAP", clear},
 		{"enable", 3, "NAME BITMAP", enable},
@@ -195,7 +196,7 @@ const std::vector<Action> &actions()
 		{"thaw", 3, "NAME BITMAP", thaw},
 		{"merge", 4, "NAME BITMAP SOURCE", merge},
 		{"list", 2, "NAME", list},
-		{"dump", 3, "NAME BITMAP", dump},
+		{"dump", 3, "NAME BITMAP", dump, {"format"}},
 	};
 	return all;
 }
@@ -207,6 +208,13 @@ Status run(const Arguments &args)
 					 [&](const auto &one) { return one.name == args.at(0); });
 	if (action == all.end())
 		bad_usage("there is no \"" + args.at(0) + "\"", "blkctl help bitmap");
+	const auto takes = [&](const std::string &option) {
+		const auto &all = action->options;
+		return std::find(all.begin(), all.end(), option) != all.end();
+	};
+	for (const char *option : {"granularity", "disabled", "format"})
+		if ((args.flag(option) || args.value(option)) && !takes(option))
+			bad_usage(fmt::format("{} takes no --{}", action->name, option));
 	if (args.count() != action->words)
 		bad_usage("it is: blkctl bitmap " + action->name + " " + action->usage);
 	auto host = take(volume::Host::open());

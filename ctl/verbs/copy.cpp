@@ -72,6 +72,9 @@ void check_options(const Arguments &args, const Waiting &waiting,
 	if (args.value("max-downtime") && !background)
 		bad_usage(
 			"--max-downtime is for --mode background; a dual copy never falls behind");
+	if (args.flag("no-boot") && request.metadata.empty())
+		bad_usage("--no-boot goes with --metadata: without, nothing is written down "
+			  "anyway");
 	if (args.flag("pivot") && args.flag("keep"))
 		bad_usage("--pivot and --keep exclude each other");
 	for (const std::string flag : {"until-reboot", "persist"})

@@ -15,6 +15,8 @@ Status run(const Arguments &args)
 	bool wait = args.flag("wait") || args.value("timeout") || args.value("max-downtime");
 	if (args.value("max-downtime") && args.flag("no-wait"))
 		bad_usage("--max-downtime and --no-wait exclude each other");
+	if (args.value("interval") && !wait)
+		bad_usage("--interval goes with --wait: nothing is shown otherwise");
 	Waiting waiting = waiting_of(args, wait);
 	waiting.downtime = downtime_of(args, wait);
 	auto host = take(volume::Host::open());

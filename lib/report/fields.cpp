@@ -201,7 +201,7 @@ constexpr Field all_fields[] = {
 	{number_type, "open_count", "Open", 4, number_field<open_count>, "How often it is open."},
 	{string_type, "read_only", "RO", 2, text_field<read_only>, "Set if it is read-only."},
 	{string_type, "suspended", "Suspended", 9, text_field<suspended>, "Set if it is suspended."},
-	{string_type, "mode", "Mode", 4, text_field<mode>, "Mode of its table: track, mirror, stream, overlay or commit."},
+	{string_type, "mode", "Mode", 4, text_field<mode>, "Mode of its table: track, mirror, stream, overlay, commit or backup."},
 	{string_type, "state", "State", 5, text_field<state>, "State of its copy."},
 	{string_type, "phase", "Phase", 5, text_field<phase>, "Phase the kernel is in."},
 	{string_type, "health", "Health", 6, text_field<health>, "Health of its metadata."},

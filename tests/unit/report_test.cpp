@@ -83,6 +83,10 @@ TEST_F(Reports, HelpListsEveryField)
 	for (const auto &field : fields())
 		EXPECT_NE(help.find(field.name), std::string::npos) << field.name;
 	EXPECT_EQ(help.find("row_index"), std::string::npos);
+	// And every mode that a table may have.
+	for (const auto mode : {table::Mode::track, table::Mode::mirror, table::Mode::stream,
+				table::Mode::overlay, table::Mode::commit, table::Mode::backup})
+		EXPECT_NE(help.find(table::word(mode)), std::string::npos) << table::word(mode);
 }
 
 TEST_F(Reports, RefuseWhatTheyDoNotKnow)

@@ -210,6 +210,23 @@ TEST(Show, SaysHowToMendAJob)
 	EXPECT_EQ(text.find("blkctl abort"), std::string::npos) << text;
 }
 
+TEST(Options, OfNoEffectAreRefused)
+{
+	const auto reason = [](const char *verb, const std::vector<std::string> &words) {
+		return why([&] { find_verb(verb)->run(parse(verb, words)); });
+	};
+	EXPECT_NE(reason("copy", {"v", "t", "--no-boot"}).find("--metadata"), std::string::npos);
+	EXPECT_NE(reason("pivot", {"v", "--interval", "1s"}).find("--wait"), std::string::npos);
+	EXPECT_NE(reason("bitmap", {"list", "v", "--format", "raw"}).find("--format"),
+		  std::string::npos);
+	EXPECT_NE(reason("bitmap", {"clear", "v", "b", "--granularity", "1M"}).find("--gran"),
+		  std::string::npos);
+	EXPECT_NE(reason("bitmap", {"dump", "v", "b", "--disabled"}).find("--disabled"),
+		  std::string::npos);
+	EXPECT_NE(reason("copy", {"v", "t", "--sync", "bitmap=b"}).find("cannot begin from"),
+		  std::string::npos);
+}
+
 TEST(Reporting, ShowIsAReportWhenOneIsAskedFor)
 {
 	for (const auto &words : std::vector<std::vector<std::string>>{
