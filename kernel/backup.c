@@ -145,13 +145,16 @@ void bkc_backup_begin(struct bkc_table *t, struct bio *bio)
 	/* Who has waited comes first, or may wait as long as others come. */
 	if (!bitmap_empty(s->save, BKC_BUCKETS) || !is_preserving(s))
 		return;
+	/* To read from base may sleep, for a request of its queue. */
+	if (bio->bi_opf & REQ_NOWAIT)
+		return;
 	nr = bkc_map_span(&s->map, start, end, &first);
 	copy = has_room(s) ?
 	       bkc_copy_get_now(s, nr << s->map.block_shift) : NULL;
 	if (!copy)
 		return;
 	copy->demand = true;
-	copy->mapped = true;
+	copy->mapper = current;
 	/* No bio but its own: another would have to be allocated. */
 	if (nr << s->map.block_shift > OWN_SECTORS ||
 	    !bkc_range_begin_copy(s, copy, first, nr, false))
@@ -297,14 +300,16 @@ void bkc_backup_save_work(struct work_struct *work)
 
 /*
  * Base does its I/O while it is submitted, and so does top: no work is needed to go
- * on, and nobody waits for a queue. Not from save_work, which looks at many.
+ * on, and nobody waits for a queue. Not from save_work, which looks at many; nor in
+ * a thread of base's (of a thin pool, of md), which may hold what a write to base
+ * waits for.
  */
 static bool may_go_on(const struct bkc_copy *copy)
 {
 	const struct bkc_state *s = copy->s;
 
-	return copy->mapped && bkc_is_submitting() && READ_ONCE(s->top_inline) &&
-	       !s->params.detect_zeroes;
+	return copy->mapper == current && bkc_is_submitting() &&
+	       READ_ONCE(s->top_inline) && !s->params.detect_zeroes;
 }
 
 /* An I/O of top's has ended. Any context. */

@@ -107,7 +107,7 @@ struct bkc_copy *bkc_copy_get(struct bkc_state *s, unsigned int *sectors)
 	if (!copy)
 		return NULL;
 	copy->demand = false;
-	copy->mapped = false;
+	copy->mapper = NULL;
 	*sectors = min(*sectors, round_down(copy_sectors(copy), block_sectors));
 	return copy;
 }

@@ -65,7 +65,16 @@ u64 bkc_meta_publish(struct bkc_meta *meta, u64 first, u64 nr,
 	/* Pairs with bkc_meta_must_commit(), bkc_meta_is_unsettled(). */
 	smp_store_release(&meta->publishing, false);
 	spin_unlock(&meta->lock);
-	if (changed && !by_user)
+	if (!changed)
+		return 0;
+	/*
+	 * A user's, too: not everybody flushes, and a device above that was set up
+	 * over something without a cache does not pass it on. Pairs with the
+	 * barrier behind the clearing of PENDING: lazy_work sees what is dirty, or
+	 * we see that it has begun.
+	 */
+	smp_mb();
+	if (!delayed_work_pending(&meta->lazy_work))
 		queue_delayed_work(meta->wq, &meta->lazy_work, LAZY_DELAY);
 	return changed;
 }
@@ -169,8 +178,9 @@ void bkc_meta_wait(struct bkc_meta *meta, struct bio *bio)
 
 	spin_lock_irqsave(&meta->lock, flags);
 	bio_list_add(&meta->waiters, bio);
-	spin_unlock_irqrestore(&meta->lock, flags);
+	/* With the lock held: a commit under way ends it otherwise, and with it us. */
 	queue_work(meta->wq, &meta->commit_work);
+	spin_unlock_irqrestore(&meta->lock, flags);
 }
 
 /* Step 2: up to a batch of the dirty sectors from *next on. */

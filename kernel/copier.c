@@ -180,21 +180,22 @@ static void synced(struct bkc_state *s)
 
 /*
  * Modes with durable state: no block is left where it should not be, and none
- * goes back there. Said when it is durable.
+ * goes back there. Said when it is durable: what is looked at comes before the
+ * commit, or a block that goes on to where it should be meanwhile is not in that.
  */
 static void moved(struct bkc_state *s)
 {
 	u32 clear = s->mode->mixes_base ? BLKCOPY_META_BASE_MIXED : 0;
 
 	bkc_copies_trim(s);
-	if (bkc_meta_commit(s->meta)) {
-		later(s, RETRY_DELAY_MAX);
-		return;
-	}
 	/* The counts of two states do not change at once; the map is exact. */
 	if (bkc_map_find(&s->map, 0, s->map.nr_blocks, s->mode->copy_states) <
 	    s->map.nr_blocks) {
 		later(s, 0);
+		return;
+	}
+	if (bkc_meta_commit(s->meta)) {
+		later(s, RETRY_DELAY_MAX);
 		return;
 	}
 	spin_lock_irq(&s->lock);

@@ -28,7 +28,7 @@ struct bkc_copy {
 	enum bkc_valid valid;	/* of its blocks, when it began */
 	bool writing;		/* bucket lock: a write over it waits */
 	bool demand;		/* backup: a write waits for it */
-	bool mapped;		/* backup: begun while that was mapped */
+	struct task_struct *mapper;	/* backup: begun by it in map; only compared */
 	bool safe;		/* bucket lock; backup: the old data is here */
 	bool recorded;		/* backup: it is durable that top has it */
 	atomic_t refs;		/* its own, and views that read the buffer */

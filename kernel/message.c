@@ -422,6 +422,13 @@ static int message_preserve(struct bkc_table *t, const char *name)
 		r = !b ? -ENOENT : b->inconsistent ? -ESTALE :
 		    bkc_release_unchanged(t->s, b);
 	mutex_unlock(&t->tracker->mutex);
+	/*
+	 * Or the first write to it would have to wait for that. Not with the lock
+	 * held: metadata may hang, and the next table of any volume looks at all
+	 * trackers.
+	 */
+	if (!r && t->s->meta)
+		r = bkc_meta_commit(t->s->meta);
 	if (r)
 		DMERR_LIMIT("%s: preserve %s refused: %s",
 			    dm_table_device_name(t->ti->table), name,

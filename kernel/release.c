@@ -118,9 +118,9 @@ static int release_blocks(struct bkc_state *s, u64 block, u64 end)
  * @bm: the bitmap; of a frozen one what had changed by then
  *
  * Process context, the tracker's mutex held. Blocks that are released stay so.
- * Returns 0, -EALREADY when the view is broken, -EINVAL when the bitmap is finer
- * than the blocks; with a metadata device also -EAGAIN while suspended, -EIO; or
- * -EINTR: what has been released by then is.
+ * Durable with the next commit. Returns 0, -EALREADY when the view is broken,
+ * -EINVAL when the bitmap is finer than the blocks; with a metadata device also
+ * -EAGAIN while suspended; or -EINTR: what has been released by then is.
  */
 int bkc_release_unchanged(struct bkc_state *s, const struct bkc_bitmap *bm)
 {
@@ -141,8 +141,5 @@ int bkc_release_unchanged(struct bkc_state *s, const struct bkc_bitmap *bm)
 		first += run;
 		at = first << shift;
 	}
-	/* Or the first write to it would have to wait for that. */
-	if (!r && s->meta)
-		r = bkc_meta_commit(s->meta);
 	return r;
 }

@@ -370,6 +370,13 @@ static void set_limits_of_target(struct dm_target *ti, struct bkc_table *t)
 {
 	ti->num_flush_bios = t->mode->durable ? hweight8(t->mode->flush_legs) :
 			     bkc_has_dual_writes(t->mode) ? BKC_LEGS : 1;
+	/*
+	 * Where no leg has a cache, the block layer would keep flushes to itself,
+	 * and what we have in memory would never be asked for. In every mode: a
+	 * device above looks when its table is loaded, and not again when a
+	 * snapshot comes.
+	 */
+	ti->flush_supported = true;
 	ti->num_discard_bios = 1;
 	ti->num_write_zeroes_bios = 1;
 	ti->limit_swap_bios = true;
@@ -387,7 +394,8 @@ static void set_limits_of_target(struct dm_target *ti, struct bkc_table *t)
 	 */
 	ti->per_io_data_size = sizeof(struct bkc_io);
 	ti->accounts_remapped_io = true;
-	if (!t->mode->has_top)
+	/* It goes to every device of the table then: of base alone, if we are asked. */
+	if (!t->mode->has_top && !t->meta_dev)
 		bkc_ctr_flush_bypass(ti);
 }
 
