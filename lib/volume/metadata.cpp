@@ -120,19 +120,6 @@ Result<void> check_file(Change &change, const std::string &path, uint64_t size,
 	return {};
 }
 
-// With a way out: what is on a metadata device here is not overwritten by any option.
-Result<void> check_blank(Change &change, meta::Device &device)
-{
-	auto blank = meta::check_blank(device, meta::Overwrite::no);
-
-	if (blank)
-		return {};
-	return refusal(blank.error().status, change.verb(), device.name(), blank.error().why,
-		       "blkctl check " + device.name() +
-			       " to look; if nobody needs it, dd if=/dev/zero of=" + device.name() +
-			       " bs=8K count=1");
-}
-
 Result<void> check_not_in_tab(Change &change, const Place &place, const std::string &name)
 {
 	auto &context = change.context();
@@ -316,7 +303,7 @@ Result<Place> add_metadata(Change &change, const std::string &text, const meta::
 			   context.open_meta(place.block->path, meta::Access::read));
 		BLKCTL_CHECK(meta::check_room(*device, super.geometry));
 		if (!is_free_metadata(context, *device, place.block->path, super.uuid))
-			BLKCTL_CHECK(check_blank(change, *device));
+			BLKCTL_CHECK(meta::check_blank(*device, meta::Overwrite::no));
 	}
 	change.add({"format " + wanted + ": " + std::to_string(layout.bytes()) +
 			    " bytes of metadata, with the UUID " + meta::hex(super.uuid),
