@@ -180,7 +180,10 @@ const Register entry{Verb{
 		 "nothing is lost from it; --bitmap-mode never keeps its bits all the same, always "
 		 "forgets them, and the next backup with it is a full one. A bitmap that may have "
 		 "missed writes makes a full backup, and this "
-		 "is said. The first backup of a chain is a full one: with --full and the bitmap.",
+		 "is said. So does one that was added, cleared or disabled since the last backup "
+		 "made with it, or that is in memory and of another boot: of no backup it is known "
+		 "that it goes on from that. The note of the last one is in /var/lib/blkctl. "
+		 "The first backup of a chain is a full one: with --full and the bitmap.",
 		 "The copying is done by this process. Ctrl-C, or a kill, interrupts it: the same "
 		 "command, run again, goes on with it as of the same instant; blkctl-abort(8) "
 		 "gives "

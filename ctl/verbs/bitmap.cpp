@@ -235,7 +235,8 @@ const Register entry{Verb{
 		 "freeze keeps what has changed by now, to be copied, and records apart what "
 		 "changes meanwhile: a write between a dump and a clear would be in neither "
 		 "otherwise. Then clear, when it is copied; or thaw, when that has failed, and "
-		 "nothing is lost.",
+		 "nothing is lost. A bitmap is of one chain of backups: after add, clear or "
+		 "disable the next blkctl-backup(8) with it is a full one.",
 		 "list NAME: what there is. A bitmap that is inconsistent may have missed writes, "
 		 "as another tool had the device meanwhile: frozen, all of it has changed, "
 		 "and it begins anew. "

@@ -4,8 +4,8 @@
 #include "base/size.hpp"
 #include "job/backup_copy.hpp"
 #include "job/backup_target.hpp"
-#include "job/forgotten.hpp"
 #include "uapi/blkcopy.h"
+#include "volume/bitmap_notes.hpp"
 #include "volume/bitmaps.hpp"
 #include "volume/cache.hpp"
 #include "volume/lock.hpp"
@@ -70,6 +70,25 @@ Result<void> check_words(const BackupRequest &request)
 	return {};
 }
 
+// Why an incremental would not have all that has changed; empty: it has.
+std::string why_full(volume::Context &context, const volume::Volume &volume,
+		     const table::BitmapStatus &bitmap)
+{
+	if (bitmap.state == BLKCOPY_BITMAP_INCONSISTENT)
+		return "bitmap " + bitmap.name + " may have missed writes: this is a full backup";
+	switch (volume::bitmap_note(context, volume, bitmap.name)) {
+	case volume::BitmapNote::backup:
+		break;
+	case volume::BitmapNote::forgotten:
+		return "what a backup that failed had to get from bitmap " + bitmap.name +
+		       " was forgotten: this is a full backup";
+	case volume::BitmapNote::none:
+		return "no backup is known that bitmap " + bitmap.name +
+		       " goes on from: this is a full backup";
+	}
+	return {};
+}
+
 // Full or incremental, and where to.
 Result<void> decide(volume::Context &context, Item &item)
 {
@@ -87,14 +106,9 @@ Result<void> decide(volume::Context &context, Item &item)
 					       "\" is disabled: what has changed is not in it",
 				       "blkctl bitmap enable " + request.name + " " +
 					       request.bitmap + ", and a backup with --full");
-		if (bitmap.state == BLKCOPY_BITMAP_INCONSISTENT && !record.full) {
-			record.full = true;
-			item.done.note = "bitmap " + request.bitmap +
-					 " may have missed writes: this is a full backup";
-		} else if (!record.full && has_forgotten(context, request.name, request.bitmap)) {
-			record.full = true;
-			item.done.note = "what a backup that failed had to get from bitmap " +
-					 request.bitmap + " was forgotten: this is a full backup";
+		if (!record.full) {
+			item.done.note = why_full(context, item.volume, bitmap);
+			record.full = !item.done.note.empty();
 		}
 	}
 	BLKCTL_TRY(item.target, check_target(context, item.volume, request, record.full));
@@ -337,6 +351,11 @@ Result<void> Work::note_kept(Item &item) const
 			       "blkctl abort " + item.volume.name());
 	if (record.kept)
 		return {};
+	// It was decided before the freeze, and from here on nobody clears it.
+	if (!record.full && !why_full(context, item.volume, bitmap).empty())
+		return refusal(Status::busy, backup_verb, item.volume.name(),
+			       "bitmap \"" + record.bitmap + "\" was cleared just now",
+			       "blkctl abort " + item.volume.name() + ", and the same again");
 	record.kept = bitmap.dirty_blocks;
 	return volume::update_backup(context, item.volume.info, record);
 }
@@ -469,8 +488,6 @@ Result<bool> Work::copy(Item &item)
 		return bad_target(Status::failed, item, "somebody has replaced it meanwhile");
 	BLKCTL_CHECK(finish_target(item.target));
 	note_finished(context, item.target);
-	if (item.record->full)
-		clear_forgotten(context, item.volume.name(), item.record->bitmap);
 	item.record->copied = true;
 	BLKCTL_CHECK(volume::update_backup(context, item.volume.info, *item.record));
 	return true;
@@ -498,16 +515,20 @@ Result<bool> Work::run_all()
 Result<void> Work::end(bool clear)
 {
 	for (const auto &item : items) {
-		if (item.record->copied)
+		const auto &bitmap = item.record->bitmap;
+		if (item.record->copied) {
+			// Before its bits go. If it cannot be noted the next one is a full one.
+			if (!bitmap.empty())
+				(void)volume::note_backup(context, item.volume.info, *item.record);
 			continue;
+		}
 		if (!item.record->target.empty())
 			drop_target(item.target);
 		// What it was to get is forgotten: the next one cannot mend it.
 		if (clear)
 			BLKCTL_CHECK(note_unfinished(context, item.target, true, item.record->id));
-		if (clear && !item.target.in_place && !item.record->bitmap.empty())
-			BLKCTL_CHECK(
-				note_forgotten(context, item.volume.name(), item.record->bitmap));
+		if (clear && !item.target.in_place && !bitmap.empty())
+			BLKCTL_CHECK(volume::note_forgotten(context, item.volume.name(), bitmap));
 	}
 	BLKCTL_TRY(const auto outcome, volume::end_backup(context, names(), items[0].record->id,
 							  clear, volume::Run::doit));
@@ -516,27 +537,6 @@ Result<void> Work::end(bool clear)
 }
 
 } // namespace
-
-std::string_view word(BitmapMode mode)
-{
-	switch (mode) {
-	case BitmapMode::on_success:
-		return "on-success";
-	case BitmapMode::never:
-		return "never";
-	case BitmapMode::always:
-		break;
-	}
-	return "always";
-}
-
-std::optional<BitmapMode> bitmap_mode_from(std::string_view text)
-{
-	for (const auto mode : {BitmapMode::on_success, BitmapMode::never, BitmapMode::always})
-		if (word(mode) == text)
-			return mode;
-	return std::nullopt;
-}
 
 Result<BackupResult> backup(volume::Context &context, const std::vector<BackupRequest> &requests,
 			    const BackupOptions &options, volume::Run run)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/bitmaps.hpp"
 #include "uapi/blkcopy.h"
+#include "volume/bitmap_notes.hpp"
 #include "volume/cache.hpp"
 #include "volume/steps.hpp"
 #include <algorithm>
@@ -83,11 +84,27 @@ Result<Found> find_bitmap(Change &change, const std::string &name, const std::st
 	return Found{std::move(volume), std::move(copy)};
 }
 
+// Adds that it goes on from no backup any more. Before the bits go, or are not recorded: after a
+// kill in between the next backup is a full one.
+void add_end_of_note(Change &change, const Volume &volume, const std::string &bitmap)
+{
+	auto &context = change.context();
+
+	if (has_bitmap_note(context, volume.name(), bitmap))
+		change.add({"forget of which backup bitmap " + bitmap + " is",
+			    [&context, name = volume.name(), bitmap] {
+				    return drop_bitmap_note(context, name, bitmap);
+			    },
+			    {}});
+}
+
 Result<Outcome> send(Context &context, const std::string &name, const std::string &bitmap,
 		     const std::string &word, Run run)
 {
 	Change change(context, "bitmap " + word, run);
 	BLKCTL_TRY(const auto found, find_bitmap(change, name, bitmap));
+	if (word != "enable")
+		add_end_of_note(change, found.volume, bitmap);
 	change.message(found.volume.info, fmt::format("bitmap {} {}", word, bitmap));
 	return change.finish(found.volume.info);
 }
@@ -116,6 +133,7 @@ Result<Outcome> bitmap_add(Context &context, const std::string &name, const std:
 		return refusal(Status::usage, change.verb(), volume.name(),
 			       fmt::format("a granularity is from a block, {} bytes, to 1 GiB",
 					   uint64_t{volume.table.block_sectors} * 512));
+	add_end_of_note(change, volume, bitmap);
 	change.message(volume.info,
 		       fmt::format("bitmap add {} {}{}", bitmap, granule,
 				   options.disabled ? " " BLKCOPY_BITMAP_DISABLED : ""),

@@ -23,7 +23,8 @@ struct NewBitmap {
 Result<Outcome> bitmap_add(Context &context, const std::string &name, const std::string &bitmap,
 			   const NewBitmap &options, Run run);
 
-// Of a bitmap that is there. Errors: not_found, naming what is not.
+// Of a bitmap that is there. The next backup with one that was added, cleared or disabled is a full
+// one. Errors: not_found, naming what is not.
 Result<Outcome> bitmap_remove(Context &context, const std::string &name, const std::string &bitmap,
 			      Run run);
 Result<Outcome> bitmap_clear(Context &context, const std::string &name, const std::string &bitmap,

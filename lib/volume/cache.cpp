@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/cache.hpp"
 #include "base/files.hpp"
-#include "volume/lock.hpp"
 #include <boost/json.hpp>
 #include <chrono>
 #include <cstdio>
@@ -25,13 +24,6 @@ std::string file_of(const Context &context, DevNo device, const char *suffix)
 {
 	return context.run_dir + "/" + std::to_string(device.major) + "-" +
 	       std::to_string(device.minor) + suffix;
-}
-
-// A device number may come back on another device: the UUID tells, or the name where there is
-// none.
-std::string identity(const dm::Info &info)
-{
-	return info.uuid.empty() ? "name " + info.name : "uuid " + info.uuid;
 }
 
 std::string text_at(const json::object &object, std::string_view key)
@@ -59,7 +51,7 @@ json::object about(const dm::Info &info)
 	json::object object;
 
 	object["schema"] = 1;
-	object["identity"] = identity(info);
+	object["identity"] = identity_of(info);
 	return object;
 }
 
@@ -78,7 +70,7 @@ std::optional<json::object> read(Context &context, const dm::Info &info, const c
 	const auto value = json::parse(text.value_or(""), error);
 
 	if (error || !value.is_object() ||
-	    text_at(value.get_object(), "identity") != identity(info))
+	    text_at(value.get_object(), "identity") != identity_of(info))
 		return std::nullopt;
 	return value.get_object();
 }
@@ -186,20 +178,36 @@ std::optional<BackupRecord> backup_record(Context &context, const dm::Info &info
 
 Result<void> update_backup(Context &context, const dm::Info &info, const BackupRecord &record)
 {
-	BLKCTL_TRY(const auto lock, Lock::volume(context.run_dir, info.devno, lock_timeout));
+	BLKCTL_TRY(const auto lock, lock_backup(context, info, record.id));
+	return remember_backup(context, info, record);
+}
+
+Result<Lock> lock_backup(Context &context, const dm::Info &info, const std::string &id)
+{
+	BLKCTL_TRY(auto lock, Lock::volume(context.run_dir, info.devno, lock_timeout));
 	const auto now = backup_record(context, info);
 
-	if (now && now->id == record.id)
-		return remember_backup(context, info, record);
-	return Error{.status = Status::aborted,
-		     .what = "backup",
-		     .device = info.name,
-		     .why = "it was given up meanwhile"};
+	if (now && now->id == id)
+		return lock;
+	return given_up(info);
+}
+
+Error given_up(const dm::Info &info)
+{
+	return {.status = Status::aborted,
+		.what = "backup",
+		.device = info.name,
+		.why = "it was given up meanwhile"};
 }
 
 void forget_backup(Context &context, const dm::Info &info)
 {
 	unlink(file_of(context, info.devno, backup_file).c_str());
+}
+
+std::string identity_of(const dm::Info &info)
+{
+	return info.uuid.empty() ? "name " + info.name : "uuid " + info.uuid;
 }
 
 std::string timestamp(bool milliseconds)

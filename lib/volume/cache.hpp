@@ -4,6 +4,7 @@
 #ifndef BLKCTL_VOLUME_CACHE_HPP
 #define BLKCTL_VOLUME_CACHE_HPP
 
+#include "volume/lock.hpp"
 #include "volume/volume.hpp"
 
 namespace blkctl::volume
@@ -38,6 +39,14 @@ Result<void> remember_backup(Context &context, const dm::Info &info, const Backu
 Result<void> update_backup(Context &context, const dm::Info &info, const BackupRecord &record);
 std::optional<BackupRecord> backup_record(Context &context, const dm::Info &info);
 void forget_backup(Context &context, const dm::Info &info);
+// The lock of the volume, for what is done only while that backup is its own. Errors: aborted,
+// busy.
+Result<Lock> lock_backup(Context &context, const dm::Info &info, const std::string &id);
+Error given_up(const dm::Info &info);
+
+// A device number may come back on another device: the UUID tells, or the name where there is
+// none.
+std::string identity_of(const dm::Info &info);
 
 // Now, UTC, RFC 3339, with milliseconds if asked for.
 std::string timestamp(bool milliseconds);

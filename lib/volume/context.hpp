@@ -40,6 +40,8 @@ struct Context {
 	// Where metadata is that got no device of its own.
 	std::string state_dir = default_state_dir;
 	std::string tab_file = "/etc/blkctltab"; // which volumes come back at boot
+	// What tells this boot from every other.
+	std::string boot_id_file = "/proc/sys/kernel/random/boot_id";
 	meta::Opener open_meta = meta::open_device;
 	KillKnob knob;
 	// How long a switch is put off for a device that does not answer what is on its way to it.

@@ -1,86 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // backup and restore on a recorded host: which bits are kept, what goes on, what is refused.
-#include "base/files.hpp"
-#include "fake_host.hpp"
+#include "backup_fixture.hpp"
 #include "job/apply.hpp"
-#include "job/backup.hpp"
 #include "volume/bitmaps.hpp"
-#include <filesystem>
-#include <fstream>
-#include <gtest/gtest.h>
 
 using namespace blkctl;
-using job::BackupRequest;
-
-namespace
-{
-
-constexpr uint64_t volume_sectors = 8192; // 64 blocks
-constexpr uint64_t volume_bytes = volume_sectors * 512;
-constexpr uint64_t block_bytes = 65536;
-
-class Backup : public testing::Test
-{
-      protected:
-	Backup()
-	{
-		auto &device = host.mapper.add(
-			"v0", "BLKCTL-00112233445566778899aabbccddeeff-vol", fake::volume_number,
-			{{0, volume_sectors, "blkcopy", "track 8:0 0 - 0 - 128"}});
-		device.status.bitmaps = {{"b", 3, "recording"}};
-		host.mapper.lists["bitmap list b 0"] = "1+2 7+1 end";
-		for (uint64_t i = 0; i < volume_bytes; i++)
-			content += static_cast<char>(i / block_bytes % 4 ? i * 7 + i / 4096 : 0);
-		std::ofstream(view_file) << content;
-		options.open_view = [this](const std::string &) {
-			return transport::open_raw(view_file, transport::Access::read);
-		};
-	}
-
-	BackupRequest request() const
-	{
-		return {.name = "v0", .target = target, .store = "/dev/sdb"};
-	}
-	BackupRequest incremental() const
-	{
-		auto request = this->request();
-		request.bitmap = "b";
-		return request;
-	}
-	Result<job::BackupResult> run(const BackupRequest &request,
-				      volume::Run run = volume::Run::doit)
-	{
-		return job::backup(host.context, {request}, options, run);
-	}
-	std::string bitmap() const
-	{
-		const auto &found = host.mapper.devices.at(fake::volume_number).status.bitmaps[0];
-		return found.state + " " + std::to_string(found.dirty_blocks);
-	}
-	void expect_plain()
-	{
-		EXPECT_EQ(host.mapper.at(fake::volume_number).live[0].params,
-			  "track 8:0 0 - 0 - 128");
-		EXPECT_EQ(host.mapper.named("v0-backup"), nullptr);
-	}
-	void expect_refusal(const BackupRequest &request, Status status)
-	{
-		host.mapper.calls.clear();
-		const auto refused = run(request);
-		ASSERT_FALSE(refused);
-		EXPECT_EQ(refused.error().status, status) << refused.error().message();
-		EXPECT_TRUE(host.mapper.calls.empty());
-		expect_plain();
-	}
-
-	fake::Host host;
-	const std::string view_file = host.run_dir + "/view";
-	const std::string target = host.run_dir + "/image";
-	std::string content;
-	job::BackupOptions options;
-};
-
-} // namespace
+using fake::Backup;
 
 TEST_F(Backup, AFullOne)
 {
@@ -104,7 +29,7 @@ TEST_F(Backup, AFullOne)
 
 TEST_F(Backup, AnIncrementalCopiesWhatHasChanged)
 {
-	std::ofstream(target) << std::string(volume_bytes, 'x');
+	have_backup();
 	const auto done = run(incremental());
 	ASSERT_TRUE(done) << done.error().message();
 	EXPECT_EQ(done->volumes.at(0).bytes, 3 * block_bytes);
@@ -119,7 +44,7 @@ TEST_F(Backup, AnIncrementalCopiesWhatHasChanged)
 
 TEST_F(Backup, WhatBecomesOfTheBits)
 {
-	std::ofstream(target) << std::string(volume_bytes, 'x');
+	have_backup();
 	auto never = incremental();
 	never.bitmap_mode = job::BitmapMode::never;
 	ASSERT_TRUE(run(never));
@@ -142,6 +67,17 @@ TEST_F(Backup, WhatBecomesOfTheBits)
 	expect_plain();
 	// What has changed since the backup before is in no bitmap any more.
 	options.open_view = good;
+	const auto next = run(incremental());
+	ASSERT_FALSE(next);
+	EXPECT_EQ(next.error().status, Status::busy);
+	EXPECT_NE(next.error().why.find("was not finished"), std::string::npos);
+}
+
+// What is there of a full one that was given up is no backup, whatever the bitmap goes on from.
+TEST_F(Backup, WhatWasToBeAFullOneIsNotBroughtUpToDate)
+{
+	have_backup();
+	std::ofstream(target + ".unfinished") << "full 1234\n";
 	const auto next = run(incremental());
 	ASSERT_FALSE(next);
 	EXPECT_EQ(next.error().status, Status::busy);
@@ -186,7 +122,7 @@ TEST_F(Backup, AnImageThatIsWrittenToInPlaceIsNotRestored)
 		return job::apply(host.context, {.image = target, .device = "/dev/sdb"}, {},
 				  volume::Run::dry);
 	};
-	std::ofstream(target) << std::string(volume_bytes, 'x');
+	have_backup();
 	ASSERT_TRUE(apply());
 	int asked = 0;
 	options.cancelled = [&] { return ++asked > 2; };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "fake_host.hpp"
+#include "base/files.hpp"
 #include "uapi/blkcopy.h"
 #include <cerrno>
 #include <filesystem>
@@ -298,26 +299,6 @@ Result<void> Mapper::remove(DevNo device, dm::Visibility)
 	});
 }
 
-// freeze, thaw and clear.
-Result<void> Mapper::bitmap_message(Device &device, const std::string &text)
-{
-	const auto space = text.rfind(' ');
-	const auto word = text.substr(7, space - 7);
-
-	for (auto &bitmap : device.status.bitmaps) {
-		if (bitmap.name != text.substr(space + 1))
-			continue;
-		const bool frozen = bitmap.state == "frozen";
-		if (frozen != (word != "freeze"))
-			return Error{.why = "not so", .sys_errno = EBUSY};
-		bitmap.state = word == "freeze" ? "frozen" : "recording";
-		if (word == "clear")
-			bitmap.dirty_blocks = 0;
-		return {};
-	}
-	return Error{.why = "no such bitmap", .sys_errno = ENOENT};
-}
-
 Result<std::string> Mapper::message(DevNo device, uint64_t, const std::string &text)
 {
 	const auto list = lists.find(text);
@@ -532,6 +513,8 @@ Host::Host()
 	context.run_dir = run_dir;
 	context.state_dir = run_dir + "/state";
 	context.tab_file = run_dir + "/blkctltab";
+	context.boot_id_file = run_dir + "/boot_id";
+	boot("first");
 	context.open_meta = [this](const std::string &path, meta::Access access) {
 		return open_meta(path, access);
 	};
@@ -541,6 +524,12 @@ Host::Host()
 	probe.add(disk_a, "/dev/sda", disk_sectors);
 	probe.add(disk_b, "/dev/sdb", disk_sectors);
 	probe.add(disk_small, "/dev/sdc", disk_sectors / 2);
+}
+
+void Host::boot(const std::string &id)
+{
+	if (!replace_file(context.boot_id_file, id + "\n"))
+		throw std::runtime_error("boot_id");
 }
 
 Host::~Host()

@@ -169,6 +169,9 @@ struct Host {
 	Result<std::unique_ptr<meta::Device>> open_meta(const std::string &path,
 							meta::Access access);
 
+	// This is another boot from here on.
+	void boot(const std::string &id);
+
 	Host();
 	~Host();
 	Host(const Host &) = delete;

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "volume/bitmap_notes.hpp"
+#include "base/files.hpp"
+#include <cerrno>
+#include <optional>
+#include <unistd.h>
+
+namespace blkctl::volume
+{
+
+namespace
+{
+
+constexpr std::string_view forgotten_word = "forgotten";
+
+// Neither name has a slash: dm and the kernel do not take one.
+std::string note_file(const Context &context, const std::string &volume, const std::string &bitmap)
+{
+	return context.state_dir + "/" + volume + "." + bitmap + ".note";
+}
+
+Result<void> write_note(Context &context, const std::string &volume, const std::string &bitmap,
+			const std::string &line)
+{
+	BLKCTL_CHECK(make_folder(context.state_dir));
+	return replace_file_durably(note_file(context, volume, bitmap), line + "\n");
+}
+
+// What the note of a backup says as long as it holds: nothing, if the boot cannot be told. A name
+// comes back on another volume.
+std::optional<std::string> backup_line(Context &context, const Volume &volume)
+{
+	const auto since = volume.table.bitmaps ? std::optional<std::string>("durable")
+						: read_line(context.boot_id_file);
+
+	if (!since || since->empty())
+		return std::nullopt;
+	return "backup " + *since + " " + identity_of(volume.info);
+}
+
+} // namespace
+
+BitmapNote bitmap_note(Context &context, const Volume &volume, const std::string &bitmap)
+{
+	const auto line = read_line(note_file(context, volume.name(), bitmap));
+
+	if (!line)
+		return BitmapNote::none;
+	if (*line == forgotten_word)
+		return BitmapNote::forgotten;
+	return line == backup_line(context, volume) ? BitmapNote::backup : BitmapNote::none;
+}
+
+Result<void> note_backup(Context &context, const dm::Info &info, const BackupRecord &record)
+{
+	// While that backup is under way nobody else clears its bitmap.
+	BLKCTL_TRY(const auto lock, lock_backup(context, info, record.id));
+	BLKCTL_TRY(const auto volume, find(context, info.devno));
+	if (volume.table.mode != table::Mode::backup)
+		return given_up(info);
+	const auto line = backup_line(context, volume);
+	return line ? write_note(context, volume.name(), record.bitmap, *line) : Result<void>();
+}
+
+Result<void> note_forgotten(Context &context, const std::string &volume, const std::string &bitmap)
+{
+	return write_note(context, volume, bitmap, std::string(forgotten_word));
+}
+
+bool has_bitmap_note(Context &context, const std::string &volume, const std::string &bitmap)
+{
+	return access(note_file(context, volume, bitmap).c_str(), F_OK) == 0;
+}
+
+Result<void> drop_bitmap_note(Context &context, const std::string &volume,
+			      const std::string &bitmap)
+{
+	const auto file = note_file(context, volume, bitmap);
+
+	if (unlink(file.c_str()) == 0)
+		return sync_folder_of(file);
+	if (errno == ENOENT)
+		return {};
+	return errno_error("remove", file, errno);
+}
+
+} // namespace blkctl::volume

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What is written down of a volume's bitmap, as its bits do not say it: whether there is a backup
+// that they go on from. Internal to the library.
+#ifndef BLKCTL_VOLUME_BITMAP_NOTES_HPP
+#define BLKCTL_VOLUME_BITMAP_NOTES_HPP
+
+#include "volume/cache.hpp"
+#include "volume/volume.hpp"
+#include <string>
+
+namespace blkctl::volume
+{
+
+enum class BitmapNote {
+	none,      // it was added, cleared by hand or disabled since, or is of another boot
+	backup,    // all that has changed since the last backup made with it is in it
+	forgotten, // what a backup was to get that has failed is in no image, nor in the bitmap
+};
+BitmapNote bitmap_note(Context &context, const Volume &volume, const std::string &bitmap);
+
+/*
+ * An image is whole that was made with the bitmap of this record, whose bits are cleared after
+ * this or stay. One in memory ends with the running system, and so does the note of it; takes the
+ * lock of the volume. Errors: aborted (that backup is not the volume's any more), busy, failed.
+ */
+Result<void> note_backup(Context &context, const dm::Info &info, const BackupRecord &record);
+
+// Errors: failed.
+Result<void> note_forgotten(Context &context, const std::string &volume, const std::string &bitmap);
+
+bool has_bitmap_note(Context &context, const std::string &volume, const std::string &bitmap);
+// It stays gone, after a power cut too. Errors: failed.
+Result<void> drop_bitmap_note(Context &context, const std::string &volume,
+			      const std::string &bitmap);
+
+} // namespace blkctl::volume
+
+#endif

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a backup goes on from, on a recorded host: a bitmap that no backup is known of, and images
+// that are not whole, make no incremental.
+#include "backup_fixture.hpp"
+#include "job/apply.hpp"
+#include "volume/bitmaps.hpp"
+#include "volume/cache.hpp"
+
+using namespace blkctl;
+
+namespace
+{
+
+constexpr const char *unknown = "no backup is known";
+
+class BackupChain : public fake::Backup
+{
+      protected:
+	volume::Context &context() { return host.context; }
+	fake::Device &device() { return host.mapper.at(fake::volume_number); }
+	std::string note() const { return host.context.state_dir + "/v0.b.note"; }
+
+	BackupRequest over(const std::string &name, const std::string &backing) const
+	{
+		auto request = incremental();
+		request.target = host.run_dir + "/" + name;
+		request.format = transport::Format::qcow2;
+		request.backing = backing;
+		return request;
+	}
+	Result<job::Applied> apply(const std::string &image)
+	{
+		return job::apply(context(), {.image = image, .device = "/dev/sdb"}, {},
+				  volume::Run::dry);
+	}
+	void expect_not_finished(const std::string &image)
+	{
+		const auto refused = apply(image);
+		ASSERT_FALSE(refused) << image;
+		EXPECT_EQ(refused.error().status, Status::failed);
+		EXPECT_NE(refused.error().why.find("not finished"), std::string::npos)
+			<< refused.error().message();
+	}
+	// An incremental of `image` that is left in the middle.
+	void interrupt(const std::string &image)
+	{
+		auto request = incremental();
+		request.target = image;
+		int asked = 0;
+		options.cancelled = [asked]() mutable { return ++asked > 2; };
+		const auto left = run(request);
+		ASSERT_FALSE(left);
+		EXPECT_EQ(left.error().status, Status::timed_out) << left.error().message();
+		options.cancelled = [] { return false; };
+	}
+};
+
+} // namespace
+
+TEST_F(BackupChain, ABitmapThatNoBackupWasMadeWithMakesAFullOne)
+{
+	dirty();
+	expect_full(incremental(), unknown);
+	EXPECT_EQ(read_file(target), content);
+	EXPECT_EQ(bitmap(), "recording 0");
+	dirty();
+	expect_incremental(incremental());
+	expect_incremental(incremental());
+}
+
+TEST_F(BackupChain, AQcow2OverTheOneBeforeIsAFullOneToo)
+{
+	dirty();
+	expect_full(over("1.qcow2", target), unknown);
+	EXPECT_FALSE(transport::look_at_image(host.run_dir + "/1.qcow2")->backing);
+	expect_incremental(over("2.qcow2", host.run_dir + "/1.qcow2"));
+	EXPECT_TRUE(transport::look_at_image(host.run_dir + "/2.qcow2")->backing);
+}
+
+// What the bits begin anew with, or miss.
+TEST_F(BackupChain, WhatIsDoneToABitmapByHand)
+{
+	using volume::Run;
+	const auto b = [&](auto verb) { return verb(context(), "v0", "b", Run::doit); };
+
+	ASSERT_TRUE(volume::bitmap_add(context(), "v0", "other", {}, Run::doit));
+	have_backup();
+	ASSERT_TRUE(b(volume::bitmap_freeze));
+	ASSERT_TRUE(b(volume::bitmap_thaw));
+	ASSERT_TRUE(volume::bitmap_merge(context(), "v0", "b", "other", Run::doit));
+	ASSERT_TRUE(volume::bitmap_clear(context(), "v0", "other", Run::doit));
+	ASSERT_TRUE(volume::bitmap_clear(context(), "v0", "b", Run::dry));
+	expect_incremental(incremental());
+
+	have_backup();
+	ASSERT_TRUE(b(volume::bitmap_clear));
+	expect_full(incremental(), unknown);
+	// Somebody else copies what was frozen.
+	have_backup();
+	ASSERT_TRUE(b(volume::bitmap_freeze));
+	ASSERT_TRUE(b(volume::bitmap_clear));
+	expect_full(incremental(), unknown);
+	// Writes between the two are not in it.
+	have_backup();
+	ASSERT_TRUE(volume::bitmap_enable(context(), "v0", "b", false, Run::doit));
+	ASSERT_TRUE(volume::bitmap_enable(context(), "v0", "b", true, Run::doit));
+	expect_full(incremental(), unknown);
+	have_backup();
+	ASSERT_TRUE(b(volume::bitmap_remove));
+	EXPECT_FALSE(std::filesystem::exists(note()));
+	ASSERT_TRUE(volume::bitmap_remove(context(), "v0", "other", Run::doit));
+	ASSERT_TRUE(volume::bitmap_add(context(), "v0", "b", {}, Run::doit));
+	expect_full(incremental(), unknown);
+}
+
+// It went with the device, and so the note of it was not taken away.
+TEST_F(BackupChain, ABitmapThatIsAddedAgainBeginsAnew)
+{
+	have_backup();
+	device().status.bitmaps.clear();
+	ASSERT_TRUE(volume::bitmap_add(context(), "v0", "b", {}, volume::Run::doit));
+	expect_full(incremental(), unknown);
+}
+
+TEST_F(BackupChain, ANoteIsOfOneBootAndOneVolume)
+{
+	have_backup();
+	host.boot("second");
+	expect_full(incremental(), unknown);
+	have_backup();
+	device().info.uuid = "BLKCTL-ffeeddccbbaa99887766554433221100-vol";
+	expect_full(incremental(), unknown);
+	have_backup();
+	host.context.boot_id_file = host.run_dir + "/none";
+	expect_full(incremental(), unknown);
+}
+
+// Bitmaps that are on a device come back after a boot, with all that is in them.
+TEST_F(BackupChain, ANoteOfADurableBitmapHoldsAfterABoot)
+{
+	device().live[0].params = "track 8:0 0 - 0 8:32 128";
+	have_backup();
+	host.boot("second");
+	expect_incremental(incremental());
+}
+
+// Its bits stay, and are more than what has changed since.
+TEST_F(BackupChain, BitsThatAreNeverForgottenGoOnFromItAsWell)
+{
+	auto full = incremental();
+	full.full = true;
+	full.bitmap_mode = job::BitmapMode::never;
+	ASSERT_TRUE(run(full));
+	EXPECT_EQ(bitmap(), "recording 3");
+	expect_incremental(incremental());
+}
+
+TEST_F(BackupChain, AFailedOneLeavesWhatItWentOnFrom)
+{
+	have_backup();
+	const auto good = options.open_view;
+	options.open_view =
+		[](const std::string &path) -> Result<std::unique_ptr<transport::Image>> {
+		return errno_error("read", path, EIO);
+	};
+	EXPECT_FALSE(run(incremental()));
+	options.open_view = good;
+	expect_incremental(incremental());
+	// And what never had a backup has none by a failure.
+	ASSERT_TRUE(volume::bitmap_clear(context(), "v0", "b", volume::Run::doit));
+	interrupt(target);
+	ASSERT_TRUE(volume::abort(context(), "v0", volume::Run::doit));
+	expect_full(incremental(), unknown);
+}
+
+TEST_F(BackupChain, AnInterruptedOneGoesOnAsWhatItWas)
+{
+	have_backup();
+	interrupt(target);
+	const auto done = run(incremental());
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_TRUE(done->volumes.at(0).resumed);
+	EXPECT_FALSE(done->volumes.at(0).full);
+	expect_incremental(incremental());
+}
+
+// Killed between the two: it has its name, and its end is still to come.
+TEST_F(BackupChain, AFullOneThatWasKilledBeforeItsEndIsOneToGoOnFrom)
+{
+	auto full = incremental();
+	full.full = true;
+	int asked = 0;
+	options.cancelled = [asked]() mutable { return ++asked > 2; };
+	ASSERT_FALSE(run(full));
+	options.cancelled = [] { return false; };
+	auto record = *volume::backup_record(context(), device().info);
+	record.copied = true;
+	ASSERT_TRUE(volume::remember_backup(context(), device().info, record));
+	std::filesystem::rename(target + ".part", target);
+	ASSERT_TRUE(run(full));
+	dirty();
+	expect_incremental(incremental());
+}
+
+// Between the decision and the freeze.
+TEST_F(BackupChain, ABitmapThatIsClearedJustNowMakesNoIncremental)
+{
+	have_backup();
+	host.mapper.on_load = [&] { std::filesystem::remove(note()); };
+	const auto refused = run(incremental());
+	host.mapper.on_load = [] {};
+	ASSERT_FALSE(refused);
+	EXPECT_EQ(refused.error().status, Status::busy) << refused.error().message();
+	EXPECT_EQ(read_file(target), std::string(volume_bytes, 'x'));
+	EXPECT_EQ(run(incremental()).error().status, Status::busy);
+	ASSERT_TRUE(volume::abort(context(), "v0", volume::Run::doit));
+	expect_full(incremental(), unknown);
+}
