@@ -514,6 +514,8 @@ Result<bool> Work::run_all()
 
 Result<void> Work::end(bool clear)
 {
+	bool noted = true;
+
 	for (const auto &item : items) {
 		const auto &bitmap = item.record->bitmap;
 		if (item.record->copied) {
@@ -524,14 +526,16 @@ Result<void> Work::end(bool clear)
 		}
 		if (!item.record->target.empty())
 			drop_target(item.target);
-		// What it was to get is forgotten: the next one cannot mend it.
+		// What it was to get is forgotten: the next one cannot mend it. It is kept if that
+		// cannot be written down.
 		if (clear)
-			BLKCTL_CHECK(note_unfinished(context, item.target, true, item.record->id));
-		if (clear && !item.target.in_place && !bitmap.empty())
-			BLKCTL_CHECK(volume::note_forgotten(context, item.volume.name(), bitmap));
+			noted = noted &&
+				note_unfinished(context, item.target, true, item.record->id) &&
+				(bitmap.empty() ||
+				 volume::note_forgotten(context, item.volume.name(), bitmap));
 	}
 	BLKCTL_TRY(const auto outcome, volume::end_backup(context, names(), items[0].record->id,
-							  clear, volume::Run::doit));
+							  clear && noted, volume::Run::doit));
 	result.steps.insert(result.steps.end(), outcome.steps.begin(), outcome.steps.end());
 	return {};
 }

@@ -91,7 +91,7 @@ Error not_finished(const BackupRequest &request, const BackupTarget &target)
 }
 
 Result<void> check_device(volume::Context &context, const volume::Volume &volume,
-			  const BackupRequest &request, const BackupTarget &target)
+			  const BackupRequest &request, const BackupTarget &target, bool full)
 {
 	if (target.format == transport::Format::qcow2)
 		return no(Status::usage, target.path, "a qcow2 is a file here");
@@ -102,20 +102,21 @@ Result<void> check_device(volume::Context &context, const volume::Volume &volume
 					   .any_content = request.force,
 					   .equal = request.is_incremental()},
 					  volume, block));
-	if (!request.is_incremental() || !note(context, target).starts_with(full_word))
+	if (full || !note(context, target).starts_with(full_word))
 		return {};
 	return not_finished(request, target);
 }
 
 Result<void> check_raw(volume::Context &context, const BackupRequest &request,
-		       const BackupTarget &target)
+		       const BackupTarget &target, bool full)
 {
 	struct stat st = {};
 	const bool there = stat(target.path.c_str(), &st) == 0;
 	const auto size = static_cast<uint64_t>(st.st_size);
 
 	if (request.is_incremental()) {
-		if (there && size == target.bytes && note(context, target).starts_with(full_word))
+		if (there && size == target.bytes && !full &&
+		    note(context, target).starts_with(full_word))
 			return not_finished(request, target);
 		if (there && size == target.bytes)
 			return {};
@@ -195,14 +196,14 @@ Result<BackupTarget> check_target(volume::Context &context, const volume::Volume
 	BLKCTL_TRY(auto target, find_target(context, volume, request, full));
 
 	if (target.device) {
-		BLKCTL_CHECK(check_device(context, volume, request, target));
+		BLKCTL_CHECK(check_device(context, volume, request, target, full));
 		return target;
 	}
 	BLKCTL_CHECK(check_file(context, volume, target.path));
 	if (target.format == transport::Format::qcow2)
 		BLKCTL_CHECK(check_qcow2(request, target));
 	else
-		BLKCTL_CHECK(check_raw(context, request, target));
+		BLKCTL_CHECK(check_raw(context, request, target, full));
 	return target;
 }
 

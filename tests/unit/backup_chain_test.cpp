@@ -53,6 +53,22 @@ class BackupChain : public fake::Backup
 		EXPECT_EQ(left.error().status, Status::timed_out) << left.error().message();
 		options.cancelled = [] { return false; };
 	}
+	void fail_always(const std::string &image)
+	{
+		const auto good = options.open_view;
+		options.open_view =
+			[](const std::string &path) -> Result<std::unique_ptr<transport::Image>> {
+			return errno_error("read", path, EIO);
+		};
+		auto request = incremental();
+		request.target = image;
+		request.bitmap_mode = job::BitmapMode::always;
+		const auto failed = run(request);
+		ASSERT_FALSE(failed);
+		EXPECT_EQ(failed.error().status, Status::failed) << failed.error().message();
+		EXPECT_EQ(bitmap(), "recording 0");
+		options.open_view = good;
+	}
 };
 
 } // namespace
@@ -215,4 +231,19 @@ TEST_F(BackupChain, ABitmapThatIsClearedJustNowMakesNoIncremental)
 	EXPECT_EQ(run(incremental()).error().status, Status::busy);
 	ASSERT_TRUE(volume::abort(context(), "v0", volume::Run::doit));
 	expect_full(incremental(), unknown);
+}
+
+// What was forgotten for one image is missing in all that are made with the bitmap.
+TEST_F(BackupChain, WhatWasForgottenInPlaceIsNotOverIt)
+{
+	have_backup();
+	fail_always(target);
+	expect_full(over("mon.qcow2", target), "was forgotten");
+	EXPECT_TRUE(apply(host.run_dir + "/mon.qcow2"));
+	have_backup();
+	fail_always(before);
+	std::ofstream(host.run_dir + "/copy") << std::string(volume_bytes, 'x');
+	auto other = incremental();
+	other.target = host.run_dir + "/copy";
+	expect_full(other, "was forgotten");
 }
