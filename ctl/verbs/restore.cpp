@@ -88,7 +88,8 @@ const Register entry{Verb{
 		{"With --image: makes DEVICE, which nobody may have in use, read as FILE does, a "
 		 "backup made by blkctl-backup(8), raw or qcow2. With a qcow2 that is over others "
 		 "all of the chain is applied, so that DEVICE is what the volume was at the "
-		 "instant of the last one.",
+		 "instant of the last one. If a backup into one of these was begun and not "
+		 "finished it is refused.",
 		 "Else: writes metadata that says what DUMP says, which was made by "
 		 "blkctl-dump(8): dumped again it is the same text. META is refused as by "
 		 "blkctl-format(8).",

@@ -88,8 +88,8 @@ Error interrupted(const ApplyRequest &request)
 Result<Applied> apply(volume::Context &context, const ApplyRequest &request,
 		      const ApplyOptions &options, volume::Run run)
 {
-	BLKCTL_CHECK(check_finished(context, restore_verb, request.image));
 	BLKCTL_TRY(const auto format, format_of(request));
+	BLKCTL_CHECK(check_finished(context, restore_verb, request.image, format));
 	BLKCTL_TRY(const auto source,
 		   transport::open_image(request.image, format, transport::Access::read,
 					 context.run_dir));

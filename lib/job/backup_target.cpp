@@ -21,7 +21,6 @@ namespace fs = std::filesystem;
 using volume::refusal;
 
 constexpr const char *target_verb = "backup";
-constexpr size_t longest_chain = 1000;
 
 Error no(Status status, const std::string &path, std::string why, std::string next = {})
 {
@@ -63,12 +62,12 @@ Result<void> check_file(volume::Context &context, const volume::Volume &volume,
 constexpr std::string_view full_word = "full ";
 constexpr std::string_view part_word = "part ";
 
-// Of an image beside it: it goes where that goes.
+// Of an image beside it: it goes where that goes, and a link to it is the image.
 std::string note_of(volume::Context &context, const std::optional<DevNo> &device,
 		    const std::string &image)
 {
 	if (!device)
-		return image + ".unfinished";
+		return canonical(image) + ".unfinished";
 	const auto identity = context.probe.identity(*device);
 	auto name = identity ? *identity : device->str();
 
@@ -134,26 +133,64 @@ Result<void> check_raw(volume::Context &context, const BackupRequest &request,
 	return {};
 }
 
-// The target is none of the files that it will be over.
-Result<void> check_chain(const BackupTarget &target)
+// Whether QEMU reaches it by a protocol, not by a path.
+bool is_address(const std::string &backing)
 {
-	std::string path = target.backing;
-	std::error_code ignored;
-
-	for (size_t i = 0; i < longest_chain; i++) {
-		if (fs::equivalent(path, target.path, ignored))
-			return no(Status::usage, target.path, "it cannot be over itself");
-		if (transport::format_by_name(path) == transport::Format::raw)
-			return {};
-		BLKCTL_TRY(const auto info, transport::look_at_image(path));
-		if (!info.backing)
-			return {};
-		path = (fs::path(path).parent_path() / info.backing->path).string();
-	}
-	return no(Status::usage, target.path, "the chain below it has no end");
+	return backing.find(':') < backing.find('/');
 }
 
-Result<void> check_qcow2(const BackupRequest &request, const BackupTarget &target)
+// An image and all that it is over, canonical.
+Result<std::vector<std::string>> chain_of(const std::string &verb, const std::string &image,
+					  transport::Format format)
+{
+	std::vector<std::string> files{canonical(image)};
+	fs::path path = image;
+
+	while (format == transport::Format::qcow2) {
+		BLKCTL_TRY(const auto info, transport::look_at_image(path.string(), format));
+		if (!info.backing || is_address(info.backing->path))
+			break;
+		// As it was reached: a link's folder is not that of what it leads to.
+		path = path.parent_path() / info.backing->path;
+		format = info.backing->format;
+		const auto next = canonical(path.string());
+		if (std::find(files.begin(), files.end(), next) != files.end())
+			return refusal(Status::usage, verb, image, "the chain below it has no end");
+		files.push_back(next);
+	}
+	return files;
+}
+
+Result<void> check_no_note(volume::Context &context, const std::string &verb,
+			   const std::string &file)
+{
+	const auto device = context.probe.resolve(file);
+	const auto note = note_of(context, device ? std::optional(*device) : std::nullopt, file);
+
+	if (!read_line(note))
+		return {};
+	return refusal(Status::failed, verb, file,
+		       "a backup into it was begun and not finished: it is of no one instant",
+		       "that backup again; or rm " + note + ", to take it all the same");
+}
+
+// What it will be over: the target is none of it, and all of it is whole.
+Result<void> check_chain(volume::Context &context, const BackupTarget &target,
+			 transport::Format format)
+{
+	BLKCTL_TRY(const auto files, chain_of(target_verb, target.backing, format));
+	std::error_code ignored;
+
+	for (const auto &file : files) {
+		if (fs::equivalent(file, target.path, ignored))
+			return no(Status::usage, target.path, "it cannot be over itself");
+		BLKCTL_CHECK(check_no_note(context, target_verb, file));
+	}
+	return {};
+}
+
+Result<void> check_qcow2(volume::Context &context, const BackupRequest &request,
+			 const BackupTarget &target)
 {
 	if (is_there(target.path) && !request.force)
 		return no(Status::busy, target.path, "the file is there already",
@@ -166,7 +203,7 @@ Result<void> check_qcow2(const BackupRequest &request, const BackupTarget &targe
 		return no(Status::usage, target.backing,
 			  fmt::format("it has {} bytes, and the volume {}: it is no backup of it",
 				      before.bytes, target.bytes));
-	return check_chain(target);
+	return check_chain(context, target, format);
 }
 
 } // namespace
@@ -201,7 +238,7 @@ Result<BackupTarget> check_target(volume::Context &context, const volume::Volume
 	}
 	BLKCTL_CHECK(check_file(context, volume, target.path));
 	if (target.format == transport::Format::qcow2)
-		BLKCTL_CHECK(check_qcow2(request, target));
+		BLKCTL_CHECK(check_qcow2(context, request, target));
 	else
 		BLKCTL_CHECK(check_raw(context, request, target, full));
 	return target;
@@ -289,16 +326,13 @@ void note_finished(volume::Context &context, const BackupTarget &target)
 }
 
 Result<void> check_finished(volume::Context &context, const std::string &verb,
-			    const std::string &image)
+			    const std::string &image, transport::Format format)
 {
-	const auto device = context.probe.resolve(image);
-	const auto file = note_of(context, device ? std::optional(*device) : std::nullopt, image);
+	BLKCTL_TRY(const auto files, chain_of(verb, image, format));
 
-	if (!read_line(file))
-		return {};
-	return refusal(Status::failed, verb, image,
-		       "a backup into it was begun and not finished: it is of no one instant",
-		       "that backup again; or rm " + file + ", to take it all the same");
+	for (const auto &file : files)
+		BLKCTL_CHECK(check_no_note(context, verb, file));
+	return {};
 }
 
 bool is_unfinished(volume::Context &context, const BackupTarget &target, const std::string &id)

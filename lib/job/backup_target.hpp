@@ -56,15 +56,17 @@ void drop_target(const BackupTarget &target);
 
 /*
  * What is written to in place has no name to be given when it is whole: that a backup to it was
- * begun is written down until it is, of an image beside it. check_target() refuses an incremental
- * to what was to be a `full` one, or has lost what it was to get. Errors: failed.
+ * begun is written down until it is, of an image beside it, whatever link led there.
+ * check_target() refuses an incremental to what was to be a `full` one, or has lost what it was to
+ * get. Errors: failed.
  */
 Result<void> note_unfinished(volume::Context &context, const BackupTarget &target, bool full,
 			     const std::string &id);
 void note_finished(volume::Context &context, const BackupTarget &target);
-// Errors: failed, if a backup into that image, a file or a device, was not finished.
+// Errors: failed, if a backup into that image, a file or a device, or into one that it is over, was
+// not finished; also if nobody can say what it is over.
 Result<void> check_finished(volume::Context &context, const std::string &verb,
-			    const std::string &image);
+			    const std::string &image, transport::Format format);
 // Whether it is still that backup's.
 bool is_unfinished(volume::Context &context, const BackupTarget &target, const std::string &id);
 // Something else is on a device from here on.

@@ -148,8 +148,8 @@ Result<std::unique_ptr<Image>> open_qcow2(const std::string &path, Access access
 
 // The file that an image is backed by: what it does not hold itself is read from there.
 struct Backing {
-	std::string path = {}; // relative: to the folder of the image
-	Format format = Format::raw;
+	std::string path = {};       // relative: to the folder of the image
+	Format format = Format::raw; // where none is written down: by its name
 };
 
 /*

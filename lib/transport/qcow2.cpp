@@ -126,6 +126,7 @@ Result<std::optional<Backing>> parse_backing(const std::string &path,
 	if (!file || !file->is_string())
 		return std::optional<Backing>();
 	backing.path = file->as_string().c_str();
+	backing.format = format_by_name(backing.path);
 	if (format && format->is_string()) {
 		BLKCTL_TRY(backing.format, parse_format(path, format->as_string()));
 	}

@@ -233,6 +233,46 @@ TEST_F(BackupChain, ABitmapThatIsClearedJustNowMakesNoIncremental)
 	expect_full(incremental(), unknown);
 }
 
+TEST_F(BackupChain, WhatIsOverAnImageThatIsNotFinishedIsNotTaken)
+{
+	have_backup();
+	const auto mon = host.run_dir + "/mon.qcow2";
+	expect_incremental(over("mon.qcow2", target));
+	expect_incremental(over("tue.qcow2", mon));
+	ASSERT_TRUE(apply(host.run_dir + "/tue.qcow2"));
+	device().status.bitmaps[0].dirty_blocks = 3;
+	interrupt(target);
+	expect_not_finished(mon);
+	expect_not_finished(host.run_dir + "/tue.qcow2");
+	ASSERT_TRUE(volume::abort(context(), "v0", volume::Run::doit));
+	for (const auto &backing : {target, mon}) {
+		const auto next = run(over("wed.qcow2", backing));
+		ASSERT_FALSE(next);
+		EXPECT_EQ(next.error().status, Status::failed);
+		EXPECT_NE(next.error().why.find("not finished"), std::string::npos)
+			<< next.error().message();
+	}
+	// It is brought up to date as before.
+	expect_incremental(incremental());
+	EXPECT_TRUE(apply(mon));
+}
+
+TEST_F(BackupChain, ALinkToAnImageIsTheImage)
+{
+	const auto link = host.run_dir + "/latest";
+
+	have_backup();
+	std::filesystem::create_symlink(target, link);
+	interrupt(link);
+	EXPECT_TRUE(std::filesystem::exists(target + ".unfinished"));
+	expect_not_finished(target);
+	expect_not_finished(link);
+	auto same = incremental();
+	same.target = link;
+	ASSERT_TRUE(run(same));
+	EXPECT_TRUE(apply(target));
+}
+
 // What was forgotten for one image is missing in all that are made with the bitmap.
 TEST_F(BackupChain, WhatWasForgottenInPlaceIsNotOverIt)
 {
