@@ -84,6 +84,7 @@ esac
 write_files new
 ctl show $VOL
 cp /etc/blkctltab "$RESULTS/"
+[[ $1 != bitmaps ]] || cp /var/lib/blkctl/data.nightly.note "$RESULTS/"
 cat /etc/blkctltab
 sync -f "$RESULTS/sums"
 # What comes from here on need not be there.

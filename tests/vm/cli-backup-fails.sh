@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: slow=1 kernels=6.1,6.12 timeout=200
+# vm: slow=1 kernels=6.1,6.12 timeout=240
 # Backups that fail, by their store, their target or their comparison, lose
 # nothing: the next incremental has it all. Of several volumes all keep their
 # bits, and their instant is one. What is refused changes nothing.
@@ -41,24 +41,39 @@ is "$(sum_of "$images/data.img")" "$(sum /dev/mapper/data)" "the next one has it
 rm -f "$WORK"/small/*
 
 note "the store fails"
-mk_dm store "$(linear_line /dev/ram1)"
-put 5
-run_bg "$WORK/backup" "$BLKCTL" backup data "$images/data.img" --bitmap b --store /dev/mapper/store --rate 64k
-until_true 20 "no view" test -b /dev/mapper/data-backup
-kill -INT "$BG"
-wait "$BG" && fail "it was not interrupted"
-swap_dm store "$(error_line /dev/ram1)"
-put 5
-put 6
-until_true 10 "not broken" phase_is data broken
-exits 5 ctl backup data "$images/data.img" --bitmap b --store /dev/mapper/store
-has "$OUT" 'store has failed' "why"
-plain data
-is "$(bits_of data b)" 2 "bits after a store that failed"
-remove_dm store
+store_fails() { # OPTION...
+	local backup=(backup data "$images/data.img" --bitmap b --store /dev/mapper/store "$@")
+	mk_dm store "$(linear_line /dev/ram1)"
+	put 5
+	run_bg "$WORK/backup" "$BLKCTL" "${backup[@]}" --rate 64k
+	until_true 20 "no view" test -b /dev/mapper/data-backup
+	kill -INT "$BG"
+	wait "$BG" && fail "it was not interrupted"
+	swap_dm store "$(error_line /dev/ram1)"
+	put 5
+	put 6
+	until_true 10 "not broken" phase_is data broken
+	exits 5 ctl "${backup[@]}"
+	has "$OUT" 'store has failed' "why"
+	plain data
+	is "$(bits_of data b)" 2 "bits after a store that failed"
+	remove_dm store
+}
+store_fails
 exits 0 ctl backup data "$images/data.img" --bitmap b --bitmap-mode never
 is "$(sum_of "$images/data.img")" "$(sum /dev/mapper/data)" "the next one"
 is "$(bits_of data b)" 2 "bits that are never forgotten"
+
+note "what is forgotten for one image is missing in all"
+put 7
+store_fails --bitmap-mode always
+exits 5 ctl restore "$SPARE" --image "$images/data.img" --force
+has "$OUT" 'not finished' "the image that was written to"
+exits 0 ctl backup data "$images/over.qcow2" --bitmap b --backing "$images/data.img"
+has "$OUT" 'was forgotten: this is a full backup' "what it says"
+image_holds "$images/over.qcow2" "$(sum /dev/mapper/data)" "it has all"
+put 5
+put 6
 
 note "several, at one instant"
 fill /dev/ram1 4
@@ -107,6 +122,8 @@ exits 2 ctl backup data "$images/short.img" --bitmap b
 ctl bitmap disable data b
 exits 4 ctl backup data "$images/data.img" --bitmap b
 ctl bitmap enable data b
+exits 0 ctl backup data "$images/data.img" --bitmap b --dry-run
+has "$OUT" 'no backup is known' "a bitmap that did not record"
 mkfs.ext4 -q -F /dev/ram2
 exits 4 ctl backup data /dev/ram2
 exits 4 ctl restore /dev/ram2 --image "$images/data.img"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.1,6.12 quick=6.12 timeout=200
+# vm: kernels=6.1,6.12 quick=6.12 timeout=240
 # Backups of a volume in use: a full one; a chain (cli-backup-chain has a longer
 # one); one that is interrupted, and one that is killed, go on as of their instant.
 # guards: the view and the bitmap of one instant; what is copied; what is resumed.
@@ -65,17 +65,35 @@ for signal in INT KILL; do
 done
 
 note "given up"
+exits 0 ctl backup data "$images/over.qcow2" --bitmap raw --backing "$images/cut.img" --bitmap-mode never
+ln -s cut.img "$images/link.img"
 put_bits=$(bits_of data raw)
 run_bg "$WORK/backup" "$BLKCTL" backup data "$images/cut.img" --rate 300k --bitmap raw
 until_true 20 "no view" test -b /dev/mapper/data-backup
 sleep 1
 kill -INT "$BG"
 wait "$BG" && fail "it was not interrupted"
+for image in link.img over.qcow2; do
+	exits 5 ctl restore "$SPARE" --image "$images/$image" --force
+	has "$OUT" 'not finished' "what is over, or is, one that is not"
+done
 exits 0 ctl abort data
+exits 5 ctl backup data "$images/more.qcow2" --bitmap raw --backing "$images/over.qcow2"
 plain data
 is "$(bits_state data raw)" recording "the bitmap of a backup that was given up"
 ge "$(bits_of data raw)" "$put_bits" "its bits"
 hammer_stop
 exits 0 ctl backup data "$images/cut.img" --bitmap raw
+has "$OUT" 'incremental backup' "what it says"
 is "$(sum_of "$images/cut.img")" "$(sum /dev/mapper/data)" "the next one"
+
+note "a bitmap that is added anew goes on from nothing"
+exits 0 ctl bitmap remove data raw
+dd if=/dev/urandom of=/dev/mapper/data bs=64k seek=40 count=2 oflag=direct conv=notrunc status=none
+exits 0 ctl bitmap add data raw
+for kind in full incremental; do
+	exits 0 ctl backup data "$images/cut.img" --bitmap raw
+	has "$OUT" "$kind backup in" "what it says"
+	is "$(sum_of "$images/cut.img")" "$(sum /dev/mapper/data)" "the $kind one"
+done
 pass
