@@ -13,7 +13,7 @@ source "$here/lib-modes.sh"
 # shellcheck source=tests/crash/lib-verbs.sh
 source "$here/lib-verbs.sh"
 BIN=$1 MODES=${2//,/ } FIRST=$3 LAST=$4 CUTS=$5 ROUNDS=$6
-LIE_FLUSH=${BLKCTL_CRASH_LIE_FLUSH:-} LIE_FUA=${BLKCTL_CRASH_LIE_FUA:-}
+LIE_FLUSH=${BLKCTL_CRASH_LIE_FLUSH:-} LIE_FUA=${BLKCTL_CRASH_LIE_FUA:-} NO_CACHE=${BLKCTL_CRASH_NO_CACHE:-}
 STOP_AFTER=${BLKCTL_CRASH_STOP_AFTER:-5}
 DIR=/dev/shm/crash
 cuts=0 losses=0

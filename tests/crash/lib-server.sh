@@ -39,7 +39,7 @@ make_disk() { # NAME SECTORS
 
 server_start() {
 	nbdkit -f -t 16 -U "$DIR/socket" "$BIN/powercut.so" dir="$DIR" lie_flush="$LIE_FLUSH" \
-		lie_fua="$LIE_FUA" >"$DIR/nbdkit.out" 2>&1 {CONTROL}>&- &
+		lie_fua="$LIE_FUA" no_cache="$NO_CACHE" >"$DIR/nbdkit.out" 2>&1 {CONTROL}>&- &
 	SERVER=$!
 	until [[ -S $DIR/socket ]]; do
 		alive $SERVER || { cat "$DIR/nbdkit.out" && exit 2; }

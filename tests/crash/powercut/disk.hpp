@@ -53,6 +53,7 @@ class Disk
 	uint64_t pending_bytes() const { return pending_bytes_; }
 
 	bool ignores_flush = false, ignores_fua = false; // a disk that lies
+	bool has_no_cache = false; // what it has acknowledged is on the medium
 
       private:
 	std::string name_;

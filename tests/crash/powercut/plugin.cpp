@@ -2,7 +2,7 @@
 //
 // The nbdkit plugin: exports NAME for each NAME.img of a directory.
 //   nbdkit -f -U SOCKET blkctl-powercut.so dir=DIR [lie_flush=NAME,...|all]
-//       [lie_fua=NAME,...|all]
+//       [lie_fua=NAME,...|all] [no_cache=NAME,...|all]
 // It begins without power, see Server::obey(); without it requests fail.
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
@@ -41,6 +41,8 @@ int config(const char *key, const char *value)
 		settings.lie_flush = value;
 	else if (k == "lie_fua")
 		settings.lie_fua = value;
+	else if (k == "no_cache")
+		settings.no_cache = value;
 	else {
 		nbdkit_error("unknown: %s", key);
 		return -1;
@@ -93,9 +95,14 @@ int no(void *)
 {
 	return 0;
 }
-int can_fua(void *)
+// Then the kernel sends neither.
+int can_flush(void *handle)
 {
-	return NBDKIT_FUA_NATIVE;
+	return !disk_of(handle).has_no_cache;
+}
+int can_fua(void *handle)
+{
+	return disk_of(handle).has_no_cache ? NBDKIT_FUA_NONE : NBDKIT_FUA_NATIVE;
 }
 
 int block_size(void *, uint32_t *minimum, uint32_t *preferred, uint32_t *maximum)
@@ -173,7 +180,7 @@ nbdkit_plugin make_plugin()
 	p.get_size = get_size;
 	p.block_size = block_size;
 	p.can_write = yes;
-	p.can_flush = yes;
+	p.can_flush = can_flush;
 	p.can_trim = yes;
 	p.can_zero = yes;
 	p.can_fast_zero = yes;

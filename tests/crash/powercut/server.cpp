@@ -49,6 +49,7 @@ void Server::load()
 		disks_.push_back(std::make_unique<Disk>(path.stem(), path));
 		disks_.back()->ignores_flush = names(settings_.lie_flush, path.stem());
 		disks_.back()->ignores_fua = names(settings_.lie_fua, path.stem());
+		disks_.back()->has_no_cache = names(settings_.no_cache, path.stem());
 	}
 	order_ = 0;
 }
@@ -134,7 +135,7 @@ bool Server::change(Disk &disk, Kind kind, uint64_t first, uint64_t count, const
 	// A cut in the middle of this one: in the cache, and nobody was told.
 	if (cut_if_due(disk))
 		return false;
-	if (fua && !disk.ignores_fua)
+	if (disk.has_no_cache || (fua && !disk.ignores_fua))
 		disk.harden_one(order_);
 	evict();
 	return true;

@@ -22,6 +22,7 @@ namespace powercut
 struct Settings {
 	std::string dir; // NAME.img: the disks; control: a pipe; server.log; on: power
 	std::string lie_flush, lie_fua; // disks that ignore it, by comma, or "all"
+	std::string no_cache;           // disks that have none, and say so
 };
 
 class Server
