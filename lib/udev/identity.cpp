@@ -17,6 +17,7 @@ namespace
 {
 
 constexpr std::string_view by_id = "/dev/disk/by-id/";
+constexpr std::string_view by_path = "/dev/disk/by-path/";
 
 // The length of an identity in the superblock.
 constexpr size_t most = 239;
@@ -48,6 +49,17 @@ std::string best_link(const std::vector<std::string> &links)
 	return best == ids.end() ? std::string() : *best;
 }
 
+// Where it is plugged in: of a disk without a serial number there is nothing better.
+std::string path_link(const std::vector<std::string> &links)
+{
+	std::string best;
+
+	for (const auto &link : links)
+		if (link.starts_with(by_path) && (best.empty() || link < best))
+			best = link;
+	return best.empty() ? best : best.substr(by_path.size());
+}
+
 std::string file_behind(DevNo device)
 {
 	for (const auto &[loop, file] : sysfs::loops())
@@ -62,6 +74,7 @@ Traits traits_of(DevNo device)
 	const std::unique_ptr<struct udev_device, Unref> found(
 		udev ? udev_device_new_from_devnum(udev.get(), 'b', device.dev()) : nullptr);
 	Traits traits{.dm_uuid = sysfs::dm_uuid(device),
+		      .dm_name = sysfs::dm_name(device),
 		      .loop_file = file_behind(device),
 		      .kernel_name = sysfs::kernel_name(device)};
 
@@ -90,14 +103,19 @@ Error nobody(const std::string &identity)
 std::string identity_of(const Traits &traits)
 {
 	const auto link = best_link(traits.links);
+	const auto path = path_link(traits.links);
 
 	if (!traits.dm_uuid.empty())
 		return "dm:" + traits.dm_uuid;
+	if (!traits.dm_name.empty())
+		return "dmname:" + traits.dm_name;
 	if (!traits.loop_file.empty())
 		return "file:" + traits.loop_file;
 	if (!traits.partuuid.empty())
 		return "partuuid:" + traits.partuuid;
-	return link.empty() ? "name:" + traits.kernel_name : "id:" + link;
+	if (!link.empty())
+		return "id:" + link;
+	return path.empty() ? "name:" + traits.kernel_name : "path:" + path;
 }
 
 Result<std::string> System::identity(DevNo device)
@@ -123,9 +141,11 @@ Result<DevNo> System::find_identity(const std::string &identity)
 
 	if (rest.empty())
 		return nobody(identity);
-	if (kind == "id" || kind == "partuuid") {
-		auto found = resolve(kind == "id" ? std::string(by_id) + rest
-						  : "/dev/disk/by-partuuid/" + rest);
+	if (kind == "id" || kind == "path" || kind == "partuuid") {
+		const auto folder = kind == "id"     ? std::string(by_id)
+				    : kind == "path" ? std::string(by_path)
+						     : "/dev/disk/by-partuuid/";
+		auto found = resolve(folder + rest);
 		return found ? found : nobody(identity);
 	}
 	if (kind == "name") {
@@ -136,9 +156,10 @@ Result<DevNo> System::find_identity(const std::string &identity)
 		for (const auto &[loop, file] : sysfs::loops())
 			if (file == rest)
 				return loop;
-	} else if (kind == "dm") {
+	} else if (kind == "dm" || kind == "dmname") {
 		for (const auto device : sysfs::all())
-			if (sysfs::dm_uuid(device) == rest)
+			if ((kind == "dm" ? sysfs::dm_uuid(device) : sysfs::dm_name(device)) ==
+			    rest)
 				return device;
 	}
 	return nobody(identity);

@@ -12,6 +12,7 @@ namespace blkctl::udev
 // What is known of a device that a name could be made of.
 struct Traits {
 	std::string dm_uuid = {};
+	std::string dm_name = {};
 	std::string loop_file = {};
 	std::string partuuid = {};
 	std::vector<std::string> links = {}; // all that lead to it: "/dev/disk/by-id/wwn-0x5"

@@ -86,9 +86,10 @@ class Probe
 	virtual Result<std::optional<Signature>> signature(DevNo device) = 0;
 
 	/*
-	 * The name by which a device is found again after a boot: "dm:UUID", "partuuid:UUID",
-	 * "id:NAME" (of /dev/disk/by-id), "file:PATH" (behind a loop device); for one that has no
-	 * such name "name:vdb", which another may have next time. Errors: not_found.
+	 * The name by which a device is found again after a boot: "dm:UUID" or "dmname:NAME",
+	 * "partuuid:UUID", "id:NAME" (of /dev/disk/by-id), "path:NAME" (of by-path), "file:PATH"
+	 * (behind a loop device); for one that has no such name "name:vdb", which another may have
+	 * next time. Errors: not_found.
 	 */
 	virtual Result<std::string> identity(DevNo device) = 0;
 

@@ -16,6 +16,7 @@ namespace
 
 constexpr auto tab_lock_timeout = std::chrono::seconds(10);
 constexpr std::string_view file_kind = "file:";
+constexpr std::string_view unlasting_kind = "name:";
 
 constexpr const char *head = "# Volumes of blkctl that come back at boot; see blkctltab(5).\n"
 			     "# NAME DEVICE METADATA [OPTIONS]\n";
@@ -155,6 +156,24 @@ void add_entry(Change &change, const std::string &name, const std::string &text,
 						    : set_entry(context, name, *before);
 		    },
 		    for_good});
+}
+
+void say_if_nameless(Change &change, const std::vector<DevNo> &devices)
+{
+	auto &context = change.context();
+	std::string found;
+
+	for (const auto &device : devices) {
+		const auto identity = context.probe.identity(device);
+		if (identity && identity->starts_with(unlasting_kind))
+			found += (found.empty() ? "" : ", ") + device_path(context, device);
+	}
+	if (found.empty())
+		return;
+	auto &note = change.outcome().note;
+	note += (note.empty() ? "" : "; ") + found +
+		": written down by this name, as there is none that lasts; another device may have "
+		"it after a boot";
 }
 
 Result<std::string> meta_text(Context &context, DevNo device)

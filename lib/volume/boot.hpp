@@ -40,6 +40,10 @@ bool is_written_down(Context &context, const Volume &volume);
 // The same, and not only for who names it.
 bool comes_back_at_boot(Context &context, const Volume &volume);
 
+// Has the outcome say so if one of them has no name that lasts over a boot. Nothing at a device
+// that is not there yet.
+void say_if_nameless(Change &change, const std::vector<DevNo> &devices);
+
 // As an entry names a metadata device: a file by its path, a device by its identity.
 Result<std::string> meta_text(Context &context, DevNo device);
 

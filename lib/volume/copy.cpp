@@ -98,8 +98,10 @@ Result<Place> add_durable(Change &change, const Volume &volume, DevNo target,
 	BLKCTL_CHECK(check_not_on(context, copy_verb, volume, place));
 	BLKCTL_TRY(const bool comes_back,
 		   request.boot ? can_come_back(context, volume) : Result<bool>(false));
-	if (comes_back)
+	if (comes_back) {
+		say_if_nameless(change, {base.device, target});
 		BLKCTL_CHECK(add_first_layer(change, volume, place, "at boot"));
+	}
 	return place;
 }
 

@@ -120,7 +120,8 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 	BLKCTL_TRY(const auto bitmaps, add_bitmaps(change, request, block, hex, own));
 	if (!existing)
 		add_creation(change, request.name, volume_uuid(hex), device);
-	if (request.boot || bitmaps)
+	if (request.boot || bitmaps) {
+		say_if_nameless(change, {devno});
 		add_entry(change, request.name,
 			  "write in " + context.tab_file + " that " + request.name + " is on " +
 				  block.path + (request.boot ? "" : ", to be activated by name"),
@@ -137,6 +138,7 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 				  }
 				  return std::optional(entry);
 			  });
+	}
 	const auto text = bitmaps ? bitmaps->text : track.meta;
 	add_first_table(change, device, devno,
 			"0 " + std::to_string(block.sectors) + " blkcopy track " + devno.str() +

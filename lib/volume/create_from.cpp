@@ -117,7 +117,8 @@ Result<Outcome> create_from(Context &context, const CreateFromRequest &request, 
 		   add_metadata(change, request.metadata, super, own, {base_number, top_number},
 				[](const meta::Superblock &whole) { return whole; }));
 
-	if (request.boot)
+	if (request.boot) {
+		say_if_nameless(change, {base_number, top_number});
 		add_entry(change, request.name,
 			  "write in " + context.tab_file + " that " + request.name +
 				  " comes back at boot",
@@ -131,6 +132,7 @@ Result<Outcome> create_from(Context &context, const CreateFromRequest &request, 
 				  entry.waits_for_space = request.waits_for_space;
 				  return std::optional(entry);
 			  });
+	}
 
 	const auto device = std::make_shared<dm::Info>(existing.value_or(dm::Info{}));
 	device->name = request.name;

@@ -12,6 +12,14 @@ namespace
 constexpr uint64_t stamped_bytes = 65536;
 constexpr uint64_t sector = 512;
 
+// A device may have several names, and another of them may be the best one by now.
+bool goes_by(udev::Probe &probe, DevNo device, const std::string &identity)
+{
+	const auto found = probe.find_identity(identity);
+
+	return found && *found == device;
+}
+
 } // namespace
 
 Result<uint32_t> stamp_of(udev::Probe &probe, DevNo device, uint64_t start, uint64_t sectors)
@@ -66,10 +74,11 @@ Result<void> check_leg(udev::Probe &probe, const meta::Superblock &super, Which 
 
 	if (leg.identity.empty())
 		return wrong(std::string("its metadata records no ") + which_words[index]);
-	if (identity != leg.identity && identity == other.identity)
+	const bool is_it = identity == leg.identity || goes_by(probe, device, leg.identity);
+	if (!is_it && identity == other.identity)
 		return wrong(std::string("it is the ") + which_words[1 - index] +
 			     ": the two are swapped");
-	if (identity != leg.identity)
+	if (!is_it)
 		return wrong("it is " + identity + ", and the one recorded is " + leg.identity);
 	if (block.sectors < leg.start + super.geometry.sectors)
 		return wrong("it is too small: it has " + std::to_string(block.sectors) +

@@ -157,7 +157,8 @@ void add_loop(Change &change, const Place &place, const std::optional<DevNo> &ow
 
 Result<Place> find_place(Context &context, const std::string &text)
 {
-	constexpr std::string_view kinds[] = {"id:", "partuuid:", "dm:", "name:"};
+	constexpr std::string_view kinds[] = {
+		"id:", "path:", "partuuid:", "dm:", "dmname:", "name:"};
 	const bool is_file = text.starts_with("file:");
 	const auto path = is_file ? text.substr(5) : text;
 	struct stat st;

@@ -170,6 +170,7 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 	BLKCTL_TRY(const bool comes_back,
 		   request.boot ? can_come_back(context, volume) : Result<bool>(false));
 	if (comes_back) {
+		say_if_nameless(change, legs);
 		add_entry(change, volume.name(),
 			  "write in " + context.tab_file + " that " + volume.name() +
 				  " comes back at boot",

@@ -4,6 +4,7 @@
 #include "fake_host.hpp"
 #include "meta/format.hpp"
 #include "tab/tab.hpp"
+#include "udev/identity.hpp"
 #include "volume/boot.hpp"
 #include "volume/offline.hpp"
 #include "volume/operations.hpp"
@@ -173,6 +174,35 @@ TEST_F(Content, WaitsForSpaceAfterACommitAsWell)
 	const auto again = entry_of(host.context, *find(host.context, "v0"), before);
 	ASSERT_TRUE(again) << again.error().message();
 	EXPECT_EQ(*again, *before);
+}
+
+// Or another disk would be written to after a boot.
+TEST_F(Content, ANameThatDoesNotLastIsSaid)
+{
+	const CreateRequest request{.name = "v0", .device = "/dev/sda", .boot = true};
+	const auto noted = create(host.context, request, volume::Run::dry);
+	ASSERT_TRUE(noted);
+	EXPECT_NE(noted->note.find("/dev/sda: written down by this name"), std::string::npos);
+	host.probe.identities[disk_a] = "id:wwn-0x1";
+	ASSERT_TRUE(create(host.context, request, volume::Run::doit));
+	EXPECT_EQ(find_entry(host.context, "v0")->device, "id:wwn-0x1");
+	const auto snapshot = snapshot_to("/dev/sdb");
+	ASSERT_TRUE(snapshot) << snapshot.error().message();
+	EXPECT_EQ(snapshot->note.find("/dev/sda"), std::string::npos);
+	EXPECT_NE(snapshot->note.find("/dev/sdb: written down"), std::string::npos);
+}
+
+TEST(Identity, TheBestNameThatLasts)
+{
+	udev::Traits traits{
+		.links = {"/dev/disk/by-path/pci-0000:00:05.0", "/dev/disk/by-id/dm-name-x"},
+		.kernel_name = "vdb"};
+	EXPECT_EQ(udev::identity_of(traits), "path:pci-0000:00:05.0");
+	traits.links.emplace_back("/dev/disk/by-id/virtio-serial");
+	EXPECT_EQ(udev::identity_of(traits), "id:virtio-serial");
+	EXPECT_EQ(udev::identity_of({.dm_name = "x", .kernel_name = "dm-3"}), "dmname:x");
+	EXPECT_EQ(udev::identity_of({.dm_uuid = "CRYPT-1", .dm_name = "x"}), "dm:CRYPT-1");
+	EXPECT_EQ(udev::identity_of({.kernel_name = "vdb"}), "name:vdb");
 }
 
 TEST_F(Content, ComesBackAtBootOnceThatIsAskedFor)
