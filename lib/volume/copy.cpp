@@ -168,6 +168,7 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 	add_second_look(change, rules, volume, target);
 	change.switch_table(volume.info, {}, devno);
 	change.outcome().copy = copy_id(volume);
+	change.outcome().copy->mode = mirror.mode;
 	change.outcome().copy->top = table::Leg{devno, 0};
 	return change.finish(volume.info);
 }

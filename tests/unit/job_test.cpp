@@ -183,6 +183,20 @@ TEST(Wait, RefusesWhatIsNoJob)
 	}
 }
 
+// What an operation begins is what is waited for.
+TEST(Wait, KnowsTheCopyByWhatBeganIt)
+{
+	fake::Host host;
+	host.add_volume();
+	const auto begun =
+		volume::copy(host.context, {.name = "v0", .target = "/dev/sdb"}, volume::Run::doit);
+	ASSERT_TRUE(begun) << begun.error().message();
+	host.mapper.at(fake::volume_number).status.phase = table::Phase::synced;
+	const auto ready = wait_ready(host.context, *begun->copy, {});
+	ASSERT_TRUE(ready) << ready.error().message();
+	EXPECT_EQ(ready->job.state, State::ready);
+}
+
 // A writer that goes on for ever must not keep a background copy from its end.
 TEST(CatchUp, TurnsABackgroundCopyDualNearItsEnd)
 {
