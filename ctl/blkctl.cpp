@@ -11,6 +11,8 @@
 int main(int argc, char **argv)
 {
 	using blkctl::Status;
+	if (!blkctl::cli::hold_standard_streams())
+		return static_cast<int>(Status::failed);
 	try {
 		std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
 		return static_cast<int>(blkctl::cli::dispatch(words));

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -29,6 +30,15 @@ Error output_error(int err)
 }
 
 } // namespace
+
+bool hold_standard_streams()
+{
+	// The lowest that is free is taken. Only to be read: what is printed fails, and is told.
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDONLY) != fd)
+			return false;
+	return true;
+}
 
 bool on_terminal()
 {

@@ -10,6 +10,13 @@
 namespace blkctl::cli
 {
 
+/*
+ * First thing of all: takes the place of standard streams that the caller has closed. The next
+ * device that is opened would be one of them, and what is printed would be written to it. False:
+ * it cannot be done.
+ */
+bool hold_standard_streams();
+
 bool on_terminal();
 // Columns of the terminal on stdout; 80 where there is none.
 unsigned terminal_width();

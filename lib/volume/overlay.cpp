@@ -167,18 +167,23 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 		   add_metadata(change, metadata_for(context, request, volume, layers), super,
 				volume.devno(), legs, complete));
 	BLKCTL_CHECK(check_not_on(context, overlay_verb, volume, place));
+	// What is written down of it would bring its base back, without what is written from now
+	// on.
+	const bool writes_down = request.boot || is_written_down(context, volume);
 	BLKCTL_TRY(const bool comes_back,
-		   request.boot ? can_come_back(context, volume) : Result<bool>(false));
+		   writes_down ? can_come_back(context, volume) : Result<bool>(false));
 	if (comes_back) {
 		say_if_nameless(change, legs);
 		add_entry(change, volume.name(),
 			  "write in " + context.tab_file + " that " + volume.name() +
-				  " comes back at boot",
-			  [&context, volume, place, below, waits = request.waits_for_space](
+				  " comes back " + (request.boot ? "at boot" : "when it is named"),
+			  [&context, volume, place, below, waits = request.waits_for_space,
+			   boot = request.boot](
 				  const auto &before) -> Result<std::optional<tab::Entry>> {
 				  BLKCTL_TRY(auto entry, entry_above(context, volume, before,
 								     below.number, *place.devno));
 				  entry.waits_for_space = waits;
+				  entry.noauto |= !boot;
 				  return std::optional(entry);
 			  });
 		BLKCTL_CHECK(add_hold(change, volume.info));

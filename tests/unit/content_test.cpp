@@ -164,6 +164,21 @@ TEST_F(Content, FlushesOfWhatIsOnTopArrive)
 	EXPECT_TRUE(made) << made.error().message();
 }
 
+// Or activate would bring back its base without what was written since.
+TEST_F(Content, OfASnapshotThatIsNotForBootIsWrittenDownAllTheSame)
+{
+	ASSERT_TRUE(create(host.context, {.name = "v0", .device = "/dev/sda", .boot = true},
+			   volume::Run::doit));
+	ASSERT_TRUE(snapshot(host.context, {.name = "v0", .store = "/dev/sdb", .boot = false},
+			     volume::Run::doit));
+	const auto entry = find_entry(host.context, "v0");
+	ASSERT_TRUE(entry);
+	EXPECT_TRUE(entry->noauto);
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	ASSERT_TRUE(activate(host.context, {.what = "v0"}, volume::Run::doit));
+	EXPECT_TRUE(host.mapper.named("v0")->live.at(0).params.starts_with("overlay "));
+}
+
 TEST_F(Content, WaitsForSpaceAfterACommitAsWell)
 {
 	host.add_volume();

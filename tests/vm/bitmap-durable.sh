@@ -109,12 +109,14 @@ dd if=/dev/zero of="$META" bs=4k seek=5 count=2 oflag=direct conv=notrunc status
 come_back
 is "$(listed one)" "0+256" "with its bits discarded"
 
-# A write that cannot be marked is not done; one that is marked is.
+# A write that cannot be marked is not done; one that is marked is, and can be flushed: what is
+# lost has a cache, and no flush of a user is for it.
 bitmap clear one
 put 64
-dmsetup load meta --table "0 $disk_sectors error"
+dmsetup load meta --table "0 $disk_sectors flakey $disk 0 0 100000"
 dmsetup resume meta
 put 65
+dd if=/dev/zero of=/dev/mapper/vol bs=512 count=0 conv=notrunc,fsync status=none || fail "a flush fails with the metadata"
 export -f put
 refused 'Input/output error' bash -c 'put 200'
 is "$(st vol health)" meta_ro "health"

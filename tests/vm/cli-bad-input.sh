@@ -39,6 +39,8 @@ bad 3 'no copy' resume data
 bad 3 'no copy' set data rate=1M
 exits 5 bash -c "'$BLKCTL' list >/dev/full"
 has "$OUT" 'standard output: No space' "a list that nobody gets"
+exits 5 bash -c "'$BLKCTL' list >&-"
+has "$OUT" 'standard output: Bad file' "a list for a stream that is closed"
 bad 3 'no job' wait data
 bad 3 'no job' wait data --for end
 bad 3 'no job' wait data --pivot

@@ -4,7 +4,8 @@
 # snapshot, commit, stream and create --from, by the command line tool, on a
 # mounted file system in use: data as written, the old base as it was, nothing
 # left behind.
-# guards: the verbs of volumes on two devices, their metadata files and loop devices.
+# guards: the verbs of volumes on two devices, their metadata files and loop devices;
+# what is on top flushes.
 UDEV=1
 source "$(dirname "$0")/lib.sh"
 source "$VM_DIR/lib-cli.sh"
@@ -60,5 +61,18 @@ is "$(st new mode)" track "after the stream of a new volume"
 is "$(sum_of /dev/ram1)" "$before" "the base of a stream"
 fs_check /dev/mapper/new
 ctl remove new
+
+note "something on top that passes no flush on"
+mk_linear low /dev/ram0
+mk_linear above /dev/mapper/low
+exits 0 ctl attach low
+exits 4 ctl snapshot low=/dev/ram1 --force
+has "$OUT" 'above, which is on it, passes no flush on' "the refusal"
+swap_dm above "$(linear_line /dev/mapper/low)"
+exits 0 ctl snapshot low=/dev/ram1 --force
+exits 0 ctl commit low --wait
+remove_dm above
+exits 0 ctl detach low
+remove_dm low
 is "$(losetup -l --noheadings | wc -l)" "$loops_before" "loop devices left"
 pass
