@@ -100,7 +100,7 @@ is "$(bits_of data nightly)" 0 "bits in the end"
 
 note "another tool"
 put 49
-dmsetup remove data
+remove_dm data # udev may be looking at it
 ctl activate data
 is "$(bits_state data nightly)" inconsistent "after a removal by another tool"
 incremental "after that" 'full backup'
@@ -113,7 +113,7 @@ exec 9</dev/mapper/data
 exits 0 ctl deactivate --all
 has "$OUT" 'in use' "deactivate --all of one that is open"
 exec 9<&-
-dmsetup remove data
+remove_dm data
 ctl activate --all
 is "$(bits_state data nightly)" recording "after a removal that was sealed"
 incremental "in the end"
