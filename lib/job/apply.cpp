@@ -3,6 +3,7 @@
 #include "base/size.hpp"
 #include "job/backup_copy.hpp"
 #include "job/backup_target.hpp"
+#include "volume/content.hpp"
 #include "volume/steps.hpp"
 #include "volume/use.hpp"
 #include <fmt/format.h>
@@ -56,10 +57,10 @@ Result<udev::BlockDevice> check_device(volume::Context &context, const ApplyRequ
 			  volume::next_about(context, *use));
 	if (request.force)
 		return block;
-	BLKCTL_TRY(const auto signature, context.probe.signature(devno));
-	if (signature)
-		return no(Status::busy, "it carries a signature: " + signature->type,
-			  "wipefs " + block.path + " to look, or give --force to overwrite it");
+	BLKCTL_TRY(const auto content, volume::find_content(context, block, ""));
+	if (content)
+		return no(Status::busy, "it " + content->what,
+			  content->look + " to look, or give --force to overwrite it");
 	return block;
 }
 

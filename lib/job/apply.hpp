@@ -17,7 +17,7 @@ struct ApplyRequest {
 	std::string image = {};
 	std::optional<transport::Format> format = {}; // by its name, if not given
 	std::string device = {};
-	bool force = false;  // overwrite a signature
+	bool force = false;  // overwrite what is on the device
 	bool verify = false; // read it back
 };
 

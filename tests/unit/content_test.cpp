@@ -2,6 +2,7 @@
 // What may be overwritten, and what not unless that is said; on a recorded host.
 #include "base/paths.hpp"
 #include "fake_host.hpp"
+#include "job/apply.hpp"
 #include "meta/format.hpp"
 #include "tab/tab.hpp"
 #include "udev/identity.hpp"
@@ -111,6 +112,23 @@ TEST_F(Content, MetadataIsContent)
 			    volume::Run::doit),
 		"holds the metadata of the volume 'other'");
 	EXPECT_TRUE(snapshot_to(device, true));
+}
+
+TEST_F(Content, MetadataIsNotRestoredOver)
+{
+	const auto device = device_over(metadata_of("other"));
+	const auto restore = [&](bool force) {
+		return job::apply(host.context,
+				  {.image = image("image"), .device = device, .force = force}, {},
+				  volume::Run::dry);
+	};
+	const auto plain = restore(false);
+	ASSERT_FALSE(plain);
+	EXPECT_EQ(plain.error().status, Status::busy);
+	EXPECT_NE(plain.error().why.find("holds the metadata of the volume 'other'"),
+		  std::string::npos);
+	const auto forced = restore(true);
+	EXPECT_TRUE(forced) << forced.error().message();
 }
 
 // The store of a snapshot that is not active has no signature.
