@@ -55,11 +55,12 @@ Status run_all(const Arguments &args)
 	while (take_away(args, context))
 		;
 	for (const auto &volume : take(volume::list(context)).volumes) {
+		const bool goes = volume::can_go(context, volume);
 		// What was attached is not ours to take away.
-		if (!volume::can_go(context, volume) && volume.kind != volume::Kind::created)
+		if (!goes && volume.kind != volume::Kind::created)
 			continue;
 		const bool has_seal = volume.table.bitmaps || volume.table.meta_device();
-		if (!volume::can_go(context, volume) && !has_seal) {
+		if (!goes && !has_seal) {
 			pass_over(args, volume);
 			continue;
 		}

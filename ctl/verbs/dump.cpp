@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/files.hpp"
+#include "base/paths.hpp"
 #include "cli/common.hpp"
 #include "cli/metadata.hpp"
 #include "cli/refusal.hpp"
@@ -12,21 +13,14 @@ namespace blkctl::cli::verb_dump
 namespace
 {
 
-bool is_same(const std::string &a, const std::string &b)
-{
-	std::error_code none;
-
-	return std::filesystem::equivalent(a, b, none);
-}
-
 // What is dumped would be gone, and so would be what any other device shows.
 void check_output(udev::Probe &probe, const std::string &meta, const std::string &path)
 {
 	const auto devno = probe.resolve(meta);
-	bool is_meta = is_same(meta, path);
+	bool is_meta = is_same_file(meta, path);
 
 	for (const auto &loop : probe.loops())
-		is_meta |= devno && loop.devno == *devno && is_same(loop.file, path);
+		is_meta |= devno && loop.devno == *devno && is_same_file(loop.file, path);
 	if (is_meta)
 		bad_usage("--output \"" + path + "\": that is the metadata itself");
 	// A device it would refuse anyway.

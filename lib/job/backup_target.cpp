@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "job/backup_target.hpp"
 #include "base/files.hpp"
+#include "base/paths.hpp"
 #include "volume/metadata.hpp"
 #include "volume/target.hpp"
 #include <algorithm>
@@ -33,13 +34,6 @@ bool is_there(const std::string &path)
 	return lstat(path.c_str(), &st) == 0;
 }
 
-std::string canonical(const std::string &path)
-{
-	std::error_code bad;
-	const auto full = fs::weakly_canonical(path, bad);
-	return bad ? path : full.string();
-}
-
 // A file beside which there is, or will be, nothing else; and not on the volume itself.
 Result<void> check_file(volume::Context &context, const volume::Volume &volume,
 			const std::string &path)
@@ -67,7 +61,7 @@ std::string note_of(volume::Context &context, const std::optional<DevNo> &device
 		    const std::string &image)
 {
 	if (!device)
-		return canonical(image) + ".unfinished";
+		return canonical_path(image) + ".unfinished";
 	const auto identity = context.probe.identity(*device);
 	auto name = identity ? *identity : device->str();
 
@@ -143,7 +137,7 @@ bool is_address(const std::string &backing)
 Result<std::vector<std::string>> chain_of(const std::string &verb, const std::string &image,
 					  transport::Format format)
 {
-	std::vector<std::string> files{canonical(image)};
+	std::vector<std::string> files{canonical_path(image)};
 	fs::path path = image;
 
 	while (format == transport::Format::qcow2) {
@@ -153,7 +147,7 @@ Result<std::vector<std::string>> chain_of(const std::string &verb, const std::st
 		// As it was reached: a link's folder is not that of what it leads to.
 		path = path.parent_path() / info.backing->path;
 		format = info.backing->format;
-		const auto next = canonical(path.string());
+		const auto next = canonical_path(path.string());
 		if (std::find(files.begin(), files.end(), next) != files.end())
 			return refusal(Status::usage, verb, image, "the chain below it has no end");
 		files.push_back(next);
@@ -264,7 +258,7 @@ std::optional<std::string> identity_of(volume::Context &context, const BackupTar
 std::string key_of(volume::Context &context, const std::string &text)
 {
 	const auto devno = context.probe.resolve(text);
-	return devno ? devno->str() : canonical(text);
+	return devno ? devno->str() : canonical_path(text);
 }
 
 Result<std::unique_ptr<transport::Image>> open_target(volume::Context &context,

@@ -9,6 +9,7 @@
 #include <libudev.h>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 namespace blkctl::udev
 {
@@ -18,6 +19,17 @@ namespace
 
 constexpr std::string_view by_id = "/dev/disk/by-id/";
 constexpr std::string_view by_path = "/dev/disk/by-path/";
+
+// What is found by a path, and below which folder.
+constexpr std::pair<std::string_view, std::string_view> linked_kinds[] = {
+	{"id", by_id}, {"path", by_path}, {"partuuid", "/dev/disk/by-partuuid/"}, {"name", ""}};
+constexpr std::string_view dm_kind = "dm";
+constexpr std::string_view dm_name_kind = "dmname";
+
+std::string_view kind_of(std::string_view identity)
+{
+	return identity.substr(0, std::min(identity.find(':'), identity.size()));
+}
 
 // The length of an identity in the superblock.
 constexpr size_t most = 239;
@@ -100,11 +112,18 @@ Error nobody(const std::string &identity)
 
 } // namespace
 
+bool is_identity(std::string_view text)
+{
+	const auto kind = kind_of(text);
+	const auto is_it = [&](const auto &linked) { return linked.first == kind; };
+
+	return kind.size() < text.size() &&
+	       (kind == dm_kind || kind == dm_name_kind ||
+		std::any_of(std::begin(linked_kinds), std::end(linked_kinds), is_it));
+}
+
 std::string identity_of(const Traits &traits)
 {
-	const auto link = best_link(traits.links);
-	const auto path = path_link(traits.links);
-
 	if (!traits.dm_uuid.empty())
 		return "dm:" + traits.dm_uuid;
 	if (!traits.dm_name.empty())
@@ -113,8 +132,9 @@ std::string identity_of(const Traits &traits)
 		return "file:" + traits.loop_file;
 	if (!traits.partuuid.empty())
 		return "partuuid:" + traits.partuuid;
-	if (!link.empty())
+	if (const auto link = best_link(traits.links); !link.empty())
 		return "id:" + link;
+	const auto path = path_link(traits.links);
 	return path.empty() ? "name:" + traits.kernel_name : "path:" + path;
 }
 
@@ -135,31 +155,24 @@ Result<std::string> System::identity(DevNo device)
 
 Result<DevNo> System::find_identity(const std::string &identity)
 {
-	const auto colon = identity.find(':');
-	const auto kind = identity.substr(0, colon);
-	const auto rest = colon == std::string::npos ? "" : identity.substr(colon + 1);
+	const auto kind = kind_of(identity);
+	const auto rest = identity.substr(std::min(kind.size() + 1, identity.size()));
 
 	if (rest.empty())
 		return nobody(identity);
-	if (kind == "id" || kind == "path" || kind == "partuuid") {
-		const auto folder = kind == "id"     ? std::string(by_id)
-				    : kind == "path" ? std::string(by_path)
-						     : "/dev/disk/by-partuuid/";
-		auto found = resolve(folder + rest);
-		return found ? found : nobody(identity);
-	}
-	if (kind == "name") {
-		auto found = resolve(rest);
-		return found ? found : nobody(identity);
-	}
+	for (const auto &[linked, folder] : linked_kinds)
+		if (kind == linked) {
+			auto found = resolve(std::string(folder) + rest);
+			return found ? found : nobody(identity);
+		}
 	if (kind == "file") {
 		for (const auto &[loop, file] : sysfs::loops())
 			if (file == rest)
 				return loop;
-	} else if (kind == "dm" || kind == "dmname") {
+	} else if (kind == dm_kind || kind == dm_name_kind) {
+		const auto name_of = kind == dm_kind ? sysfs::dm_uuid : sysfs::dm_name;
 		for (const auto device : sysfs::all())
-			if ((kind == "dm" ? sysfs::dm_uuid(device) : sysfs::dm_name(device)) ==
-			    rest)
+			if (name_of(device) == rest)
 				return device;
 	}
 	return nobody(identity);

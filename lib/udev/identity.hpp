@@ -4,6 +4,7 @@
 #define BLKCTL_UDEV_IDENTITY_HPP
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace blkctl::udev
@@ -18,6 +19,9 @@ struct Traits {
 	std::vector<std::string> links = {}; // all that lead to it: "/dev/disk/by-id/wwn-0x5"
 	std::string kernel_name = {};
 };
+
+// Whether it names a device by one of the kinds of identities; a file is named by its path.
+bool is_identity(std::string_view text);
 
 // The best of them; see Probe::identity().
 std::string identity_of(const Traits &traits);

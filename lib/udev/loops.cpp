@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "udev/loops.hpp"
 #include "base/files.hpp"
+#include "base/paths.hpp"
 #include "base/unique_fd.hpp"
 #include "udev/sysfs.hpp"
 #include <array>
@@ -74,10 +75,8 @@ Result<void> SystemLoops::unmake(const std::string &path)
 
 Result<DevNo> SystemLoops::attach(const std::string &path)
 {
-	std::error_code ignored;
-
 	for (const auto &[devno, file] : sysfs::loops())
-		if (file == path || std::filesystem::equivalent(file, path, ignored))
+		if (is_same_file(file, path))
 			return devno;
 
 	const UniqueFd file(open(path.c_str(), O_RDWR | O_CLOEXEC));

@@ -70,11 +70,7 @@ Result<std::optional<Content>> find_content(Context &context, const udev::BlockD
 		if (const auto ours = meta::describe_metadata(meta::read_superblocks(**opened)))
 			return std::optional(
 				Content{"holds " + *ours, "blkctl check " + device.path});
-	Place place;
-	*place.devno = device.devno;
-	place.block = device;
-	place.file = file_behind(context, device.devno);
-	if (const auto owner = tab_owner(context, place, own))
+	if (const auto owner = tab_owner(context, {.block = device}, own))
 		return std::optional(
 			Content{"belongs to the volume '" + *owner + "' of " + context.tab_file,
 				"blkctl activate " + *owner});

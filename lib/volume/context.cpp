@@ -33,8 +33,6 @@ void KillKnob::point()
 Result<Host> Host::open()
 {
 	Host host;
-	// As the kernel names what is in it.
-	const auto state_dir = canonical_path(Context::default_state_dir);
 
 	BLKCTL_TRY(auto dm, dm::Kernel::open({}));
 	BLKCTL_TRY(auto probe, udev::System::open());
@@ -42,12 +40,14 @@ Result<Host> Host::open()
 	host.probe_ = std::move(probe);
 	host.loops_ = std::make_unique<udev::SystemLoops>();
 	host.lvm_ = std::make_unique<lvm::Commands>();
-	host.context_ = std::make_unique<Context>(Context{.dm = *host.dm_,
-							  .probe = *host.probe_,
-							  .loops = *host.loops_,
-							  .lvm = *host.lvm_,
-							  .state_dir = canonical_path(state_dir),
-							  .knob = KillKnob::from_environment()});
+	host.context_ = std::make_unique<Context>(
+		Context{.dm = *host.dm_,
+			.probe = *host.probe_,
+			.loops = *host.loops_,
+			.lvm = *host.lvm_,
+			// As the kernel names what is in it.
+			.state_dir = canonical_path(Context::default_state_dir),
+			.knob = KillKnob::from_environment()});
 	return host;
 }
 

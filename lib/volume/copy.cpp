@@ -46,11 +46,10 @@ bool is_same_copy(Context &context, const Volume &volume, DevNo target, const Co
 // Whether the copy that runs has its state where it is asked for: no call can change that.
 Result<void> check_same_metadata(Context &context, const Volume &volume, const CopyRequest &request)
 {
-	const auto meta = volume.table.meta_device();
-
 	if (volume.state() == JobState::none || request.metadata.empty() ||
-	    (meta && is_named(context, *meta, request.metadata)))
+	    has_metadata_at(context, volume, request.metadata))
 		return {};
+	const auto meta = volume.table.meta_device();
 	return refusal(
 		Status::busy, copy_verb, volume.name(),
 		"this copy runs already, with its state " +
@@ -148,9 +147,8 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 		change.load(volume.info, track_table(volume, volume.table.base));
 		change.switch_table(volume.info);
 		// What it had is made anew where that is asked for, and given up elsewhere.
-		const auto meta = volume.table.meta_device();
-		if (meta &&
-		    (request.metadata.empty() || !is_named(context, *meta, request.metadata)))
+		if (volume.table.meta_device() &&
+		    !has_metadata_at(context, volume, request.metadata))
 			BLKCTL_CHECK(add_end_of_metadata(change, volume, volume.table.base));
 	}
 	auto mirror = mirror_of(volume, devno, request);

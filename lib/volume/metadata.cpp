@@ -4,6 +4,7 @@
 #include "meta/contents.hpp"
 #include "meta/format.hpp"
 #include "meta/layout.hpp"
+#include "udev/identity.hpp"
 #include "volume/content.hpp"
 #include "volume/use.hpp"
 #include "volume/uuid.hpp"
@@ -132,6 +133,20 @@ Result<void> check_not_in_tab(Change &change, const Place &place, const std::str
 	return {};
 }
 
+Result<Place> place_at(Context &context, DevNo devno, const std::string &file)
+{
+	Place place{.text = devno.str(), .file = file};
+
+	*place.devno = devno;
+	BLKCTL_TRY(place.block, context.probe.describe(devno));
+	return place;
+}
+
+Place file_at(const std::string &path)
+{
+	return {.text = "(the loop device of " + path + ")", .file = path};
+}
+
 } // namespace
 
 std::string default_metadata(const Context &context, const std::string &name)
@@ -157,37 +172,21 @@ void add_loop(Change &change, const Place &place, const std::optional<DevNo> &ow
 
 Result<Place> find_place(Context &context, const std::string &text)
 {
-	constexpr std::string_view kinds[] = {
-		"id:", "path:", "partuuid:", "dm:", "dmname:", "name:"};
 	const bool is_file = text.starts_with("file:");
 	const auto path = is_file ? text.substr(5) : text;
 	struct stat st;
-	Place place;
 
-	for (const auto &kind : kinds)
-		if (text.starts_with(kind)) {
-			BLKCTL_TRY(*place.devno, context.probe.find_identity(text));
-			place.text = place.devno->str();
-			BLKCTL_TRY(place.block, context.probe.describe(*place.devno));
-			return place;
-		}
-	for (const auto &loop : context.probe.loops())
-		if (is_same_file(loop.file, path)) {
-			place.file = path;
-			*place.devno = loop.devno;
-			place.text = place.devno->str();
-			BLKCTL_TRY(place.block, context.probe.describe(loop.devno));
-			return place;
-		}
-	if (path.starts_with('/') && stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode)) {
-		place.file = path;
-		place.text = "(the loop device of " + path + ")";
-		return place;
+	if (udev::is_identity(text)) {
+		BLKCTL_TRY(const auto devno, context.probe.find_identity(text));
+		return place_at(context, devno, "");
 	}
-	BLKCTL_TRY(*place.devno, context.probe.resolve(path));
-	place.text = place.devno->str();
-	BLKCTL_TRY(place.block, context.probe.describe(*place.devno));
-	return place;
+	for (const auto &loop : context.probe.loops())
+		if (is_same_file(loop.file, path))
+			return place_at(context, loop.devno, path);
+	if (path.starts_with('/') && stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode))
+		return file_at(path);
+	BLKCTL_TRY(const auto devno, context.probe.resolve(path));
+	return place_at(context, devno, "");
 }
 
 bool is_same_place(const Place &a, const Place &b)
@@ -199,15 +198,6 @@ bool is_same_place(const Place &a, const Place &b)
 
 namespace
 {
-
-Result<Place> place_at(Context &context, DevNo devno, const std::string &file)
-{
-	Place place{.text = devno.str(), .file = file};
-
-	*place.devno = devno;
-	BLKCTL_TRY(place.block, context.probe.describe(devno));
-	return place;
-}
 
 // What a person named: a device, which may be one that somebody has put before a file, or a file,
 // which may be still to be made.
@@ -225,8 +215,9 @@ Result<Place> look_for_place(Context &context, const std::string &text)
 	if (!text.starts_with('/') || text.starts_with("/dev/") || (there && !S_ISREG(st.st_mode)))
 		return devno.error();
 	// As the kernel names it later: it is known again by that.
-	const auto file = canonical_path(text);
-	return Place{.text = "(the loop device of " + file + ")", .file = file, .is_new = !there};
+	auto place = file_at(canonical_path(text));
+	place.is_new = !there;
+	return place;
 }
 
 void add_file(Change &change, const std::string &file, uint64_t bytes)
@@ -338,6 +329,13 @@ bool is_named(Context &context, DevNo device, const std::string &text)
 	const auto file = devno ? std::string() : file_behind(context, device);
 
 	return devno ? *devno == device : !file.empty() && is_same_file(file, text);
+}
+
+bool has_metadata_at(Context &context, const Volume &volume, const std::string &text)
+{
+	const auto meta = volume.table.meta_device();
+
+	return meta && is_named(context, *meta, text);
 }
 
 Result<meta::Superblock> superblock_of(Context &context, const Place &place)

@@ -74,6 +74,9 @@ std::string file_behind(Context &context, DevNo device);
 // Whether a device is what a person has named: itself, or the file behind it.
 bool is_named(Context &context, DevNo device, const std::string &text);
 
+// Whether a volume's state is on what a person has named.
+bool has_metadata_at(Context &context, const Volume &volume, const std::string &text);
+
 // Of metadata that nobody uses, or that is only looked at. Errors: those of read_superblock().
 Result<meta::Superblock> superblock_of(Context &context, const Place &place);
 

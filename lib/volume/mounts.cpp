@@ -45,13 +45,13 @@ Result<std::map<DevNo, std::string>> mounts_above(Context &context, DevNo device
 Result<std::optional<udev::BlockDevice>> keeps_flushes(Context &context, DevNo device)
 {
 	BLKCTL_TRY(const auto own, context.probe.describe(device));
+	if (!own.write_cache)
+		return std::optional<udev::BlockDevice>();
 	BLKCTL_TRY(const auto found, find_above(context, device));
 
-	for (const auto &each : found.devices) {
-		const auto block = context.probe.describe(each);
-		if (own.write_cache && block && !block->write_cache)
+	for (const auto &each : found.devices)
+		if (const auto block = context.probe.describe(each); block && !block->write_cache)
 			return std::optional(*block);
-	}
 	return std::optional<udev::BlockDevice>();
 }
 

@@ -179,11 +179,9 @@ Result<void> check_again(Change &change, const Volume &volume, const ViewRequest
 // A view that is there is as lasting as it was made.
 Result<void> check_persistent(Change &change, const Volume &volume, const ViewRequest &request)
 {
-	const auto &table = volume.table;
-	const auto meta = table.meta_device();
-	const bool lasts = !request.persistent || table.features.backup_persistent;
+	const bool lasts = !request.persistent || volume.table.features.backup_persistent;
 	const bool is_there = request.metadata.empty() ||
-			      (meta && is_named(change.context(), *meta, request.metadata));
+			      has_metadata_at(change.context(), volume, request.metadata);
 
 	if (lasts && is_there)
 		return {};

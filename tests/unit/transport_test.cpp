@@ -57,7 +57,7 @@ class Transport : public testing::Test
 	{
 		return opened(make_raw(at("raw"), bytes));
 	}
-	std::unique_ptr<Image> qcow2(const std::string &name, transport::Access access) const
+	std::unique_ptr<Image> qcow2(const std::string &name, Access access) const
 	{
 		return opened(open_qcow2(at(name), access, folder.path()));
 	}
@@ -101,7 +101,7 @@ TEST_F(Transport, ARawFileKeepsWhatIsWritten)
 	ASSERT_TRUE(image->flush());
 	ASSERT_TRUE(image->close());
 
-	const auto again = opened(open_raw(at("raw"), transport::Access::read));
+	const auto again = opened(open_raw(at("raw"), Access::read));
 	ASSERT_TRUE(again);
 	EXPECT_TRUE(reads_as(*again, 512, data));
 	EXPECT_EQ(again->write(0, data).error().status, Status::usage);
@@ -153,14 +153,14 @@ TEST_F(Transport, WhatIsBehindTheEndIsRefused)
 
 TEST_F(Transport, WhatIsNoImageIsRefused)
 {
-	EXPECT_EQ(open_raw(at("none"), transport::Access::read).error().status, Status::not_found);
-	EXPECT_EQ(open_raw(folder.path(), transport::Access::read).error().status, Status::usage);
-	EXPECT_EQ(open_qcow2(at("none"), transport::Access::read, folder.path()).error().status,
+	EXPECT_EQ(open_raw(at("none"), Access::read).error().status, Status::not_found);
+	EXPECT_EQ(open_raw(folder.path(), Access::read).error().status, Status::usage);
+	EXPECT_EQ(open_qcow2(at("none"), Access::read, folder.path()).error().status,
 		  Status::not_found);
 	std::ofstream(at("odd")) << "abc";
-	EXPECT_EQ(open_raw(at("odd"), transport::Access::read).error().status, Status::usage);
+	EXPECT_EQ(open_raw(at("odd"), Access::read).error().status, Status::usage);
 	EXPECT_EQ(make_raw(at("new"), 1000).error().status, Status::usage);
-	const auto no = open_qcow2(at("odd"), transport::Access::read, folder.path());
+	const auto no = open_qcow2(at("odd"), Access::read, folder.path());
 	ASSERT_FALSE(no);
 	EXPECT_NE(no.error().why.find("not in qcow2 format"), std::string::npos)
 		<< no.error().message();
@@ -174,7 +174,7 @@ TEST_F(Qcow2, KeepsWhatIsWritten)
 	ASSERT_TRUE(create_qcow2(at("a.qcow2"), 64 * mib));
 	EXPECT_EQ(create_qcow2(at("a.qcow2"), 64 * mib).error().status, Status::busy);
 	{
-		const auto image = qcow2("a.qcow2", transport::Access::write);
+		const auto image = qcow2("a.qcow2", Access::write);
 		ASSERT_TRUE(image);
 		EXPECT_EQ(image->size(), 64 * mib);
 		EXPECT_EQ(*image->extents(0, 64 * mib), (Extents{{0, 64 * mib, true}}));
@@ -182,8 +182,7 @@ TEST_F(Qcow2, KeepsWhatIsWritten)
 		ASSERT_TRUE(image->zero(2 * mib, mib));
 		ASSERT_TRUE(image->flush());
 		// One writes, and nobody else.
-		const auto second =
-			open_qcow2(at("a.qcow2"), transport::Access::write, folder.path());
+		const auto second = open_qcow2(at("a.qcow2"), Access::write, folder.path());
 		ASSERT_FALSE(second);
 		EXPECT_EQ(second.error().status, Status::busy) << second.error().message();
 		const auto closed = image->close();
@@ -192,7 +191,7 @@ TEST_F(Qcow2, KeepsWhatIsWritten)
 	EXPECT_EQ(check("a.qcow2"), "");
 	EXPECT_TRUE(children().empty());
 
-	const auto image = qcow2("a.qcow2", transport::Access::read);
+	const auto image = qcow2("a.qcow2", Access::read);
 	ASSERT_TRUE(image);
 	EXPECT_TRUE(reads_as_zeroes(*image, mib, 512));
 	EXPECT_TRUE(reads_as(*image, mib + 512, pattern(mib - 512, 4)));
@@ -217,7 +216,7 @@ TEST_F(Qcow2, ReadsThroughItsChain)
 	}
 	ASSERT_TRUE(create_qcow2(at("1.qcow2"), 8 * mib, Backing{at("raw"), Format::raw}));
 	{
-		const auto image = qcow2("1.qcow2", transport::Access::write);
+		const auto image = qcow2("1.qcow2", Access::write);
 		ASSERT_TRUE(image);
 		EXPECT_TRUE(reads_as(*image, 0, old));
 		ASSERT_TRUE(image->write(mib, fresh));
@@ -226,13 +225,13 @@ TEST_F(Qcow2, ReadsThroughItsChain)
 	// By the name it has beside it.
 	ASSERT_TRUE(create_qcow2(at("2.qcow2"), 8 * mib, Backing{"1.qcow2", Format::qcow2}));
 	{
-		const auto image = qcow2("2.qcow2", transport::Access::write);
+		const auto image = qcow2("2.qcow2", Access::write);
 		ASSERT_TRUE(image && image->zero(2 * mib, mib) && image->close());
 	}
 	EXPECT_EQ(check("1.qcow2") + check("2.qcow2"), "");
 
-	const auto image = opened(
-		open_image(at("2.qcow2"), Format::qcow2, transport::Access::read, folder.path()));
+	const auto image =
+		opened(open_image(at("2.qcow2"), Format::qcow2, Access::read, folder.path()));
 	ASSERT_TRUE(image);
 	EXPECT_TRUE(reads_as(*image, 0, pattern(mib, 5)));
 	EXPECT_TRUE(reads_as(*image, mib, fresh));
@@ -263,7 +262,7 @@ TEST_F(Qcow2, SaysWhatItIs)
 	EXPECT_EQ(look_at_image(at("1.qcow2"), Format::raw)->format, Format::raw);
 	EXPECT_EQ(look_at_image(at("none")).error().status, Status::not_found);
 	// While it is written to.
-	const auto image = qcow2("1.qcow2", transport::Access::write);
+	const auto image = qcow2("1.qcow2", Access::write);
 	ASSERT_TRUE(image);
 	EXPECT_TRUE(look_at_image(at("1.qcow2")));
 }
@@ -274,14 +273,13 @@ TEST_F(Qcow2, AMissingBackingFileIsNamed)
 	ASSERT_FALSE(made);
 	EXPECT_NE(made.error().why.find("gone"), std::string::npos) << made.error().message();
 	EXPECT_EQ(made.error().message().find('\n'), std::string::npos);
-	EXPECT_EQ(open_raw(at("1.qcow2"), transport::Access::read).error().status,
-		  Status::not_found);
+	EXPECT_EQ(open_raw(at("1.qcow2"), Access::read).error().status, Status::not_found);
 }
 
 TEST_F(Qcow2, AServerThatDiesIsAnError)
 {
 	ASSERT_TRUE(create_qcow2(at("1.qcow2"), 64 * mib));
-	const auto image = qcow2("1.qcow2", transport::Access::write);
+	const auto image = qcow2("1.qcow2", Access::write);
 	ASSERT_TRUE(image);
 	const auto data = pattern(mib, 7);
 	ASSERT_TRUE(image->write(0, data));
@@ -306,13 +304,13 @@ TEST_F(Qcow2, LeavesNothingInTheRunFolder)
 	ASSERT_TRUE(create_qcow2(at("1.qcow2"), mib));
 	const auto run = at("run");
 	ASSERT_EQ(mkdir(run.c_str(), 0700), 0);
-	const auto image = opened(open_qcow2(at("1.qcow2"), transport::Access::read, run));
+	const auto image = opened(open_qcow2(at("1.qcow2"), Access::read, run));
 	ASSERT_TRUE(image);
 	EXPECT_EQ(rmdir(run.c_str()), 0);
-	EXPECT_TRUE(open_qcow2(at("1.qcow2"), transport::Access::read, run));
+	EXPECT_TRUE(open_qcow2(at("1.qcow2"), Access::read, run));
 	EXPECT_EQ(rmdir(run.c_str()), 0);
 	std::ofstream(run) << "no folder";
-	EXPECT_FALSE(open_qcow2(at("1.qcow2"), transport::Access::read, run));
+	EXPECT_FALSE(open_qcow2(at("1.qcow2"), Access::read, run));
 }
 
 TEST_F(Qcow2, AMissingProgramIsNamed)
@@ -321,7 +319,7 @@ TEST_F(Qcow2, AMissingProgramIsNamed)
 	ASSERT_TRUE(create_qcow2(at("1.qcow2"), mib));
 	setenv("PATH", folder.path().c_str(), 1);
 	const auto made = create_qcow2(at("2.qcow2"), mib);
-	const auto image = open_qcow2(at("1.qcow2"), transport::Access::read, folder.path());
+	const auto image = open_qcow2(at("1.qcow2"), Access::read, folder.path());
 	setenv("PATH", path.c_str(), 1);
 	ASSERT_FALSE(made);
 	EXPECT_EQ(made.error().message(),
@@ -329,6 +327,5 @@ TEST_F(Qcow2, AMissingProgramIsNamed)
 	ASSERT_FALSE(image);
 	EXPECT_EQ(image.error().message(),
 		  "run qemu-nbd: there is no such program (try: apt install qemu-utils)");
-	EXPECT_EQ(open_raw(at("2.qcow2"), transport::Access::read).error().status,
-		  Status::not_found);
+	EXPECT_EQ(open_raw(at("2.qcow2"), Access::read).error().status, Status::not_found);
 }
