@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <filesystem>
+#include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
@@ -42,6 +44,19 @@ std::string canonical_path(const std::string &path)
 	const auto canonical = std::filesystem::weakly_canonical(path, error);
 
 	return error ? path : canonical.string();
+}
+
+std::optional<std::string> lasting_identity(const std::string &path)
+{
+	struct statx st = {};
+
+	if (statx(AT_FDCWD, path.c_str(), 0, STATX_INO | STATX_BTIME, &st) != 0)
+		return std::nullopt;
+	// An inode number comes back on another file, but not with that instant.
+	if (st.stx_mask & STATX_BTIME)
+		return fmt::format("file {} {}.{:09}", st.stx_ino, st.stx_btime.tv_sec,
+				   st.stx_btime.tv_nsec);
+	return "path " + canonical_path(path);
 }
 
 Result<std::optional<uint64_t>> first_content(const std::string &path)

@@ -71,18 +71,26 @@ Result<void> check_words(const BackupRequest &request)
 }
 
 // Why an incremental would not have all that has changed; empty: it has.
-std::string why_full(volume::Context &context, const volume::Volume &volume,
-		     const table::BitmapStatus &bitmap)
+std::string why_full(volume::Context &context, const Item &item, const table::BitmapStatus &bitmap)
 {
+	using Kind = volume::BitmapNote::Kind;
+
 	if (bitmap.state == BLKCOPY_BITMAP_INCONSISTENT)
 		return "bitmap " + bitmap.name + " may have missed writes: this is a full backup";
-	switch (volume::bitmap_note(context, volume, bitmap.name)) {
-	case volume::BitmapNote::backup:
+	const auto note = volume::bitmap_note(context, item.volume, bitmap.name);
+	const auto before = image_before(context, item.request);
+	switch (note.kind) {
+	case Kind::backup:
+		// With none there, a full one would hide what is wrong with the request.
+		if (before &&
+		    std::find(note.images.begin(), note.images.end(), *before) == note.images.end())
+			return "bitmap " + bitmap.name + " does not go on from " +
+			       item.request.before() + ": this is a full backup";
 		break;
-	case volume::BitmapNote::forgotten:
+	case Kind::forgotten:
 		return "what a backup that failed had to get from bitmap " + bitmap.name +
 		       " was forgotten: this is a full backup";
-	case volume::BitmapNote::none:
+	case Kind::none:
 		return "no backup is known that bitmap " + bitmap.name +
 		       " goes on from: this is a full backup";
 	}
@@ -107,7 +115,7 @@ Result<void> decide(volume::Context &context, Item &item)
 				       "blkctl bitmap enable " + request.name + " " +
 					       request.bitmap + ", and a backup with --full");
 		if (!record.full) {
-			item.done.note = why_full(context, item.volume, bitmap);
+			item.done.note = why_full(context, item, bitmap);
 			record.full = !item.done.note.empty();
 		}
 	}
@@ -352,7 +360,7 @@ Result<void> Work::note_kept(Item &item) const
 	if (record.kept)
 		return {};
 	// It was decided before the freeze, and from here on nobody clears it.
-	if (!record.full && !why_full(context, item.volume, bitmap).empty())
+	if (!record.full && !why_full(context, item, bitmap).empty())
 		return refusal(Status::busy, backup_verb, item.volume.name(),
 			       "bitmap \"" + record.bitmap + "\" was cleared just now",
 			       "blkctl abort " + item.volume.name() + ", and the same again");
@@ -519,9 +527,14 @@ Result<void> Work::end(bool clear)
 	for (const auto &item : items) {
 		const auto &bitmap = item.record->bitmap;
 		if (item.record->copied) {
-			// Before its bits go. If it cannot be noted the next one is a full one.
+			// Before its bits go. They are kept if it cannot be noted: without them
+			// nothing goes on from what the old note says.
 			if (!bitmap.empty())
-				(void)volume::note_backup(context, item.volume.info, *item.record);
+				noted = volume::note_backup(
+						context, item.volume.info, *item.record,
+						image_of(context, item.target).value_or(""),
+						!clear) &&
+					noted;
 			continue;
 		}
 		if (!item.record->target.empty())

@@ -39,6 +39,7 @@ struct BackupRequest {
 
 	// Into, or over, the backup before it.
 	bool is_incremental() const { return !bitmap.empty() && !full; }
+	const std::string &before() const { return backing.empty() ? target : backing; }
 };
 
 enum class BackupStage { copying, verifying };

@@ -200,7 +200,27 @@ Result<void> check_qcow2(volume::Context &context, const BackupRequest &request,
 	return check_chain(context, target, format);
 }
 
+std::optional<std::string> image_at(volume::Context &context, const std::string &path)
+{
+	const auto device = context.probe.resolve(path);
+
+	if (!device)
+		return lasting_identity(path);
+	const auto identity = context.probe.identity(*device);
+	return identity ? std::optional(*identity) : std::nullopt;
+}
+
 } // namespace
+
+std::optional<std::string> image_before(volume::Context &context, const BackupRequest &request)
+{
+	return image_at(context, request.before());
+}
+
+std::optional<std::string> image_of(volume::Context &context, const BackupTarget &target)
+{
+	return image_at(context, target.path);
+}
 
 Result<BackupTarget> find_target(volume::Context &context, const volume::Volume &volume,
 				 const BackupRequest &request, bool full)

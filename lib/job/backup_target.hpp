@@ -40,6 +40,14 @@ Result<BackupTarget> find_target(volume::Context &context, const volume::Volume 
 // there.
 std::optional<std::string> identity_of(volume::Context &context, const BackupTarget &target);
 
+/*
+ * What an incremental one goes on from, by what tells it from every other also under another name
+ * and after a boot: the image before it, and once it is whole the target. Nothing: it is not there,
+ * or nobody will know it again.
+ */
+std::optional<std::string> image_before(volume::Context &context, const BackupRequest &request);
+std::optional<std::string> image_of(volume::Context &context, const BackupTarget &target);
+
 // Two of these are to be the same file or device. `text`: a target or a store.
 std::string key_of(volume::Context &context, const std::string &text);
 

@@ -3,6 +3,7 @@
 #include "base/files.hpp"
 #include <cerrno>
 #include <optional>
+#include <sstream>
 #include <unistd.h>
 
 namespace blkctl::volume
@@ -42,24 +43,40 @@ std::optional<std::string> backup_line(Context &context, const Volume &volume)
 
 BitmapNote bitmap_note(Context &context, const Volume &volume, const std::string &bitmap)
 {
-	const auto line = read_line(note_file(context, volume.name(), bitmap));
+	using Kind = BitmapNote::Kind;
+	const auto text = read_file(note_file(context, volume.name(), bitmap));
+	std::istringstream lines(text.value_or(""));
+	std::string line;
+	BitmapNote note;
 
-	if (!line)
-		return BitmapNote::none;
-	if (*line == forgotten_word)
-		return BitmapNote::forgotten;
-	return line == backup_line(context, volume) ? BitmapNote::backup : BitmapNote::none;
+	std::getline(lines, line);
+	if (line == forgotten_word)
+		note.kind = Kind::forgotten;
+	if (line != backup_line(context, volume))
+		return note;
+	note.kind = Kind::backup;
+	while (std::getline(lines, line))
+		note.images.push_back(line);
+	return note;
 }
 
-Result<void> note_backup(Context &context, const dm::Info &info, const BackupRecord &record)
+Result<void> note_backup(Context &context, const dm::Info &info, const BackupRecord &record,
+			 const std::string &image, bool kept)
 {
 	// While that backup is under way nobody else clears its bitmap.
 	BLKCTL_TRY(const auto lock, lock_backup(context, info, record.id));
 	BLKCTL_TRY(const auto volume, find(context, info.devno));
 	if (volume.table.mode != table::Mode::backup)
 		return given_up(info);
-	const auto line = backup_line(context, volume);
-	return line ? write_note(context, volume.name(), record.bitmap, *line) : Result<void>();
+	auto text = backup_line(context, volume);
+	if (!text)
+		return {};
+	const auto before = bitmap_note(context, volume, record.bitmap);
+	if (kept)
+		for (const auto &each : before.images)
+			if (each != image)
+				*text += "\n" + each;
+	return write_note(context, volume.name(), record.bitmap, *text + "\n" + image);
 }
 
 Result<void> note_forgotten(Context &context, const std::string &volume, const std::string &bitmap)

@@ -7,23 +7,32 @@
 #include "volume/cache.hpp"
 #include "volume/volume.hpp"
 #include <string>
+#include <vector>
 
 namespace blkctl::volume
 {
 
-enum class BitmapNote {
-	none,      // it was added, cleared by hand or disabled since, or is of another boot
-	backup,    // all that has changed since the last backup made with it is in it
-	forgotten, // what a backup was to get that has failed is in no image, nor in the bitmap
+struct BitmapNote {
+	enum class Kind {
+		none,      // it was added, cleared by hand or disabled since, or is of another boot
+		backup,    // all that has changed since the last backup made with it is in it
+		forgotten, // what a backup that failed was to get is in no image, nor in the bitmap
+	};
+	Kind kind = Kind::none;
+	// Of a backup: what has all but what is in the bitmap. The last one, and with bits that
+	// were kept those before it.
+	std::vector<std::string> images = {};
 };
 BitmapNote bitmap_note(Context &context, const Volume &volume, const std::string &bitmap);
 
 /*
  * An image is whole that was made with the bitmap of this record, whose bits are cleared after
- * this or stay. One in memory ends with the running system, and so does the note of it; takes the
- * lock of the volume. Errors: aborted (that backup is not the volume's any more), busy, failed.
+ * this, or stay if they are `kept`. One in memory ends with the running system, and so does the
+ * note of it; takes the lock of the volume. Errors: aborted (that backup is not the volume's any
+ * more), busy, failed.
  */
-Result<void> note_backup(Context &context, const dm::Info &info, const BackupRecord &record);
+Result<void> note_backup(Context &context, const dm::Info &info, const BackupRecord &record,
+			 const std::string &image, bool kept);
 
 // Errors: failed.
 Result<void> note_forgotten(Context &context, const std::string &volume, const std::string &bitmap);

@@ -22,10 +22,16 @@ bool is_half_made(const dm::Info &info)
 
 Result<void> check_name(const std::string &verb, const std::string &name)
 {
-	if (is_good_name(name))
-		return {};
-	return refusal(Status::usage, verb, "'" + name + "'",
-		       "a name has 1 to 119 of A-Z a-z 0-9 #+-.:=@_ and does not start with '-'");
+	if (!is_good_name(name))
+		return refusal(
+			Status::usage, verb, "'" + name + "'",
+			"a name has 1 to 119 of A-Z a-z 0-9 #+-.:@_ and does not start with '-'");
+	// Device-mapper takes these, but no command could name such a volume.
+	if (name.find('=') != std::string::npos || parse_devno(name))
+		return refusal(
+			Status::usage, verb, "'" + name + "'",
+			"that stands for a device, or for NAME=DEVICE, where a volume is named");
+	return {};
 }
 
 Result<void> check_request(const std::string &name, uint32_t block_sectors)

@@ -20,10 +20,15 @@ class BackupChain : public fake::Backup
 	fake::Device &device() { return host.mapper.at(fake::volume_number); }
 	std::string note() const { return host.context.state_dir + "/v0.b.note"; }
 
-	BackupRequest over(const std::string &name, const std::string &backing) const
+	BackupRequest into(const std::string &image) const
 	{
 		auto request = incremental();
-		request.target = host.run_dir + "/" + name;
+		request.target = image;
+		return request;
+	}
+	BackupRequest over(const std::string &name, const std::string &backing) const
+	{
+		auto request = into(host.run_dir + "/" + name);
 		request.format = transport::Format::qcow2;
 		request.backing = backing;
 		return request;
@@ -44,8 +49,7 @@ class BackupChain : public fake::Backup
 	// An incremental of `image` that is left in the middle.
 	void interrupt(const std::string &image)
 	{
-		auto request = incremental();
-		request.target = image;
+		const auto request = into(image);
 		int asked = 0;
 		options.cancelled = [asked]() mutable { return ++asked > 2; };
 		const auto left = run(request);
@@ -60,8 +64,7 @@ class BackupChain : public fake::Backup
 			[](const std::string &path) -> Result<std::unique_ptr<transport::Image>> {
 			return errno_error("read", path, EIO);
 		};
-		auto request = incremental();
-		request.target = image;
+		auto request = into(image);
 		request.bitmap_mode = job::BitmapMode::always;
 		const auto failed = run(request);
 		ASSERT_FALSE(failed);
@@ -237,8 +240,12 @@ TEST_F(BackupChain, WhatIsOverAnImageThatIsNotFinishedIsNotTaken)
 {
 	have_backup();
 	const auto mon = host.run_dir + "/mon.qcow2";
-	expect_incremental(over("mon.qcow2", target));
-	expect_incremental(over("tue.qcow2", mon));
+	auto request = over("mon.qcow2", target);
+	request.bitmap_mode = job::BitmapMode::never;
+	expect_incremental(request);
+	request = over("tue.qcow2", mon);
+	request.bitmap_mode = job::BitmapMode::never;
+	expect_incremental(request);
 	ASSERT_TRUE(apply(host.run_dir + "/tue.qcow2"));
 	device().status.bitmaps[0].dirty_blocks = 3;
 	interrupt(target);
@@ -267,9 +274,7 @@ TEST_F(BackupChain, ALinkToAnImageIsTheImage)
 	EXPECT_TRUE(std::filesystem::exists(target + ".unfinished"));
 	expect_not_finished(target);
 	expect_not_finished(link);
-	auto same = incremental();
-	same.target = link;
-	ASSERT_TRUE(run(same));
+	ASSERT_TRUE(run(into(link)));
 	EXPECT_TRUE(apply(target));
 }
 
@@ -281,9 +286,73 @@ TEST_F(BackupChain, WhatWasForgottenInPlaceIsNotOverIt)
 	expect_full(over("mon.qcow2", target), "was forgotten");
 	EXPECT_TRUE(apply(host.run_dir + "/mon.qcow2"));
 	have_backup();
-	fail_always(before);
 	std::ofstream(host.run_dir + "/copy") << std::string(volume_bytes, 'x');
-	auto other = incremental();
-	other.target = host.run_dir + "/copy";
-	expect_full(other, "was forgotten");
+	fail_always(target);
+	expect_full(into(host.run_dir + "/copy"), "was forgotten");
+}
+
+// The bits are those since the last one: an older one would lack what that one got.
+TEST_F(BackupChain, AnOlderImageIsBroughtUpByAFullOne)
+{
+	const auto old = host.run_dir + "/old";
+
+	have_backup();
+	std::filesystem::copy_file(target, old);
+	expect_incremental(incremental());
+	change();
+	expect_full(into(old), "does not go on from " + old);
+	EXPECT_EQ(read_file(old), content);
+	change();
+	expect_incremental(into(old));
+	// Under its name, and not it.
+	change();
+	std::filesystem::rename(old, host.run_dir + "/moved");
+	std::filesystem::copy_file(target, old);
+	expect_incremental(into(host.run_dir + "/moved"));
+	change();
+	std::filesystem::rename(host.run_dir + "/moved", host.run_dir + "/away");
+	std::filesystem::copy_file(target, host.run_dir + "/moved");
+	expect_full(into(host.run_dir + "/moved"), "does not go on from");
+}
+
+TEST_F(BackupChain, ALayerOverAnOlderImageIsAFullOne)
+{
+	have_backup();
+	expect_incremental(over("1.qcow2", target));
+	change();
+	expect_full(over("2.qcow2", target), "does not go on from " + target);
+	EXPECT_FALSE(transport::look_at_image(host.run_dir + "/2.qcow2")->backing);
+	change();
+	expect_incremental(over("3.qcow2", host.run_dir + "/2.qcow2"));
+	// One that is not there is a mistake, not a reason to copy all.
+	change();
+	const auto none = run(over("4.qcow2", host.run_dir + "/none.qcow2"));
+	ASSERT_FALSE(none);
+	EXPECT_NE(none.error().message().find("none.qcow2"), std::string::npos);
+}
+
+// Each of them over the full one, or over another: the bits have it all.
+TEST_F(BackupChain, BitsThatAreKeptGoOnFromEachSince)
+{
+	const auto keep = [](BackupRequest request) {
+		request.bitmap_mode = job::BitmapMode::never;
+		return request;
+	};
+
+	have_backup();
+	expect_incremental(keep(over("1.qcow2", target)));
+	expect_incremental(keep(over("2.qcow2", target)));
+	expect_incremental(keep(over("3.qcow2", host.run_dir + "/1.qcow2")));
+	expect_incremental(over("4.qcow2", target));
+	change();
+	expect_full(over("5.qcow2", target), "does not go on from");
+}
+
+TEST_F(BackupChain, BitsAreKeptIfItCannotBeNotedWhatGoesOnFromThem)
+{
+	have_backup();
+	std::filesystem::remove(note());
+	std::filesystem::create_directories(note() + "/in the way");
+	expect_full(incremental(), unknown);
+	EXPECT_EQ(bitmap(), "recording 3");
 }

@@ -52,18 +52,18 @@ class Backup : public testing::Test
 	{
 		return job::backup(host.context, {request}, options, run);
 	}
-	// A backup that the three blocks in the bitmap go on from; in `target` all is x.
+	// A backup in `target` that the three blocks in the bitmap go on from; all of it is x.
 	void have_backup()
 	{
 		auto full = incremental();
-		full.target = before;
 		full.full = full.force = true;
 		ASSERT_TRUE(run(full));
 		dirty();
 	}
+	void change() { host.mapper.at(volume_number).status.bitmaps[0].dirty_blocks = 3; }
 	void dirty()
 	{
-		host.mapper.at(volume_number).status.bitmaps[0].dirty_blocks = 3;
+		change();
 		std::ofstream(target) << std::string(volume_bytes, 'x');
 	}
 	void expect_full(const BackupRequest &request, const std::string &why)
@@ -104,7 +104,6 @@ class Backup : public testing::Test
 	Host host;
 	const std::string view_file = host.run_dir + "/view";
 	const std::string target = host.run_dir + "/image";
-	const std::string before = host.run_dir + "/before";
 	std::string content;
 	job::BackupOptions options;
 };

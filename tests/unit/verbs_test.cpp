@@ -67,7 +67,7 @@ TEST_F(Verbs, CreateRefusesWhatIsInUse)
 		       Status::busy, "/dev/sda is mounted on /srv");
 	expect_refusal(create(host.context, {.name = "v0", .device = "/dev/nope"}, Run::doit),
 		       Status::not_found, "nope");
-	for (const char *name : {"", "a/b", "a b", "-a", ".", "..", "control"})
+	for (const char *name : {"", "a/b", "a b", "-a", ".", "..", "control", "a=b", "8:0"})
 		expect_refusal(
 			create(host.context, {.name = name, .device = "/dev/sdb"}, Run::doit),
 			Status::usage, "name");
