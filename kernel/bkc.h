@@ -358,6 +358,7 @@ struct bkc_state {
 	u32 top_epoch;		/* a copy begun before a change is void */
 	unsigned long error_flags;	/* bkc_error_flag, for error_work */
 	unsigned long lost;	/* BIT(leg): a flush of ours failed there */
+	bool base_unflushed;	/* since it is not written to any more */
 
 	/* Flushes of top in flight, by the value of flush_gen they began in. */
 	atomic_t top_flushes[2];

@@ -434,6 +434,26 @@ static int commit(struct bkc_meta *meta, bool everything)
 	return r;
 }
 
+/*
+ * Base is written to no more, and may still hold in its cache what was written
+ * before we were there: the first flush is for that, too. Who comes while it is
+ * under way waits for the next commit.
+ */
+static int flush_base(struct bkc_state *s)
+{
+	int r;
+
+	if (!READ_ONCE(s->base_unflushed))
+		return 0;
+	r = blkdev_issue_flush(s->bdev[BKC_BASE]);
+	if (r) {
+		set_bit(BKC_BASE, &s->lost);
+		bkc_leg_error(s, BKC_BASE, errno_to_blk_status(r), false);
+	}
+	WRITE_ONCE(s->base_unflushed, false);
+	return r;
+}
+
 void bkc_meta_commit_work(struct work_struct *work)
 {
 	struct bkc_meta *meta = container_of(work, struct bkc_meta, commit_work);
@@ -456,6 +476,8 @@ void bkc_meta_commit_work(struct work_struct *work)
 	/* What a commit before could not flush is these flushes' to tell. */
 	if (!r && !bio_list_empty(&waiters) && xchg(&meta->s->lost, 0))
 		r = -EIO;
+	if (!r && !bio_list_empty(&waiters))
+		r = flush_base(meta->s);
 
 	/* Step 6 */
 	while ((bio = bio_list_pop(&waiters)))

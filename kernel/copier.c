@@ -45,7 +45,8 @@ static bool may_run(struct bkc_state *s)
 	spin_lock_irq(&s->lock);
 	may = s->live && bkc_phase_copies(s->phase) && !s->pivoting &&
 	      !s->params.paused && s->suspected == s->suspected_done &&
-	      (!s->meta || READ_ONCE(s->meta->health) == BKC_HEALTH_RW);
+	      (!s->meta || (READ_ONCE(s->meta->health) == BKC_HEALTH_RW &&
+			    !READ_ONCE(s->meta->any_bad)));
 	spin_unlock_irq(&s->lock);
 	return may;
 }

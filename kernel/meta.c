@@ -99,30 +99,34 @@ static bool never_written(const void *slot)
 }
 
 /*
- * The newer of a sector's slots. *unsure: the other is bad and may have been
- * the newer one. NULL: nothing in either can be believed.
+ * The newer of a sector's slots. *unsure: the other is bad, or is not the one
+ * before it, and may have been the newer one. NULL: nothing in either can be
+ * believed.
  */
 static const struct blkcopy_meta_exact *
 choose_slot(const struct bkc_meta *meta, struct page **slots, u64 index,
 	    bool *unsure)
 {
-	const struct blkcopy_meta_exact *best = NULL;
+	const struct blkcopy_meta_exact *slot[2];
+	u64 generation[2] = {};
+	bool good[2];
 	int i;
 
-	*unsure = false;
 	for (i = 0; i < 2; i++) {
-		const struct blkcopy_meta_exact *slot = page_address(slots[i]);
-
-		if (!of_volume(meta, slot, index) ||
-		    le64_to_cpu(slot->header.generation) % 2 != i) {
-			*unsure |= i == 0 || !never_written(slot);
-			continue;
-		}
-		if (!best || le64_to_cpu(slot->header.generation) >
-			     le64_to_cpu(best->header.generation))
-			best = slot;
+		slot[i] = page_address(slots[i]);
+		generation[i] = le64_to_cpu(slot[i]->header.generation);
+		good[i] = of_volume(meta, slot[i], index) &&
+			  generation[i] % 2 == i;
 	}
-	return best;
+	if (good[0] && good[1]) {
+		i = generation[1] > generation[0];
+		*unsure = generation[!i] + 1 != generation[i];
+		return slot[i];
+	}
+	/* Blank it is after the first write alone, which was to slot 0. */
+	*unsure = !good[0] || !never_written(slot[1]) ||
+		  generation[0] != BLKCOPY_META_FIRST_GENERATION;
+	return good[0] ? slot[0] : good[1] ? slot[1] : NULL;
 }
 
 static int load_sector(struct bkc_meta *meta, struct page **slots, u64 index,
@@ -194,21 +198,25 @@ static int load_range(struct bkc_meta *meta, u64 index, unsigned int nr,
 /*
  * After an end that was not clean a bad newer slot is a torn write, and the
  * older one is what was durable. After a clean one it is damage, unless the sum
- * of all generations says that the good slots are the newest.
+ * of all generations says that the good slots are the newest; and damage it
+ * stays until it is mended. If the sum is wrong and no slot is bad, a write that
+ * was acknowledged is not there, and nobody knows which.
  */
 static void judge_unsure(struct bkc_meta *meta, u64 unsure)
 {
-	bool clean = le32_to_cpu(meta->super->flags) & BLKCOPY_META_CLEAN;
-	u64 i;
+	u32 flags = le32_to_cpu(meta->super->flags);
+	bool clean = flags & BLKCOPY_META_CLEAN;
 
-	if (!clean || bkc_meta_exact_sum(meta) == le32_to_cpu(meta->super->exact_sum)) {
-		if (!clean)
-			meta->torn = min_t(u64, unsure, U32_MAX);
-		bitmap_zero(meta->unsettled, meta->nr_exact);
-		return;
-	}
-	for_each_set_bit(i, meta->unsettled, meta->nr_exact)
-		set_bit(i, meta->bad);
+	if (!clean && !(flags & BLKCOPY_META_DOUBTFUL))
+		meta->torn = min_t(u64, unsure, U32_MAX);
+	else if (clean && bkc_meta_exact_sum(meta, false) ==
+			  le32_to_cpu(meta->super->exact_sum))
+		;
+	else if (bitmap_empty(meta->unsettled, meta->nr_exact) &&
+		 bitmap_empty(meta->bad, meta->nr_exact))
+		bitmap_fill(meta->bad, meta->nr_exact);
+	else
+		bitmap_or(meta->bad, meta->bad, meta->unsettled, meta->nr_exact);
 	bitmap_zero(meta->unsettled, meta->nr_exact);
 }
 
@@ -236,8 +244,7 @@ static int load_exact(struct bkc_meta *meta)
 			goto out;
 		cond_resched();
 	}
-	if (unsure || bkc_meta_has_bitmaps(meta))
-		judge_unsure(meta, unsure);
+	judge_unsure(meta, unsure);
 	bad = bitmap_weight(meta->bad, meta->nr_exact);
 	meta->any_bad = bad;
 	if (bad)
@@ -251,6 +258,16 @@ out:
 			__free_page(pages[i]);
 	kfree(pages);
 	return r;
+}
+
+static bool is_doubtful(const struct bkc_meta *meta)
+{
+	u64 i;
+
+	for_each_set_bit(i, meta->bad, meta->nr_exact)
+		if (meta->generation[i])
+			return true;
+	return false;
 }
 
 /* bkc_meta_has_bad() where anything is. */
@@ -499,14 +516,18 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 		return 0;
 	}
 	bkc_state_set_mode(meta->s, t->mode);
+	WRITE_ONCE(meta->s->base_unflushed, t->mode->base_read_only);
 	if (t->mode->mixes_base) {
 		if (bkc_state_left(meta->s))
 			set |= BLKCOPY_META_BASE_MIXED;
 		else
 			meta->may_write_base = true;
 	}
+	/* What is lost as a whole tells that itself. */
+	if (is_doubtful(meta))
+		set |= BLKCOPY_META_DOUBTFUL;
 	bkc_meta_write_super(meta, READ_ONCE(meta->s->phase), set,
-			     BLKCOPY_META_CLEAN);
+			     BLKCOPY_META_CLEAN | (BLKCOPY_META_DOUBTFUL & ~set));
 	return 0;
 }
 

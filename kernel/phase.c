@@ -197,10 +197,10 @@ void bkc_error_work(struct work_struct *work)
  * ---- Where it begins
  */
 
-/* How many blocks are where the copier would not leave them. */
+/* How many blocks are where the copier would not leave them, or may be. */
 u64 bkc_state_left(const struct bkc_state *s)
 {
-	u64 left = 0;
+	u64 left = s->meta && READ_ONCE(s->meta->any_bad);
 	int v;
 
 	for (v = 0; v < BKC_VALID_NR; v++)

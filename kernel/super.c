@@ -27,13 +27,21 @@ static int write_super_image(struct bkc_meta *meta,
 	return r;
 }
 
-u32 bkc_meta_exact_sum(struct bkc_meta *meta)
+/**
+ * bkc_meta_exact_sum - what tells whether every sector is as it was left
+ * @meta: metadata
+ * @doubts: a sector that is bad counts with the generation after the one that
+ *	was found, so that the next time it is as doubtful as now
+ */
+u32 bkc_meta_exact_sum(const struct bkc_meta *meta, bool doubts)
 {
 	u32 crc = ~0;
 	u64 i;
 
 	for (i = 0; i < meta->nr_exact; i++) {
-		__le64 generation = cpu_to_le64(meta->generation[i]);
+		bool newer = doubts && meta->generation[i] &&
+			     test_bit(i, meta->bad);
+		__le64 generation = cpu_to_le64(meta->generation[i] + newer);
 
 		crc = __crc32c_le(crc, (const u8 *)&generation,
 				  sizeof(generation));
@@ -116,7 +124,7 @@ int bkc_meta_write_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set,
 	flags = (le32_to_cpu(super->flags) & ~clear) | set;
 	super->flags = cpu_to_le32(flags);
 	super->exact_sum = cpu_to_le32(flags & BLKCOPY_META_CLEAN ?
-				       bkc_meta_exact_sum(meta) : 0);
+				       bkc_meta_exact_sum(meta, true) : 0);
 	super->mode = cpu_to_le32(s->mode->meta_mode);
 	super->phase = cpu_to_le32(disk_phase(phase));
 	for (leg = 0; leg < BKC_LEGS; leg++) {
@@ -158,6 +166,12 @@ int bkc_meta_read_super(struct bkc_meta *meta)
 		}
 		if (!bkc_meta_is(&copy->header, BLKCOPY_META_MAGIC_SUPER, i))
 			continue;
+		if (found && memcmp(copy->header.uuid, meta->super->header.uuid,
+				    sizeof(copy->header.uuid))) {
+			DMERR("metadata on %pg: its superblocks are of two volumes",
+			      meta->bdev);
+			return -EINVAL;
+		}
 		if (!found || le64_to_cpu(copy->header.generation) >
 			      le64_to_cpu(meta->super->header.generation))
 			memcpy(meta->super, copy, sizeof(*copy));

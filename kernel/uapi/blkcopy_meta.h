@@ -157,7 +157,12 @@ enum blkcopy_meta_phase {
  * is not true. Of mode backup, without "backup_persistent".
  */
 #define BLKCOPY_META_UNORDERED 0x20
-#define BLKCOPY_META_FLAGS 0x3f
+/*
+ * After an end in good order a sector was not as it was left, and has not been
+ * mended since: a bad slot is no torn write, whatever end comes next.
+ */
+#define BLKCOPY_META_DOUBTFUL 0x40
+#define BLKCOPY_META_FLAGS 0x7f
 
 struct blkcopy_meta_leg {
 	/*

@@ -9,14 +9,14 @@
 # commit (an overlay that is merged at some point), flatten (an overlay that is
 # streamed), mirror, view (a backup that is to outlive the cut), bitmap, tracked (a
 # bitmap on a commit: two metadata devices), verbs (several bitmaps, and all that can
-# be done with them).
+# be done with them), frozen (a volume that becomes an overlay while it is written to).
 
 DEVICE=/dev/dm-0 # the only one
 
 pick() { REPLY=${*:RANDOM % $# + 1:1}; } # of its arguments, one
 between() { REPLY=$(($1 + (RANDOM << 15 | RANDOM) % ($2 - $1 + 1))); }
 
-with_meta() { [[ $MODE =~ ^(overlay|stream|commit|flatten|mirror|view|bitmap|tracked|verbs)$ ]]; }
+with_meta() { [[ $MODE =~ ^(overlay|stream|commit|flatten|mirror|view|bitmap|tracked|verbs|frozen)$ ]]; }
 
 # One seed's volume: SECTORS, BLOCK, EXTENTS (what is written to), OPTIONS.
 draw_volume() {
@@ -56,7 +56,7 @@ make_volume() {
 	rm -f "$DIR"/*.img "$DIR/log" "$DIR/state"
 	"$BIN/initial" "$DIR/state" "$DIR/base.img" "$SEED" "$SECTORS" "${EXTENTS[@]}"
 	LEGS=(base)
-	PHASE='' TABLE_MODE='' CREATED='' ENDED=0 EQUAL=0 RECORDING='' MISSED=''
+	PHASE='' TABLE_MODE='' CREATED='' ENDED=0 IS_FROZEN=1 EQUAL=0 RECORDING='' MISSED=''
 	no_bitmaps
 	case $MODE in
 	bitmap | verbs)
@@ -77,7 +77,9 @@ make_volume() {
 		TABLE_MODE=$MODE
 		[[ ! $MODE =~ ^(commit|flatten|tracked)$ ]] || TABLE_MODE=overlay
 		[[ $MODE != view ]] || TABLE_MODE=backup
+		[[ $MODE != frozen ]] || TABLE_MODE=overlay
 		"$BIN/format" "$DIR/meta.img" "$SECTORS" "$BLOCK" "$TABLE_MODE" 1
+		[[ $MODE != frozen ]] || { TABLE_MODE=track IS_FROZEN=0; }
 		if [[ $MODE == tracked ]]; then
 			make_disk bits 4096
 			LEGS+=(bits)
@@ -95,6 +97,7 @@ line() {
 	case $MODE in
 	linear) echo "0 $SECTORS linear /dev/nbd0 0" && return ;;
 	bitmap | verbs) echo "0 $SECTORS blkcopy track /dev/nbd0 0 - 0 /dev/nbd1 $BLOCK" && return ;;
+	frozen) [[ $mode != track ]] || { echo "0 $SECTORS blkcopy track /dev/nbd0 0 - 0 - $BLOCK" && return; } ;;
 	snapshot) echo "0 $SECTORS snapshot /dev/nbd0 /dev/nbd1 P $BLOCK" && return ;;
 	esac
 	[[ $mode != stream || -z $FEATURE ]] || features=("$FEATURE")
@@ -159,6 +162,12 @@ act() {
 			switch_to "$([[ $MODE == flatten ]] && echo stream || echo commit)"
 		fi
 		;;
+	frozen)
+		if [[ $TABLE_MODE == track ]]; then
+			nap "$wait"
+			switch_to overlay
+		fi
+		;;
 	verbs) verbs ;;
 	view)
 		# Now and then nobody is to read what has not changed since.
@@ -205,6 +214,8 @@ look_at_disks() {
 		return 0
 	fi
 	[[ $MODE != tracked ]] || cp "$DIR/bits.img" "$DIR/bits.cut"
+	((IS_FROZEN)) || cp --sparse=always "$DIR/base.img" "$DIR/base.frozen"
+	IS_FROZEN=1
 	((bad == 0)) || bad "$bad sectors of the block map are lost"
 	[[ $mode == mirror || $phase == merged ]] || ((base_mixed)) || base_is_frozen
 	[[ $mode != mirror || $phase != @(copying|synced) ]] || ((top_stale)) || legs_agree
@@ -266,5 +277,7 @@ raw_image() {
 
 # A little longer, then there is nothing more to be seen with this volume.
 at_its_end() {
+	# What came before is seen in the cut after it.
+	[[ $MODE != frozen ]] || ((ROUND < 2)) || return 0
 	[[ $PHASE =~ ^(streamed|merged|pivoted|aborted)$ ]] && ((++ENDED > 2))
 }
