@@ -347,6 +347,7 @@ struct bkc_state {
 	bool erroring;		/* a policy is being applied: no pivot */
 	u32 policy_pauses;	/* how often a policy has paused, ever */
 	enum bkc_stopper stopped_by;
+	bool paused_before;	/* a policy did so as well */
 	bool sealed;
 	const void *left_md;	/* of the table that was live last */
 	/*

@@ -245,23 +245,33 @@ void bkc_state_set_phase(struct bkc_state *s, enum bkc_phase phase)
 
 static int set_paused(struct bkc_state *s, bool paused, enum bkc_stopper by)
 {
+	bool retry;
 	int r = 0;
 
 	if (!s->mode->has_copier)
 		return -EINVAL;
 	spin_lock_irq(&s->lock);
 	/* Counted, so that a line loaded before does not undo it. */
-	if (by == BKC_BY_POLICY)
+	if (by == BKC_BY_POLICY) {
 		s->policy_pauses++;
+		if (s->stopped_by != BKC_BY_POLICY)
+			s->paused_before = s->params.paused;
+	}
+	/* What top has to take is one thing, that all of base goes there another. */
+	retry = !paused && s->mode->preserves;
+	if (retry && s->stopped_by == BKC_BY_POLICY && s->paused_before) {
+		paused = true;
+		by = BKC_BY_USER;
+	}
 	if (!bkc_phase_copies(s->phase))
 		r = -EALREADY;
-	else if (s->params.paused != paused)
+	else if (s->params.paused != paused || retry || by == BKC_BY_POLICY)
 		s->stopped_by = by;
 	if (!r)
 		s->params.paused = paused;
 	spin_unlock_irq(&s->lock);
 	if (!r) {
-		if (!paused && s->mode->preserves)
+		if (retry)
 			bkc_backup_retry(s);
 		bkc_copier_kick(s);
 		bkc_event(s);

@@ -98,7 +98,10 @@ bool waits_for_space(const Arguments &args)
 
 Option force_store_option()
 {
-	return {.name = "force", .value = "", .help = "overwrite a STORE that carries a signature"};
+	return {.name = "force",
+		.value = "",
+		.help = "overwrite what is known to be on STORE: a signature, metadata, or a "
+			"volume that is not active"};
 }
 
 uint32_t segment_mib_of(const std::string &text)

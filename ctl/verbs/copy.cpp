@@ -201,8 +201,8 @@ const Register entry{Verb{
 		   .help = "when everything is copied, stay on both: so it is if not given"},
 		  {.name = "force",
 		   .value = "",
-		   .help = "overwrite a TARGET that carries a signature; overrides no other "
-			   "refusal"},
+		   .help = "overwrite what is known to be on TARGET: a signature, metadata, or a "
+			   "volume that is not active; overrides no other refusal"},
 		  {.name = "sync",
 		   .value = "WHAT",
 		   .help = "what to copy: full (if not given), or none: TARGET is known to be "

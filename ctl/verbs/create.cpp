@@ -135,7 +135,8 @@ const Register entry{Verb{
 		 when_full_option(),
 		 {.name = "force",
 		  .value = "",
-		  .help = "with --from: overwrite a DEVICE that carries a signature"},
+		  .help = "with --from: overwrite what is known to be on DEVICE: a signature, "
+			  "metadata, or a volume that is not active"},
 		 {.name = "boot",
 		  .value = "",
 		  .help = "write in /etc/blkctltab that it comes back at boot; with --from that is "

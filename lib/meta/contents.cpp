@@ -175,20 +175,9 @@ std::optional<std::vector<uint64_t>> outdated(const Contents &contents)
 	return std::nullopt;
 }
 
-// After a stop in good order nothing is torn: what is bad is proven to be the older, or an error.
-void judge_clean(Contents &contents)
+// Sets which sectors are in doubt, and that nothing is torn: what else is bad is a spare.
+void mark_doubtful(Contents &contents, const std::function<bool(uint64_t index)> &is_doubtful)
 {
-	const auto old = outdated(contents);
-	const bool lost = std::any_of(contents.exact.begin(), contents.exact.end(),
-				      [](const ExactState &state) { return state.is_lost(); });
-	const auto is_doubtful = [&](uint64_t index) {
-		if (old)
-			return std::find(old->begin(), old->end(), index) != old->end();
-		// A lost one hides what the sum was made of: then what is whole is believed, but
-		// not bits of zeroes: maybe they were written, and say that nothing has changed.
-		return !lost || contents.exact[index].bad > 0 || is_blank_bits(contents, index);
-	};
-
 	for (auto &finding : contents.findings)
 		if (finding.place == Place::exact)
 			finding.verdict = is_doubtful(finding.index) &&
@@ -205,6 +194,33 @@ void judge_clean(Contents &contents)
 						     .slot = contents.exact[i].good.value_or(0),
 						     .verdict = Verdict::doubtful});
 	}
+}
+
+// After a stop in good order nothing is torn: what is bad is proven to be the older, or an error.
+void judge_clean(Contents &contents)
+{
+	const auto old = outdated(contents);
+	const bool lost = std::any_of(contents.exact.begin(), contents.exact.end(),
+				      [](const ExactState &state) { return state.is_lost(); });
+
+	mark_doubtful(contents, [&](uint64_t index) {
+		if (old)
+			return std::find(old->begin(), old->end(), index) != old->end();
+		// A lost one hides what the sum was made of: then what is whole is believed, but
+		// not bits of zeroes: maybe they were written, and say that nothing has changed.
+		return !lost || contents.exact[index].bad > 0 || is_blank_bits(contents, index);
+	});
+}
+
+// After any other stop, of a volume that was in doubt before: what is torn is not told from that.
+void judge_doubted(Contents &contents)
+{
+	const bool shows = std::any_of(
+		contents.exact.begin(), contents.exact.end(),
+		[](const ExactState &state) { return state.bad > 0 || state.is_lost(); });
+
+	mark_doubtful(contents,
+		      [&](uint64_t index) { return !shows || contents.exact[index].bad > 0; });
 }
 
 /*
@@ -366,6 +382,8 @@ Result<Contents> read_contents(Device &device)
 		judge_clean(contents);
 	else if (contents.super.has_bitmaps())
 		judge_unclean(contents);
+	else if (contents.super.doubtful)
+		judge_doubted(contents);
 	for (auto &finding : contents.findings)
 		if (finding.place == Place::exact && contents.exact[finding.index].is_lost())
 			finding.verdict = judge_lost(contents, finding);

@@ -192,6 +192,8 @@ Superblock read_super(Reader &reader)
 		super.unsealed = flags.flag("unsealed");
 	if (super.mode == Mode::backup || flags.has("unordered"))
 		super.unordered = flags.flag("unordered");
+	if (flags.has("doubtful"))
+		super.doubtful = flags.flag("doubtful");
 	auto legs = reader.object("legs");
 	super.legs = {read_leg(legs.object("base")), read_leg(legs.object("top"))};
 	return super;
@@ -345,6 +347,8 @@ std::string print_head(const Superblock &super)
 		flags["unsealed"] = super.unsealed;
 	if (super.mode == Mode::backup || super.unordered)
 		flags["unordered"] = super.unordered;
+	if (super.doubtful)
+		flags["doubtful"] = true;
 	object["flags"] = std::move(flags);
 	legs["base"] = leg_object(super.legs[0]);
 	legs["top"] = leg_object(super.legs[1]);

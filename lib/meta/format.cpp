@@ -126,7 +126,7 @@ Result<void> format(Device &device, const Superblock &super, Overwrite overwrite
 	BLKCTL_CHECK(check_blank(device, overwrite));
 	first.clean = true;
 	first.base_stale = first.top_stale = first.base_mixed = first.unsealed = first.unordered =
-		false;
+		first.doubtful = false;
 	return write_all(device, first,
 			 super.has_bitmaps() ? saying_of(bitmaps, super) : saying_of(map),
 			 SegmentMap(layout.segments), before);

@@ -25,6 +25,7 @@ constexpr Flag flags[] = {
 	{BLKCOPY_META_BASE_MIXED, &Superblock::base_mixed},
 	{BLKCOPY_META_UNSEALED, &Superblock::unsealed},
 	{BLKCOPY_META_UNORDERED, &Superblock::unordered},
+	{BLKCOPY_META_DOUBTFUL, &Superblock::doubtful},
 };
 
 constexpr uint32_t known_flags = [] {

@@ -66,6 +66,7 @@ struct Superblock {
 	bool base_mixed = false;
 	bool unsealed = false;  // writes may have gone past: no bitmap says what has changed
 	bool unordered = false; // of a backup that an unclean end breaks
+	bool doubtful = false;  // a bad slot is no torn write, whatever end there was
 	Geometry geometry = {};
 	Mode mode = Mode::mirror;
 	Phase phase = Phase::idle;

@@ -301,7 +301,7 @@ Row make_row(volume::Context &context, const volume::Volume &volume)
 		row.bitmaps_path = volume::device_path(context, *volume.table.bitmaps);
 	row.at_boot = volume::comes_back_at_boot(context, volume);
 	row.last = volume::last_switch(context, volume.info);
-	if (volume::is_damaged(volume))
+	if (volume.is_unreadable())
 		row.to_mend = volume::how_to_mend(context, volume.name(), volume);
 	const auto layers = volume::layers_below(context, volume);
 	for (const auto &layer : layers ? *layers : std::vector<volume::Volume>()) {

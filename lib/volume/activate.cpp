@@ -3,6 +3,8 @@
 #include "base/random.hpp"
 #include "volume/bitmap_metadata.hpp"
 #include "volume/boot.hpp"
+#include "volume/chain.hpp"
+#include "volume/damage.hpp"
 #include "volume/lv.hpp"
 #include "volume/making.hpp"
 #include "volume/recorded.hpp"
@@ -303,6 +305,21 @@ void Builder::add_layer(const Recorded &recorded, const RecordedLayer &layer,
 	add_first_resume(change, device, visibility);
 }
 
+// Said at once: whoever mounts it meets I/O errors.
+void say_unreadable(Context &context, const Volume &volume, Outcome &outcome)
+{
+	const auto layers = layers_below(context, volume);
+	auto all = layers ? *layers : std::vector<Volume>();
+
+	all.push_back(volume);
+	for (const auto &each : all)
+		if (each.is_unreadable())
+			outcome.note =
+				"some of its metadata cannot be read, and what that speaks of "
+				"gives I/O errors: " +
+				how_to_mend(context, volume.name(), each);
+}
+
 Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry, bool break_view)
 {
 	auto &context = change.context();
@@ -342,6 +359,8 @@ Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry, bool 
 	const auto device = builder.below;
 	BLKCTL_TRY(auto outcome, change.finish(*device));
 	outcome.device = device->devno;
+	if (const auto volume = find(context, device->devno); volume && !change.dry())
+		say_unreadable(context, *volume, outcome);
 	return outcome;
 }
 

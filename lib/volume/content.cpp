@@ -62,18 +62,20 @@ Result<std::optional<Content>> find_content(Context &context, const udev::BlockD
 					    const std::string &own)
 {
 	BLKCTL_TRY(const auto signature, context.probe.signature(device.devno));
-	if (signature)
-		return std::optional(Content{"carries a signature: " + in_words(*signature),
-					     "wipefs " + device.path});
+	// Before the signature: the store of a snapshot may well have that of a filesystem, and
+	// who overwrites it for that one has to know whose it is.
+	if (const auto owner = tab_owner(context, {.block = device}, own))
+		return std::optional(
+			Content{"belongs to the volume '" + *owner + "' of " + context.tab_file,
+				"blkctl activate " + *owner});
 	// What cannot be opened could not be probed either.
 	if (const auto opened = context.open_meta(device.path, meta::Access::read))
 		if (const auto ours = meta::describe_metadata(meta::read_superblocks(**opened)))
 			return std::optional(
 				Content{"holds " + *ours, "blkctl check " + device.path});
-	if (const auto owner = tab_owner(context, {.block = device}, own))
-		return std::optional(
-			Content{"belongs to the volume '" + *owner + "' of " + context.tab_file,
-				"blkctl activate " + *owner});
+	if (signature)
+		return std::optional(Content{"carries a signature: " + in_words(*signature),
+					     "wipefs " + device.path});
 	return std::optional<Content>();
 }
 

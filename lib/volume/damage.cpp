@@ -10,8 +10,7 @@ bool is_damaged(const Volume &volume)
 	const bool merges = volume.table.mode == table::Mode::commit ||
 			    volume.table.mode == table::Mode::stream;
 
-	return merges && volume.state() == JobState::failed &&
-	       volume.status.health == table::Health::fail;
+	return merges && volume.is_unreadable();
 }
 
 std::string how_to_mend(Context &context, const std::string &name, const Volume &layer)
@@ -28,9 +27,12 @@ std::string how_to_mend(Context &context, const std::string &name, const Volume 
 Error damaged(Context &context, const std::string &verb, const std::string &name,
 	      const Volume &layer)
 {
+	const auto why = is_damaged(layer)
+				 ? "the " + std::string(word(layer.table.mode)) + " stands still"
+				 : "nobody knows where all of its blocks are";
+
 	return refusal(Status::needs_attention, verb, name,
-		       "the " + std::string(word(layer.table.mode)) +
-			       " stands still: some of its metadata cannot be read",
+		       why + ": some of its metadata cannot be read",
 		       how_to_mend(context, name, layer));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A merge or a fill that stands still as some of its metadata could not be read. It is mended
-// offline: no verb about the job gets it on.
+// A volume of which some metadata could not be read, see Volume::is_unreadable(). It is mended
+// offline: no verb about a merge or a fill gets that on.
 #ifndef BLKCTL_VOLUME_DAMAGE_HPP
 #define BLKCTL_VOLUME_DAMAGE_HPP
 
@@ -10,6 +10,7 @@
 namespace blkctl::volume
 {
 
+// A merge or a fill that stands still therefore.
 bool is_damaged(const Volume &volume);
 
 // The commands that mend it. `name` is the volume's, and `layer` the volume itself or a layer of

@@ -256,11 +256,11 @@ Result<Outcome> run_job(Context &context, const MergeRequest &request, Run run, 
 				       ", to finish it");
 	BLKCTL_CHECK(check_alone(change, job));
 	BLKCTL_CHECK(clear_stale(change, layer.info));
+	if (layer.is_unreadable())
+		return damaged(context, change.verb(), job.volume.name(), layer);
 	if (now == table::Mode::overlay)
 		return start_job(change, job);
 
-	if (is_damaged(layer))
-		return damaged(context, change.verb(), job.volume.name(), layer);
 	switch (layer.state()) {
 	case JobState::ready:
 		return mode == table::Mode::commit ? finish_commit(change, job)

@@ -131,6 +131,11 @@ std::string_view word(JobState state)
 	return "preserving";
 }
 
+bool Volume::is_unreadable() const
+{
+	return table.is_durable() && status.health == table::Health::fail;
+}
+
 JobState Volume::state() const
 {
 	// An older module does not say who it was; then errors are taken for the reason.
@@ -142,6 +147,9 @@ JobState Volume::state() const
 	// An overlay lasts as it is: nothing is done to it.
 	if (table.mode == table::Mode::track || table.mode == table::Mode::overlay)
 		return JobState::none;
+	// Whatever it says of the rest: where some of its blocks are is not known.
+	if (is_unreadable())
+		return JobState::failed;
 	switch (status.phase) {
 	case table::Phase::idle:
 	case table::Phase::copying:

@@ -47,6 +47,8 @@ struct Volume {
 	 * picture.
 	 */
 	JobState state() const;
+	// Nobody knows where some of its blocks are: I/O to those fails, and nothing is moved.
+	bool is_unreadable() const;
 
 	std::string errors_text() const; // "2 errors of the source, 0 of the target"
 

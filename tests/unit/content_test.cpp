@@ -145,6 +145,9 @@ TEST_F(Content, ALegOfAVolumeInTheTabIsContent)
 			    volume::Run::doit);
 	};
 	refused(onto("/dev/sdb", false), "belongs to the volume 'v0'");
+	// Whose it is comes first: the filesystem on it may be all of the volume.
+	host.probe.signatures[disk_b] = {"ext4", "filesystem", ""};
+	refused(onto("/dev/sdb", false), "belongs to the volume 'v0'");
 	refused(snapshot(host.context,
 			 {.name = "v1",
 			  .store = file("store"),

@@ -113,8 +113,9 @@ inline void write_exact(MemoryDevice &device, uint64_t index, uint64_t generatio
 	device.put(layout.slot(index, meta::slot_of(generation)), meta::encode(exact));
 }
 
-// The superblock as it is left, with this sum and flag.
-inline void close(MemoryDevice &device, bool clean, const std::vector<uint64_t> &generations)
+// The superblock as it is left, with this sum and these flags.
+inline void close(MemoryDevice &device, bool clean, const std::vector<uint64_t> &generations,
+		  bool doubtful = false)
 {
 	auto super = *meta::read_superblock(device);
 	std::vector<meta::ExactState> exact;
@@ -123,6 +124,7 @@ inline void close(MemoryDevice &device, bool clean, const std::vector<uint64_t> 
 	for (const auto generation : generations)
 		exact.push_back({.generation = generation});
 	super.clean = clean;
+	super.doubtful = doubtful;
 	super.exact_sum = clean ? meta::sum_of(exact) : 0;
 	super.generation++;
 	if (!meta::write_superblocks(device, super, 1))

@@ -231,6 +231,26 @@ TEST(MetaCheck, AfterACleanStopAWriteThatNeverArrived)
 		  "(doubtful");
 }
 
+// The kernel says so once it has seen one, and counts it as the newer one that is missing.
+TEST(MetaCheck, WhatWasInDoubtIsSoAfterAnyStop)
+{
+	auto device = used(true);
+	device.spoil(exact_at + 1);
+	for (const bool clean : {true, false}) {
+		close(device, clean, {5, 3, 2}, true);
+		const auto contents = read(device);
+		EXPECT_EQ(contents.count(Verdict::doubtful), 1u) << clean;
+		EXPECT_EQ(contents.unreadable(), (std::vector<Range>{{0, blocks_a_sector}}));
+	}
+	// One that was torn besides is not told from it.
+	device.spoil(exact_at + 3);
+	EXPECT_EQ(read(device).unreadable(), (std::vector<Range>{{0, 2 * blocks_a_sector}}));
+	// Without a bad slot it is any of them.
+	device = used(false);
+	close(device, false, {}, true);
+	EXPECT_EQ(read(device).unreadable(), (std::vector<Range>{{0, 2 * blocks_a_sector + 100}}));
+}
+
 TEST(MetaCheck, ALostSectorAfterACleanStop)
 {
 	auto device = used(true);

@@ -345,6 +345,27 @@ TEST(MetaRepair, MakesUpNothing)
 	}
 }
 
+TEST(MetaRepair, EndsTheDoubt)
+{
+	for (const bool clean : {true, false}) {
+		auto device = formatted();
+		write_exact(device, 0, 3, 1);
+		write_exact(device, 0, 4, 2);
+		device.spoil(exact_at);
+		close(device, clean, {4, 2, 2}, true);
+		auto plan = plan_repair(*read_contents(device), Older::never);
+		EXPECT_EQ(plan.missing.size(), 1u);
+		EXPECT_FALSE(plan.superblocks);
+		plan = plan_repair(*read_contents(device), Older::pick);
+		ASSERT_TRUE(meta::repair(device, plan));
+		const auto contents = *read_contents(device);
+		EXPECT_FALSE(contents.super.doubtful);
+		EXPECT_EQ(contents.super.clean, clean);
+		EXPECT_TRUE(contents.findings.empty());
+		EXPECT_EQ(contents.map.at(0), Valid::both);
+	}
+}
+
 TEST(MetaRepair, LeavesWhatIsTornToTheKernel)
 {
 	auto device = formatted();

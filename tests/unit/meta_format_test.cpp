@@ -121,7 +121,7 @@ TEST(MetaSuperblock, ValuesThatMakeNoSense)
 	EXPECT_EQ(damage_of(changed([](Raw &raw) { raw.version = 2; })), Damage::version);
 	EXPECT_EQ(damage_of(changed([](Raw &raw) { raw.incompat = 1; })), Damage::incompat);
 	const std::function<void(Raw &)> bad[] = {
-		[](Raw &raw) { raw.flags = 64; },
+		[](Raw &raw) { raw.flags = 128; },
 		[](Raw &raw) { raw.sectors = 0; },
 		[](Raw &raw) { raw.sectors += 8 * blocks_a_sector; },
 		[](Raw &raw) { raw.block_sectors = 9; },

@@ -200,8 +200,14 @@ TEST_F(Overlay, ADamagedJobIsMendedOffline)
 {
 	host.add_volume();
 	ASSERT_TRUE(snapshot(host.context, {.name = "v0", .store = "/dev/sdb"}, volume::Run::doit));
+	auto &status = host.mapper.at(volume_number).status;
+	status.health = table::Health::fail;
+	const auto none = commit(host.context, {.name = "v0"}, volume::Run::doit);
+	ASSERT_FALSE(none);
+	EXPECT_EQ(none.error().status, Status::needs_attention) << none.error().message();
+	status.health = table::Health::rw;
 	ASSERT_TRUE(commit(host.context, {.name = "v0"}, volume::Run::doit));
-	host.mapper.at(volume_number).status.health = table::Health::fail;
+	status.health = table::Health::fail;
 	const auto mend = "blkctl deactivate v0, then blkctl check " + meta_file() +
 			  " and blkctl repair " + meta_file();
 	EXPECT_EQ(report::make_row(host.context, *find(host.context, "v0")).to_mend, mend);
@@ -211,6 +217,10 @@ TEST_F(Overlay, ADamagedJobIsMendedOffline)
 		EXPECT_EQ(refused.error().next, mend) << refused.error().message();
 	};
 	says(commit(host.context, {.name = "v0"}, volume::Run::doit));
+	for (const auto phase : {table::Phase::merged, table::Phase::merging}) {
+		status.phase = phase;
+		says(commit(host.context, {.name = "v0"}, volume::Run::doit));
+	}
 	says(resume(host.context, "v0", volume::Run::doit));
 	says(job::wait_ready(host.context, "v0", {}));
 	const auto aborted = volume::abort(host.context, "v0", volume::Run::doit);

@@ -60,11 +60,15 @@ bad_top
 until_true 10 "on_top_error stop keeps what top did not take" kept
 sleep 0.5
 is "$(st vol phase)" preserving "the phase while stopped"
+has "$(dmsetup status --noflush vol)" ' policy ' "who has stopped it"
 ge "$(st vol inflight)" 4 "KiB kept in memory"
 view_holds view 64k
 good_top
 msg vol copy resume
 view_holds view
+# Not all of base goes there now.
+has "$(dmsetup table vol)" ' 1 paused ' "the table after the store was tried again"
+ge "$(st vol base_only)" 1 "blocks that nobody has written to"
 in_the_end
 
 # Its table is changed while top fails: that must not wait for anybody.

@@ -32,8 +32,10 @@ in_use_kib() {
 		look
 	done | sort -n | head -n 1
 }
+# Free are the pages as well that a processor keeps, tens of megabytes by now.
 look() {
-	awk '/^MemTotal/ { t = $2 } /^(MemFree|Buffers|Cached|SReclaimable)/ { t -= $2 } END { print t }' /proc/meminfo
+	awk '/^MemTotal/ { t = $2 } /^(MemFree|Buffers|Cached|SReclaimable)/ { t -= $2 }
+		/^ +count:/ { t -= $2 * 4 } END { print t }' /proc/meminfo /proc/zoneinfo
 }
 
 fill /dev/ram0
