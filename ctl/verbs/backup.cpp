@@ -184,8 +184,9 @@ const Register entry{Verb{
 		 "made with it, or that is in memory and of another boot: of no backup it is known "
 		 "that it goes on from that. And so does an incremental into or over another image "
 		 "than the last one that was made with the bitmap (or, with bits that were kept, "
-		 "one since): an older one, or a copy. It may have been renamed. The note of which "
-		 "it is is in /var/lib/blkctl. The first backup of a chain is a full one: with "
+		 "one since): an older one, a copy, or one that has been written to since. A file "
+		 "may be renamed. The note of which it is is in /var/lib/blkctl. The first backup "
+		 "of a chain is a full one: with "
 		 "--full and the bitmap.",
 		 "The copying is done by this process. Ctrl-C, or a kill, interrupts it: the same "
 		 "command, run again, goes on with it as of the same instant; blkctl-abort(8) "

@@ -46,17 +46,14 @@ std::string canonical_path(const std::string &path)
 	return error ? path : canonical.string();
 }
 
-std::optional<std::string> lasting_identity(const std::string &path)
+std::optional<std::string> content_identity(const std::string &path)
 {
-	struct statx st = {};
+	struct stat st = {};
 
-	if (statx(AT_FDCWD, path.c_str(), 0, STATX_INO | STATX_BTIME, &st) != 0)
+	if (stat(path.c_str(), &st) != 0)
 		return std::nullopt;
-	// An inode number comes back on another file, but not with that instant.
-	if (st.stx_mask & STATX_BTIME)
-		return fmt::format("file {} {}.{:09}", st.stx_ino, st.stx_btime.tv_sec,
-				   st.stx_btime.tv_nsec);
-	return "path " + canonical_path(path);
+	return fmt::format("file {} {} {}.{:09}", st.st_ino, st.st_size, st.st_mtim.tv_sec,
+			   st.st_mtim.tv_nsec);
 }
 
 Result<std::optional<uint64_t>> first_content(const std::string &path)

@@ -18,9 +18,9 @@ bool is_same_file(const std::string &a, const std::string &b);
 // be there.
 std::string canonical_path(const std::string &path);
 
-// What tells a file from every other whatever it is called, and after a boot: by its name only
-// where the filesystem does not know when it was made. Nothing: it is not there.
-std::optional<std::string> lasting_identity(const std::string &path);
+// What tells a file as it is now from every other, and from itself once it has been written to,
+// whatever it is called and after a boot. Nothing: it is not there.
+std::optional<std::string> content_identity(const std::string &path);
 
 // The 4 KiB, by their offset, that the first byte of a file is in that is not 0; nothing: there is
 // none. Holes are not read. Errors: failed.

@@ -78,7 +78,7 @@ std::string why_full(volume::Context &context, const Item &item, const table::Bi
 	if (bitmap.state == BLKCOPY_BITMAP_INCONSISTENT)
 		return "bitmap " + bitmap.name + " may have missed writes: this is a full backup";
 	const auto note = volume::bitmap_note(context, item.volume, bitmap.name);
-	const auto before = image_before(context, item.request);
+	const auto before = image_before(context, item.volume, item.request);
 	switch (note.kind) {
 	case Kind::backup:
 		// With none there, a full one would hide what is wrong with the request.
@@ -495,7 +495,6 @@ Result<bool> Work::copy(Item &item)
 	if (identity_of(context, item.target) != item.record->target)
 		return bad_target(Status::failed, item, "somebody has replaced it meanwhile");
 	BLKCTL_CHECK(finish_target(item.target));
-	note_finished(context, item.target);
 	item.record->copied = true;
 	BLKCTL_CHECK(volume::update_backup(context, item.volume.info, *item.record));
 	return true;
@@ -527,6 +526,7 @@ Result<void> Work::end(bool clear)
 	for (const auto &item : items) {
 		const auto &bitmap = item.record->bitmap;
 		if (item.record->copied) {
+			note_finished(context, item.target, item.record->id);
 			// Before its bits go. They are kept if it cannot be noted: without them
 			// nothing goes on from what the old note says.
 			if (!bitmap.empty())

@@ -2,6 +2,7 @@
 #include "job/backup_target.hpp"
 #include "base/files.hpp"
 #include "base/paths.hpp"
+#include "volume/legs.hpp"
 #include "volume/metadata.hpp"
 #include "volume/target.hpp"
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
+#include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,6 +57,7 @@ Result<void> check_file(volume::Context &context, const volume::Volume &volume,
 
 constexpr std::string_view full_word = "full ";
 constexpr std::string_view part_word = "part ";
+constexpr std::string_view whole_word = "whole "; // of a device, which has no other sign of it
 
 // Of an image beside it: it goes where that goes, and a link to it is the image.
 std::string note_of(volume::Context &context, const std::optional<DevNo> &device,
@@ -161,7 +164,9 @@ Result<void> check_no_note(volume::Context &context, const std::string &verb,
 	const auto device = context.probe.resolve(file);
 	const auto note = note_of(context, device ? std::optional(*device) : std::nullopt, file);
 
-	if (!read_line(note))
+	const auto line = read_line(note);
+
+	if (!line || line->starts_with(whole_word))
 		return {};
 	return refusal(Status::failed, verb, file,
 		       "a backup into it was begun and not finished: it is of no one instant",
@@ -200,26 +205,40 @@ Result<void> check_qcow2(volume::Context &context, const BackupRequest &request,
 	return check_chain(context, target, format);
 }
 
-std::optional<std::string> image_at(volume::Context &context, const std::string &path)
+// A device has neither an inode nor times: the backup that it was said to have, and that its ends
+// look like it.
+std::optional<std::string> image_at(volume::Context &context, const std::string &path,
+				    uint64_t bytes)
 {
 	const auto device = context.probe.resolve(path);
+	const auto note = note_of(context, device ? std::optional(*device) : std::nullopt, path);
+	const auto text = read_file(note).value_or("");
 
+	// What it was before a backup into it was begun: that lacks nothing that it had then.
+	std::istringstream lines(text);
+	std::string line;
+	if (text.starts_with(part_word) && std::getline(lines, line) && std::getline(lines, line))
+		return line;
 	if (!device)
-		return lasting_identity(path);
+		return content_identity(path);
 	const auto identity = context.probe.identity(*device);
-	return identity ? std::optional(*identity) : std::nullopt;
+	const auto stamp = volume::stamp_of(context.probe, *device, 0, bytes / 512);
+	if (!identity || !stamp)
+		return std::nullopt;
+	return fmt::format("{} {:08x} {}", *identity, *stamp, text.substr(0, text.find('\n')));
 }
 
 } // namespace
 
-std::optional<std::string> image_before(volume::Context &context, const BackupRequest &request)
+std::optional<std::string> image_before(volume::Context &context, const volume::Volume &volume,
+					const BackupRequest &request)
 {
-	return image_at(context, request.before());
+	return image_at(context, request.before(), volume.sectors * 512);
 }
 
 std::optional<std::string> image_of(volume::Context &context, const BackupTarget &target)
 {
-	return image_at(context, target.path);
+	return image_at(context, target.path, target.bytes);
 }
 
 Result<BackupTarget> find_target(volume::Context &context, const volume::Volume &volume,
@@ -325,18 +344,23 @@ void drop_target(const BackupTarget &target)
 Result<void> note_unfinished(volume::Context &context, const BackupTarget &target, bool full,
 			     const std::string &id)
 {
-	const auto text = std::string(full ? full_word : part_word) + id + "\n";
+	auto text = std::string(full ? full_word : part_word) + id + "\n";
 
 	if (!target.in_place)
 		return {};
+	if (!full)
+		text += image_of(context, target).value_or("") + "\n";
 	if (target.device)
 		BLKCTL_CHECK(make_folder(context.state_dir));
 	return replace_file_durably(note_of(context, target.device, target.path), text);
 }
 
-void note_finished(volume::Context &context, const BackupTarget &target)
+void note_finished(volume::Context &context, const BackupTarget &target, const std::string &id)
 {
-	(void)unlink(note_of(context, target.device, target.path).c_str());
+	const auto note = note_of(context, target.device, target.path);
+
+	if (!target.device || !replace_file_durably(note, std::string(whole_word) + id + "\n"))
+		(void)unlink(note.c_str());
 }
 
 Result<void> check_finished(volume::Context &context, const std::string &verb,

@@ -42,10 +42,11 @@ std::optional<std::string> identity_of(volume::Context &context, const BackupTar
 
 /*
  * What an incremental one goes on from, by what tells it from every other also under another name
- * and after a boot: the image before it, and once it is whole the target. Nothing: it is not there,
- * or nobody will know it again.
+ * and after a boot, and from itself once anything else was written there: the image before it, and
+ * once it is whole the target. Nothing: it is not there, or cannot be looked at.
  */
-std::optional<std::string> image_before(volume::Context &context, const BackupRequest &request);
+std::optional<std::string> image_before(volume::Context &context, const volume::Volume &volume,
+					const BackupRequest &request);
 std::optional<std::string> image_of(volume::Context &context, const BackupTarget &target);
 
 // Two of these are to be the same file or device. `text`: a target or a store.
@@ -66,11 +67,11 @@ void drop_target(const BackupTarget &target);
  * What is written to in place has no name to be given when it is whole: that a backup to it was
  * begun is written down until it is, of an image beside it, whatever link led there.
  * check_target() refuses an incremental to what was to be a `full` one, or has lost what it was to
- * get. Errors: failed.
+ * get. Of a device it stays written down which backup it has. Errors: failed.
  */
 Result<void> note_unfinished(volume::Context &context, const BackupTarget &target, bool full,
 			     const std::string &id);
-void note_finished(volume::Context &context, const BackupTarget &target);
+void note_finished(volume::Context &context, const BackupTarget &target, const std::string &id);
 // Errors: failed, if a backup into that image, a file or a device, or into one that it is over, was
 // not finished; also if nobody can say what it is over.
 Result<void> check_finished(volume::Context &context, const std::string &verb,

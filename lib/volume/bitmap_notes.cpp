@@ -56,7 +56,8 @@ BitmapNote bitmap_note(Context &context, const Volume &volume, const std::string
 		return note;
 	note.kind = Kind::backup;
 	while (std::getline(lines, line))
-		note.images.push_back(line);
+		if (!line.empty()) // of an image that nobody will know again
+			note.images.push_back(line);
 	return note;
 }
 

@@ -315,6 +315,28 @@ TEST_F(BackupChain, AnOlderImageIsBroughtUpByAFullOne)
 	expect_full(into(host.run_dir + "/moved"), "does not go on from");
 }
 
+// An older one was copied over it, or it was used.
+TEST_F(BackupChain, AnImageThatWasWrittenToSinceIsBroughtUpByAFullOne)
+{
+	have_backup();
+	std::ofstream(target) << std::string(volume_bytes, 'o');
+	expect_full(incremental(), "does not go on from " + target);
+	EXPECT_EQ(read_file(target), content);
+	change();
+	expect_incremental(incremental());
+}
+
+// It lacks nothing that it had, and the bits have it all again.
+TEST_F(BackupChain, OneThatWasGivenUpInPlaceIsStillTheOneToGoOnFrom)
+{
+	have_backup();
+	for (int again = 0; again < 2; again++) {
+		interrupt(target);
+		ASSERT_TRUE(volume::abort(context(), "v0", volume::Run::doit));
+	}
+	expect_incremental(incremental());
+}
+
 TEST_F(BackupChain, ALayerOverAnOlderImageIsAFullOne)
 {
 	have_backup();

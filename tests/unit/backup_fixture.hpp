@@ -61,10 +61,16 @@ class Backup : public testing::Test
 		dirty();
 	}
 	void change() { host.mapper.at(volume_number).status.bitmaps[0].dirty_blocks = 3; }
+	// And all of the image is x, as if that was what the backup had found.
 	void dirty()
 	{
+		std::error_code none;
+		const auto then = std::filesystem::last_write_time(target, none);
+
 		change();
 		std::ofstream(target) << std::string(volume_bytes, 'x');
+		if (!none)
+			std::filesystem::last_write_time(target, then);
 	}
 	void expect_full(const BackupRequest &request, const std::string &why)
 	{

@@ -49,6 +49,18 @@ exits 0 ctl backup data "$SPARE" --bitmap nightly --full --force
 put 3
 exits 0 ctl check "$bits"
 incremental "in order"
+note "another backup, or whatever else, has been there"
+ctl backup data "$SPARE" --force
+put 4
+incremental "after another backup" 'does not go on from'
+dd if=/dev/urandom of="$SPARE" bs=4k count=1 oflag=direct conv=notrunc status=none
+incremental "after other writes" 'does not go on from'
+ctl backup data "$WORK/other.img"
+ctl restore "$SPARE" --image "$WORK/other.img" --force
+put 6
+incremental "after a restore" 'does not go on from'
+put 8
+incremental "and then as before"
 
 note "a cut"
 put 5
