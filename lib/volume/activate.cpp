@@ -81,42 +81,10 @@ Result<void> check_again(Context &context, const RecordedLayer &layer, DevNo bas
 	return {};
 }
 
-// A layer's superblock as it is on the disk, to be changed there.
-struct OpenSuper {
-	std::unique_ptr<meta::Device> device = {};
-	meta::Superblock super = {};
-};
-
-Result<OpenSuper> open_super(Context &context, const RecordedLayer &layer)
-{
-	const auto path = device_path(context, *layer.meta.devno);
-	OpenSuper opened;
-
-	BLKCTL_TRY(opened.device, context.open_meta(path, meta::Access::write));
-	BLKCTL_TRY(opened.super, meta::read_superblock(*opened.device));
-	return opened;
-}
-
-/*
- * The base of an overlay is still written to when its metadata is made. From here on it is known by
- * its content, whatever has brought the volume down.
- */
-Result<void> write_stamp(Context &context, const RecordedLayer &layer, DevNo base)
-{
-	BLKCTL_TRY(auto written, open_super(context, layer));
-	auto &leg = written.super.legs[0];
-
-	if (leg.stamp)
-		return {};
-	BLKCTL_TRY(leg.stamp,
-		   stamp_of(context.probe, base, leg.start, written.super.geometry.sectors));
-	return meta::update_superblock(*written.device, written.super);
-}
-
 // Before the first write that its store does not get to see.
 Result<void> write_broken(Context &context, const RecordedLayer &layer)
 {
-	BLKCTL_TRY(auto written, open_super(context, layer));
+	BLKCTL_TRY(auto written, open_super(context, *layer.meta.devno));
 
 	written.super.phase = meta::Phase::broken;
 	return meta::update_superblock(*written.device, written.super);
@@ -288,7 +256,9 @@ void Builder::add_layer(const Recorded &recorded, const RecordedLayer &layer,
 			    {}});
 	if (is_frozen(layer.super, Which::base))
 		change.add({"write down what the base of " + name + " looks like",
-			    [&context, layer, base] { return write_stamp(context, layer, base()); },
+			    [&context, layer, base] {
+				    return write_stamp(context, *layer.meta.devno, base());
+			    },
 			    {}});
 	if (!existing)
 		add_creation(change, name, uuid, device, visibility);

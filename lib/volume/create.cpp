@@ -101,6 +101,7 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 			       "it is in " + context.tab_file + " already, and not active",
 			       "blkctl activate " + request.name + ", or blkctl remove " +
 				       request.name + " to forget it");
+	BLKCTL_CHECK(check_not_owned(context, request.name, block));
 	// Our own half-made one may hold it.
 	const auto own = existing ? std::optional(existing->devno) : std::nullopt;
 	BLKCTL_CHECK(check_free_for(context, request.name, devno, own));

@@ -104,6 +104,7 @@ Result<Outcome> create_from(Context &context, const CreateFromRequest &request, 
 	}
 	const auto own = existing ? std::optional(existing->devno) : std::nullopt;
 	BLKCTL_CHECK(check_pair(request, base, top));
+	BLKCTL_CHECK(check_not_owned(context, request.name, base));
 	BLKCTL_CHECK(check_free_for(context, request.name, base_number, own));
 	BLKCTL_CHECK(check_free_for(context, request.name, top_number, own));
 	BLKCTL_CHECK(check_empty(context, request, top));

@@ -125,6 +125,23 @@ std::string brought_back_by(Context &context, const Volume &volume)
 	return file.empty() ? device_path(context, *meta) : file;
 }
 
+// Of a base that is frozen: who comes back to it has to know that nobody has written to it. If it
+// cannot be read, or the metadata written to, the volume goes all the same.
+void add_stamp(Change &change, const Volume &lowest)
+{
+	auto &context = change.context();
+	const auto meta = lowest.table.meta_device();
+
+	if (lowest.table.mode == table::Mode::overlay && meta)
+		change.add({"write down what its base holds",
+			    [&context, meta = *meta,
+			     base = lowest.table.base.device]() -> Result<void> {
+				    (void)write_stamp(context, meta, base);
+				    return {};
+			    },
+			    {}});
+}
+
 Error will_not_come_back(Context &context, const Volume &volume)
 {
 	const auto &name = volume.name();
@@ -182,6 +199,7 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 		change.remove_hidden(layer->info);
 		add_devices(layer->table, devices);
 	}
+	add_stamp(change, layers.empty() ? volume : layers.front());
 	add_hidden_removal(change, info.name, volume_hex(info.uuid, info.name));
 	add_loop_releases(change, std::move(devices));
 	change.outcome().brought_back_by = brought_back_by(context, volume);

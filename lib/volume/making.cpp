@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/making.hpp"
 #include "base/size.hpp"
+#include "volume/content.hpp"
 #include "volume/use.hpp"
 #include "volume/uuid.hpp"
 
@@ -32,6 +33,19 @@ Result<void> check_name(const std::string &verb, const std::string &name)
 			Status::usage, verb, "'" + name + "'",
 			"that stands for a device, or for NAME=DEVICE, where a volume is named");
 	return {};
+}
+
+Result<void> check_not_owned(Context &context, const std::string &name,
+			     const udev::BlockDevice &device)
+{
+	const auto owner = tab_owner(context, {.block = device}, name);
+
+	if (!owner)
+		return {};
+	return refusal(Status::busy, making_verb, name,
+		       device.path + " belongs to the volume '" + *owner + "' of " +
+			       context.tab_file,
+		       "blkctl activate " + *owner + ", or take its line out to give it up");
 }
 
 Result<void> check_request(const std::string &name, uint32_t block_sectors)

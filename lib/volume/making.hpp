@@ -13,6 +13,10 @@ namespace blkctl::volume
 {
 
 // Errors: usage, if dm cannot have the name.
+// Whether a device can be another volume's than `name`: not one that a volume which is not active
+// is on. What it holds alone may be no image of anything. Errors: busy.
+Result<void> check_not_owned(Context &context, const std::string &name,
+			     const udev::BlockDevice &device);
 Result<void> check_name(const std::string &verb, const std::string &name);
 
 // Errors: usage (a name that dm cannot have, block size).

@@ -251,6 +251,28 @@ Result<Recorded> read_recorded(Context &context, const std::string &verb, const 
 	return recorded;
 }
 
+Result<OpenSuper> open_super(Context &context, DevNo meta)
+{
+	OpenSuper opened;
+
+	BLKCTL_TRY(opened.device,
+		   context.open_meta(device_path(context, meta), meta::Access::write));
+	BLKCTL_TRY(opened.super, meta::read_superblock(*opened.device));
+	return opened;
+}
+
+Result<void> write_stamp(Context &context, DevNo meta, DevNo base)
+{
+	BLKCTL_TRY(auto written, open_super(context, meta));
+	auto &leg = written.super.legs[0];
+
+	if (leg.stamp)
+		return {};
+	BLKCTL_TRY(leg.stamp,
+		   stamp_of(context.probe, base, leg.start, written.super.geometry.sectors));
+	return meta::update_superblock(*written.device, written.super);
+}
+
 table::Blkcopy table_of(const RecordedLayer &layer, const tab::Entry &entry, DevNo base)
 {
 	const auto &super = layer.super;

@@ -6,6 +6,7 @@
 #include "tab/tab.hpp"
 #include "volume/legs.hpp"
 #include "volume/metadata.hpp"
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,6 +55,17 @@ std::string uuid_for(const tab::Entry &entry, const std::string &hex);
 // Which legs a volume in this phase is on.
 bool needs_base(const meta::Superblock &super);
 bool needs_top(const meta::Superblock &super);
+
+// A superblock as it is on the disk, to be changed there while nobody uses it. Errors: failed.
+struct OpenSuper {
+	std::unique_ptr<meta::Device> device = {};
+	meta::Superblock super = {};
+};
+Result<OpenSuper> open_super(Context &context, DevNo meta);
+
+// The base of an overlay is still written to when its metadata is made. From here on it is known by
+// its content, whatever brings the volume down. Errors: failed.
+Result<void> write_stamp(Context &context, DevNo meta, DevNo base);
 
 // Its table, once its devices are there.
 table::Blkcopy table_of(const RecordedLayer &layer, const tab::Entry &entry, DevNo base);

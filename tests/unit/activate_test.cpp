@@ -292,6 +292,19 @@ TEST_F(Activate, RefusesLegsThatAreNotTheOnes)
 	EXPECT_TRUE(activate_v0());
 }
 
+// What the tab said of it is gone, and it has never been activated.
+TEST_F(Activate, ABaseIsKnownByItsContentFromTheFirstDeactivationOn)
+{
+	host.add_volume();
+	take_snapshot();
+	down();
+	std::ofstream(host.context.tab_file) << "";
+	host.probe.content[disk_a] = 3;
+	expect_refusal(Status::needs_attention, "it was written to", meta_file());
+	host.probe.content.clear();
+	EXPECT_TRUE(activate(host.context, {.what = meta_file()}, volume::Run::doit));
+}
+
 TEST_F(Activate, RefusesWhatIsNoMetadata)
 {
 	expect_refusal(Status::not_found, "there is no " + meta_file());

@@ -157,6 +157,24 @@ TEST_F(Content, ALegOfAVolumeInTheTabIsContent)
 	EXPECT_TRUE(onto("/dev/sdb", true));
 }
 
+// Alone it may be no image of anything: in the middle of a commit it is none.
+TEST_F(Content, NoOtherVolumeIsMadeOfALegOfOneInTheTab)
+{
+	host.add_volume();
+	ASSERT_TRUE(snapshot_to("/dev/sdb"));
+	ASSERT_TRUE(commit(host.context, {.name = "v0"}, volume::Run::doit));
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	const DevNo disk_d{8, 64};
+	host.probe.add(disk_d, "/dev/sdd", fake::disk_sectors);
+	for (const char *leg : {"/dev/sda", "/dev/sdb"}) {
+		refused(create(host.context, {.name = "v1", .device = leg}, volume::Run::doit),
+			"belongs to the volume 'v0'");
+		refused(create_from(host.context, {.name = "v1", .device = "/dev/sdd", .base = leg},
+				    volume::Run::doit),
+			"belongs to the volume 'v0'");
+	}
+}
+
 // However it is named.
 TEST_F(Content, AFileIsKnownByAnyPath)
 {
