@@ -350,6 +350,7 @@ struct bkc_state {
 	bool paused_before;	/* a policy did so as well */
 	bool sealed;
 	const void *left_md;	/* of the table that was live last */
+	struct list_head loaded;	/* tables_lock: not resumed yet */
 	/*
 	 * Flushes of top that failed, ever, and of those the ones bkc_drop_top()
 	 * has seen to. While they differ "in both" is void: no pivot, no copy.

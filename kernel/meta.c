@@ -509,6 +509,7 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 	}
 	/* What failed may work again, and nothing in memory was lost. */
 	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
+	meta->relies = 0;
 	if (!t->mode->durable) {
 		r = open_marked(meta, t, &said);
 		if (t->mode->preserves)
@@ -531,29 +532,52 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 	return 0;
 }
 
+/* What the disk has to say if writes may go past us, of a table of somebody else's. */
+static u32 past_flag(const struct bkc_meta *meta)
+{
+	const struct bkc_state *s = meta->s;
+
+	if (s->mode->durable || READ_ONCE(s->sealed))
+		return 0;
+	if (bkc_meta_has_bitmaps(meta))
+		return BLKCOPY_META_UNSEALED;
+	return bkc_phase_copies(s->phase) ? BLKCOPY_META_TOP_STALE : 0;
+}
+
 /*
+ * In dtr, or when a table is not resumed after all; life_lock held, none is live:
+ * what bkc_meta_close() has relied on does not come.
+ */
+void bkc_meta_is_past(struct bkc_meta *meta)
+{
+	bkc_meta_write_super(meta, READ_ONCE(meta->s->phase), meta->relies, 0);
+	meta->relies = 0;
+}
+
+/**
+ * bkc_meta_close - no table is live any more
+ * @meta: metadata
+ * @goes_on: one of ours is loaded, to be resumed next
+ *
  * In postsuspend of the last live table, life_lock held, nothing in flight:
  * everything becomes durable, and the disk says so. What may come next is a table
- * of somebody else's, past which we would not see writes: unless that was said
- * not to be so (seal), top counts as stale until we are resumed.
+ * of somebody else's, past which we would not see writes: unless it is one of ours,
+ * or that was said (seal), top counts as stale until we are resumed.
  */
-void bkc_meta_close(struct bkc_meta *meta)
+void bkc_meta_close(struct bkc_meta *meta, bool goes_on)
 {
 	struct bkc_state *s = meta->s;
-	u32 set = BLKCOPY_META_CLEAN;
+	u32 set = BLKCOPY_META_CLEAN, past = past_flag(meta);
 	int r;
 
 	/* A view's discard has seen that no table is live, or is in the map. */
 	if (s->mode->preserves)
 		bkc_range_sync(s);
 	cancel_delayed_work_sync(&meta->lazy_work);
-	if (!s->mode->durable) {
+	if (!s->mode->durable)
 		bkc_intent_stop(meta);
-		if (!READ_ONCE(s->sealed) && bkc_meta_has_bitmaps(meta))
-			set |= BLKCOPY_META_UNSEALED;
-		else if (!READ_ONCE(s->sealed) && bkc_phase_copies(s->phase))
-			set |= BLKCOPY_META_TOP_STALE;
-	}
+	if (!goes_on)
+		set |= past;
 	r = bkc_meta_commit(meta);
 	WRITE_ONCE(meta->closed, !r && !s->mode->durable);
 	if (!r && !s->mode->durable)
@@ -563,5 +587,6 @@ void bkc_meta_close(struct bkc_meta *meta)
 		set &= ~BLKCOPY_META_CLEAN;
 	if (set)
 		bkc_meta_write_super(meta, READ_ONCE(s->phase), set, 0);
+	meta->relies = goes_on ? past : 0;
 	bkc_record_close(meta);
 }

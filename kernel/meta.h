@@ -75,6 +75,7 @@ struct bkc_meta {
 	unsigned long *unsettled;	/* dirty, or in a commit that is not over */
 	unsigned long *bad;	/* unreadable: its blocks are EIO */
 	bool any_bad;
+	u32 relies;		/* life_lock: flags, if what is to come does not */
 	enum bkc_health health;
 
 	/*
@@ -122,7 +123,8 @@ struct bkc_meta *bkc_meta_create(struct bkc_state *s, struct block_device *bdev,
 				 char **error);
 void bkc_meta_destroy(struct bkc_meta *meta);
 int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t);
-void bkc_meta_close(struct bkc_meta *meta);
+void bkc_meta_close(struct bkc_meta *meta, bool goes_on);
+void bkc_meta_is_past(struct bkc_meta *meta);
 void bkc_meta_capture(struct bkc_meta *meta, u64 index, struct page *image);
 void bkc_meta_failed(struct bkc_meta *meta, const char *what, int r);
 bool bkc_meta_find_bad(struct bkc_meta *meta, u64 first, u64 nr);
@@ -226,5 +228,12 @@ static inline bool bkc_meta_has_bad(struct bkc_meta *meta, u64 first, u64 nr)
 	return unlikely(READ_ONCE(meta->any_bad)) &&
 	       bkc_meta_find_bad(meta, first, nr);
 }
+
+/* past.c */
+bool __bkc_past_is_ours(struct bkc_state *s, struct bkc_table *t);
+bool bkc_past_went(const struct bkc_state *s, const void *md);
+bool bkc_past_goes_on(struct bkc_state *s, const struct bkc_table *t);
+void __bkc_past_looked_for(struct bkc_state *s);
+void bkc_past_looked_for(struct bkc_state *s);
 
 #endif /* BKC_META_H */

@@ -149,6 +149,7 @@ static void state_init(struct bkc_state *s, struct bkc_table *t)
 	mutex_init(&s->tables_lock);
 	mutex_init(&s->flush_lock);
 	INIT_LIST_HEAD(&s->tables);
+	INIT_LIST_HEAD(&s->loaded);
 	INIT_LIST_HEAD(&s->registry);
 	INIT_LIST_HEAD(&s->free_copies);
 	INIT_LIST_HEAD(&s->merge_used);
@@ -275,27 +276,15 @@ struct bkc_state *bkc_state_get(struct bkc_table *t, char **error)
 	if (!IS_ERR(s) && (t->mode->has_top || t->meta_dev))
 		list_add(&s->registry, &registry);
 out:
-	if (!IS_ERR(s))
+	if (!IS_ERR(s)) {
 		t->policy_pauses = s->policy_pauses;
+		mutex_lock(&s->tables_lock);
+		list_add(&t->list, &s->loaded);
+		mutex_unlock(&s->tables_lock);
+	}
 	memalloc_noio_restore(noio);
 	mutex_unlock(&registry_lock);
 	return s;
-}
-
-/*
- * tables_lock held. Does the dm device of a table have another, live one? A
- * reload resumes the new table before it destroys the old.
- */
-static bool __device_is_ours(struct bkc_state *s, struct bkc_table *t)
-{
-	struct bkc_table *other;
-
-	list_for_each_entry(other, &s->tables, list)
-		if (other != t && READ_ONCE(other->live) &&
-		    dm_table_get_md(other->ti->table) ==
-		    dm_table_get_md(t->ti->table))
-			return true;
-	return false;
 }
 
 /* A table is resumed, or gone: writes do not go past it, or are known to have. */
@@ -327,9 +316,8 @@ void bkc_state_put(struct bkc_table *t)
 	bool last, gone, stale, views_alone;
 
 	mutex_lock(&s->tables_lock);
-	if (t->resumed)
-		list_del(&t->list);
-	gone = t->resumed && !__device_is_ours(s, t);
+	list_del(&t->list);
+	gone = t->resumed && !__bkc_past_is_ours(s, t);
 	spin_lock_irq(&s->lock);
 	stale = gone && !s->sealed && !s->mode->durable &&
 		bkc_phase_copies(s->phase);
@@ -338,6 +326,7 @@ void bkc_state_put(struct bkc_table *t)
 		s->sealed = false;
 	spin_unlock_irq(&s->lock);
 	mutex_unlock(&s->tables_lock);
+	bkc_past_looked_for(s);
 	/* As in postsuspend: it may have been found when none was live. */
 	if (t->resumed && s->meta && bkc_meta_has_bitmaps(s->meta))
 		flush_workqueue(s->meta->wq);
@@ -356,13 +345,6 @@ void bkc_state_put(struct bkc_table *t)
 	mutex_unlock(&registry_lock);
 	if (last)
 		state_free(s);
-}
-
-/* life_lock held. May writes have gone past us since the last table was live? */
-static bool went_past(const struct bkc_state *s, const void *md)
-{
-	return s->started && !s->live && !s->sealed && s->left_md != md &&
-	       !s->mode->durable && bkc_phase_copies(s->phase);
 }
 
 /* Is the state the device's, live, and of the mode that has views? */
@@ -442,7 +424,7 @@ static void __start(struct bkc_state *s, struct bkc_table *t)
 		s->started = true;
 		if (t->params.nosync)
 			bkc_map_start_in(&s->map, BKC_IN_BOTH);
-	} else if (went_past(s, md)) {
+	} else if (bkc_past_went(s, md)) {
 		bkc_drop_top(s);
 	}
 }
@@ -479,7 +461,7 @@ int bkc_state_preresume(struct bkc_table *t)
 		r = -EBUSY;
 	} else if (!s->live) {
 		/* Now, and not in resume: the disk must not say otherwise. */
-		if (went_past(s, dm_table_get_md(t->ti->table))) {
+		if (bkc_past_went(s, dm_table_get_md(t->ti->table))) {
 			bkc_drop_top(s);
 			s->left_md = dm_table_get_md(t->ti->table);
 		}
@@ -496,6 +478,8 @@ int bkc_state_preresume(struct bkc_table *t)
 		      dm_table_device_name(t->ti->table));
 		r = -EBUSY;
 	}
+	if (r)
+		__bkc_past_looked_for(s);
 	memalloc_noio_restore(noio);
 	mutex_unlock(&s->life_lock);
 	return r;
@@ -524,7 +508,7 @@ void bkc_state_postsuspend(struct bkc_table *t)
 	if (!s->live && !READ_ONCE(s->draining) && s->meta->loaded) {
 		/* A copy_on_read may have begun since the others were stopped. */
 		bkc_copier_stop(s);
-		bkc_meta_close(s->meta);
+		bkc_meta_close(s->meta, bkc_past_goes_on(s, t));
 	} else if (s->live && bkc_meta_has_bitmaps(s->meta)) {
 		/* One that flushes our legs; the next finds another table's. */
 		flush_workqueue(s->meta->wq);
@@ -543,7 +527,7 @@ void bkc_state_resume(struct bkc_table *t)
 	come_back(s, t);
 	mutex_lock(&s->tables_lock);
 	if (!t->resumed) {
-		list_add(&t->list, &s->tables);
+		list_move(&t->list, &s->tables);
 		set_params = true;
 	}
 	t->resumed = true;
