@@ -462,7 +462,8 @@ void bkc_backup_break(struct bkc_state *s, enum bkc_stopper by, const char *why)
 	spin_unlock_irqrestore(&s->lock, flags);
 	if (!first)
 		return;
-	DMERR_LIMIT("%s: the view is broken, the volume goes on", why);
+	DMERR_LIMIT("base %u:%u: %s: the view is broken, the volume goes on",
+		    MAJOR(s->number[BKC_BASE]), MINOR(s->number[BKC_BASE]), why);
 	if (tell)
 		bkc_record_break(s->meta);
 	else

@@ -224,7 +224,8 @@ static void all_copied(struct bkc_state *s)
 /* Too many passes brought nothing: pause, and let somebody look. */
 static void stall(struct bkc_state *s)
 {
-	DMERR_LIMIT("copy stalled and paused: %u passes copied nothing",
+	DMERR_LIMIT("base %u:%u: copy stalled and paused: %u passes copied nothing",
+		    MAJOR(s->number[BKC_BASE]), MINOR(s->number[BKC_BASE]),
 		    BLKCOPY_RETRY_PASSES);
 	s->fruitless = 0;
 	bkc_pause(s, BKC_BY_POLICY);

@@ -137,6 +137,7 @@ static void apply_policy(struct bkc_state *s, enum bkc_leg leg, bool nospc)
 						BKC_PARAM_ON_BASE_ERROR;
 	enum bkc_policy policy = READ_ONCE(s->params.value[id]);
 	const char *name = leg == BKC_TOP ? "top" : "base";
+	dev_t base = s->number[BKC_BASE];
 
 	if (policy == BKC_POLICY_ENOSPC)
 		policy = nospc ? BKC_POLICY_STOP : BKC_POLICY_REPORT;
@@ -148,15 +149,18 @@ static void apply_policy(struct bkc_state *s, enum bkc_leg leg, bool nospc)
 		if (s->mode->preserves)
 			bkc_backup_break(s, BKC_BY_POLICY, "top failed");
 		else if (!bkc_abort(s, BKC_BY_POLICY))
-			DMERR_LIMIT("%s failed: copy aborted", name);
+			DMERR_LIMIT("base %u:%u: %s failed: copy aborted",
+				    MAJOR(base), MINOR(base), name);
 		break;
 	case BKC_POLICY_STOP:
 		if (!bkc_pause(s, BKC_BY_POLICY))
-			DMERR_LIMIT("%s failed%s: copy paused", name,
+			DMERR_LIMIT("base %u:%u: %s failed%s: copy paused",
+				    MAJOR(base), MINOR(base), name,
 				    nospc ? " (no space)" : "");
 		break;
 	default:
-		DMERR_LIMIT("%s failed: copy goes on", name);
+		DMERR_LIMIT("base %u:%u: %s failed: copy goes on",
+			    MAJOR(base), MINOR(base), name);
 		break;
 	}
 }
@@ -444,7 +448,9 @@ static void end_pivot(struct bkc_state *s, int r, bool out)
 	bkc_range_retry_all(s);
 
 	if (r)
-		DMERR_LIMIT("pivot failed (%d): copy goes on", r);
+		DMERR_LIMIT("base %u:%u: pivot failed (%d): copy goes on",
+			    MAJOR(s->number[BKC_BASE]),
+			    MINOR(s->number[BKC_BASE]), r);
 	bkc_copier_kick(s);
 	/* What failed meanwhile has waited for us; it raises the event too. */
 	queue_delayed_work(s->copy_wq, &s->error_work, 0);

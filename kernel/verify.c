@@ -42,7 +42,8 @@ static void ended(struct bkc_verify *v)
 	v->state = BKC_VERIFIED;
 	v->out = false;
 	spin_unlock_irq(&s->lock);
-	DMINFO("verify: %llu blocks compared, %llu differ, %llu could not be read",
+	DMINFO("base %u:%u: verify: %llu blocks compared, %llu differ, %llu could not be read",
+	       MAJOR(s->number[BKC_BASE]), MINOR(s->number[BKC_BASE]),
 	       v->compared, v->differ, v->failed);
 	bkc_event(s);
 	/* The last touch of s: bkc_verify_stop() waits. */
@@ -152,7 +153,9 @@ static void count_difference(struct bkc_verify *v, u64 block)
 	if (valid != BKC_IN_BOTH)
 		return;
 	if (v->differ++ < TOLD_MAX)
-		DMERR("verify: block %llu differs between base and top", block);
+		DMERR("base %u:%u: verify: block %llu differs from top",
+		      MAJOR(v->s->number[BKC_BASE]),
+		      MINOR(v->s->number[BKC_BASE]), block);
 	if (v->differ == 1)
 		bkc_event(v->s);
 }
@@ -168,7 +171,8 @@ static void compare(struct bkc_verify *v)
 			count_difference(v, copy->block + i);
 	if (v->bad)
 		v->failed += copy->nr_blocks;
-	v->compared += copy->nr_blocks;
+	else
+		v->compared += copy->nr_blocks;
 	v->cursor = copy->block + copy->nr_blocks;
 	bkc_range_end_copy(v->s, copy, false);
 	next_run(v);

@@ -92,7 +92,8 @@ void print_json(const job::BackupResult &result, bool dry)
 				   {"resumed", done.resumed},
 				   {"bytes", done.bytes},
 				   {"data_bytes", done.data},
-				   {"zero_bytes", done.zeros}});
+				   {"zero_bytes", done.zeros},
+				   {"note", done.note}});
 	boost::json::object object{{"schema", 1},
 				   {"event", "done"},
 				   {"verb", "backup"},
@@ -144,6 +145,10 @@ Status run(const Arguments &args)
 			     stage == job::BackupStage::copying ? "copying" : "verifying", job,
 			     meter);
 	};
+	options.on_note = [&](const std::string &name, const std::string &note) {
+		showing.clear();
+		complain("blkctl: " + name + ": " + note);
+	};
 	interrupt.emplace();
 	options.cancelled = [&] { return interrupt->came(); };
 	auto result = job::backup(host.context(), requests, options, run_of(args));
@@ -154,9 +159,6 @@ Status run(const Arguments &args)
 		print_json(done, args.flag("dry-run"));
 	else
 		print_text(done, args.flag("dry-run"));
-	for (const auto &each : done.volumes)
-		if (!each.note.empty())
-			complain("blkctl: " + each.name + ": " + each.note);
 	return Status::ok;
 }
 

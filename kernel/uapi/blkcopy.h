@@ -17,6 +17,7 @@
  *     (<name> <dirty blocks> <recording|disabled|frozen|inconsistent>)*
  *     <user|policy|-> <-|verifying|verified> <blocks compared> <that differ>
  *   After the bitmaps: who paused or aborted the copy; "-" while it is neither.
+ *   Blocks that could not be read do not count as compared.
  *
  * Status of a view: <preserving|broken> <blocks preserved> <total>
  *   <block sectors>

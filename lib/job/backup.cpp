@@ -3,8 +3,7 @@
 #include "base/random.hpp"
 #include "base/size.hpp"
 #include "job/backup_copy.hpp"
-#include "job/backup_target.hpp"
-#include "uapi/blkcopy.h"
+#include "job/backup_item.hpp"
 #include "volume/bitmap_notes.hpp"
 #include "volume/bitmaps.hpp"
 #include "volume/cache.hpp"
@@ -23,166 +22,12 @@ namespace
 
 using volume::refusal;
 
-constexpr const char *backup_verb = "backup";
 constexpr auto lock_timeout = std::chrono::seconds(2);
-
-// One volume, and what is to become of it.
-struct Item {
-	BackupRequest request;
-	volume::Volume volume = {};
-	std::string view = {};
-	BackupTarget target = {};
-	bool resumed = false;
-	// Shared with the plan that writes it down.
-	std::shared_ptr<volume::BackupRecord> record = std::make_shared<volume::BackupRecord>();
-	BackupDone done = {};
-
-	uint64_t bytes() const { return volume.sectors * 512; }
-};
-
-// What has to be the same for the same backup to go on.
-std::string request_text(const BackupRequest &request, const std::string &group)
-{
-	return fmt::format("{} {} {} over \"{}\" bitmap \"{}\" {}, of {}", request.target,
-			   transport::word(request.format), request.full ? "full" : "as is",
-			   request.backing, request.bitmap, word(request.bitmap_mode), group);
-}
-
-Error bad_target(Status status, const Item &item, std::string why, std::string next = {})
-{
-	return refusal(status, backup_verb, item.request.target, std::move(why), std::move(next));
-}
-
-Result<void> check_words(const BackupRequest &request)
-{
-	const auto wrong = [&](std::string why) {
-		return refusal(Status::usage, backup_verb, request.name, std::move(why));
-	};
-	const bool qcow2 = request.format == transport::Format::qcow2;
-
-	if (request.full && request.bitmap.empty())
-		return wrong("without a bitmap it is a full one anyway");
-	if (!request.backing.empty() && (!qcow2 || request.bitmap.empty() || request.full))
-		return wrong("only an incremental qcow2 is over another one");
-	if (qcow2 && request.is_incremental() && request.backing.empty())
-		return wrong("an incremental qcow2 is over the backup before it, which is not "
-			     "named; the first one is a full one");
-	return {};
-}
-
-// Why an incremental would not have all that has changed; empty: it has.
-std::string why_full(volume::Context &context, const Item &item, const table::BitmapStatus &bitmap)
-{
-	using Kind = volume::BitmapNote::Kind;
-
-	if (bitmap.state == BLKCOPY_BITMAP_INCONSISTENT)
-		return "bitmap " + bitmap.name + " may have missed writes: this is a full backup";
-	const auto note = volume::bitmap_note(context, item.volume, bitmap.name);
-	const auto before = image_before(context, item.volume, item.request);
-	switch (note.kind) {
-	case Kind::backup:
-		// With none there, a full one would hide what is wrong with the request.
-		if (before &&
-		    std::find(note.images.begin(), note.images.end(), *before) == note.images.end())
-			return "bitmap " + bitmap.name + " does not go on from " +
-			       item.request.before() + ": this is a full backup";
-		break;
-	case Kind::forgotten:
-		return "what a backup that failed had to get from bitmap " + bitmap.name +
-		       " was forgotten: this is a full backup";
-	case Kind::none:
-		return "no backup is known that bitmap " + bitmap.name +
-		       " goes on from: this is a full backup";
-	}
-	return {};
-}
-
-// Full or incremental, and where to.
-Result<void> decide(volume::Context &context, Item &item)
-{
-	const auto &request = item.request;
-	auto &record = *item.record;
-
-	record.bitmap = request.bitmap;
-	record.full = !request.is_incremental();
-	if (!request.bitmap.empty()) {
-		BLKCTL_TRY(const auto bitmap,
-			   volume::bitmap_of(backup_verb, item.volume, request.bitmap));
-		if (bitmap.state == BLKCOPY_BITMAP_DISABLED)
-			return refusal(Status::busy, backup_verb, request.name,
-				       "bitmap \"" + request.bitmap +
-					       "\" is disabled: what has changed is not in it",
-				       "blkctl bitmap enable " + request.name + " " +
-					       request.bitmap + ", and a backup with --full");
-		if (!record.full) {
-			item.done.note = why_full(context, item, bitmap);
-			record.full = !item.done.note.empty();
-		}
-	}
-	BLKCTL_TRY(item.target, check_target(context, item.volume, request, record.full));
-	return {};
-}
-
-// The one it has, if it has one; else the one that was asked for, or one of its own.
-std::string store_of(volume::Context &context, const Item &item)
-{
-	if (item.resumed && item.volume.table.top) {
-		const auto top = item.volume.table.top->device;
-		for (const auto &loop : context.probe.loops())
-			if (loop.devno == top)
-				return loop.file;
-		return top.str();
-	}
-	if (!item.request.store.empty())
-		return item.request.store;
-	return context.state_dir + "/" + item.volume.name() + ".backup-store";
-}
-
-// True: a killed or interrupted one is there to go on with.
-Result<bool> find_interrupted(volume::Context &context, Item &item, const std::string &wanted)
-{
-	const auto record = volume::backup_record(context, item.volume.info);
-	const bool armed = item.volume.table.mode == table::Mode::backup;
-	const auto next = "that command again, or blkctl abort " + item.volume.name();
-
-	if (!record || (!armed && !record->copied))
-		return false;
-	if (record->request != wanted)
-		return refusal(Status::busy, backup_verb, item.volume.name(),
-			       "another backup of it was interrupted: " + record->request, next);
-	*item.record = *record;
-	item.resumed = true;
-	auto target = find_target(context, item.volume, item.request, record->full);
-	if (!target)
-		return target.error();
-	item.target = std::move(*target);
-	// Not begun yet: it is looked at as if it were new.
-	if (record->target.empty()) {
-		BLKCTL_TRY(item.target,
-			   check_target(context, item.volume, item.request, record->full));
-		return true;
-	}
-	if (record->copied)
-		return true;
-	// It may have got its name just before a kill.
-	auto whole = item.target;
-	whole.in_place = true;
-	if (!item.target.in_place && identity_of(context, whole) == record->target) {
-		item.record->copied = true;
-		return true;
-	}
-	if (identity_of(context, item.target) != record->target ||
-	    !is_unfinished(context, item.target, record->id))
-		return refusal(Status::busy, backup_verb, item.target.file(),
-			       "it is not what this backup was written to",
-			       "blkctl abort " + item.volume.name());
-	return true;
-}
 
 struct Work {
 	volume::Context &context;
 	const BackupOptions &options;
-	std::vector<Item> items = {};
+	std::vector<BackupItem> items = {};
 	std::vector<volume::Lock> locks = {};
 	BackupResult result = {};
 	bool may_come_back = false;
@@ -194,12 +39,14 @@ struct Work {
 	Result<void> open(const std::vector<BackupRequest> &requests, volume::Run run);
 	bool is_copied() const;
 	std::optional<Error> broken() const;
+	void say(BackupItem &item, const std::string &note) const;
 	Result<void> arm(volume::Run run);
-	Result<std::vector<Range>> ranges_of(const Item &item) const;
-	Result<std::unique_ptr<transport::Image>> open_image(Item &item) const;
-	Result<void> note_kept(Item &item) const;
-	CopyHooks hooks_of(Item &item, BackupStage stage, uint64_t total, uint64_t before) const;
-	Result<bool> copy(Item &item);
+	Result<std::vector<Range>> ranges_of(const BackupItem &item) const;
+	Result<std::unique_ptr<transport::Image>> open_image(BackupItem &item) const;
+	Result<void> note_kept(BackupItem &item) const;
+	CopyHooks hooks_of(BackupItem &item, BackupStage stage, uint64_t total,
+			   uint64_t before) const;
+	Result<bool> copy(BackupItem &item);
 	Result<bool> run_all();
 	Result<void> end(bool clear);
 	Error interrupted() const;
@@ -240,7 +87,7 @@ Result<void> Work::check_distinct() const
 // Several that go on are the ones that were begun together.
 Result<void> Work::check_group(const std::string &id) const
 {
-	const auto is_other = [&](const Item &item) {
+	const auto is_other = [&](const BackupItem &item) {
 		return !item.resumed || item.record->id != id;
 	};
 
@@ -266,7 +113,7 @@ Result<void> Work::open(const std::vector<BackupRequest> &requests, volume::Run 
 	for (size_t i = 0; i < requests.size(); i++) {
 		const auto &request = requests[i];
 		const auto &info = infos[i];
-		Item item{.request = request};
+		BackupItem item{.request = request};
 		item.view = volume::backup_view(info.name);
 		if (run == volume::Run::doit && !lock(item.view + ".job"))
 			return refusal(Status::busy, backup_verb, info.name, "a backup of it runs",
@@ -297,6 +144,13 @@ Result<void> Work::open(const std::vector<BackupRequest> &requests, volume::Run 
 			return bad_target(Status::busy, item, "another backup is written to it");
 	}
 	return {};
+}
+
+void Work::say(BackupItem &item, const std::string &note) const
+{
+	item.done.note = note;
+	if (!note.empty())
+		options.on_note(item.volume.name(), note);
 }
 
 // The views, all of one instant.
@@ -345,7 +199,7 @@ Result<void> Work::arm(volume::Run run)
 }
 
 // How many blocks are in the bitmap: with another number it is another freeze, by somebody else.
-Result<void> Work::note_kept(Item &item) const
+Result<void> Work::note_kept(BackupItem &item) const
 {
 	auto &record = *item.record;
 
@@ -368,7 +222,7 @@ Result<void> Work::note_kept(Item &item) const
 	return volume::update_backup(context, item.volume.info, record);
 }
 
-Result<std::vector<Range>> Work::ranges_of(const Item &item) const
+Result<std::vector<Range>> Work::ranges_of(const BackupItem &item) const
 {
 	if (item.record->full)
 		return std::vector<Range>{{0, item.bytes()}};
@@ -377,7 +231,7 @@ Result<std::vector<Range>> Work::ranges_of(const Item &item) const
 }
 
 // Which file or device it is is written down before a byte is written to it.
-Result<std::unique_ptr<transport::Image>> Work::open_image(Item &item) const
+Result<std::unique_ptr<transport::Image>> Work::open_image(BackupItem &item) const
 {
 	auto &record = *item.record;
 
@@ -391,7 +245,7 @@ Result<std::unique_ptr<transport::Image>> Work::open_image(Item &item) const
 	return image;
 }
 
-CopyHooks Work::hooks_of(Item &item, BackupStage stage, uint64_t total, uint64_t before) const
+CopyHooks Work::hooks_of(BackupItem &item, BackupStage stage, uint64_t total, uint64_t before) const
 {
 	CopyHooks hooks;
 
@@ -411,7 +265,7 @@ CopyHooks Work::hooks_of(Item &item, BackupStage stage, uint64_t total, uint64_t
 }
 
 // The view is broken when its store is: that is why it cannot be read.
-Error explain(volume::Context &context, const Item &item, Error error)
+Error explain(volume::Context &context, const BackupItem &item, Error error)
 {
 	const auto now = volume::find(context, item.volume.devno());
 
@@ -427,7 +281,7 @@ Error explain(volume::Context &context, const Item &item, Error error)
 bool Work::is_copied() const
 {
 	return std::all_of(items.begin(), items.end(),
-			   [](const Item &item) { return item.record->copied; });
+			   [](const BackupItem &item) { return item.record->copied; });
 }
 
 // An interrupted one that there is nothing left of to go on with.
@@ -442,7 +296,7 @@ std::optional<Error> Work::broken() const
 }
 
 // False: it was interrupted.
-Result<bool> Work::copy(Item &item)
+Result<bool> Work::copy(BackupItem &item)
 {
 	const auto total_ranges = ranges_of(item);
 	if (!total_ranges)
@@ -547,6 +401,12 @@ Result<void> Work::end(bool clear)
 				(bitmap.empty() ||
 				 volume::note_forgotten(context, item.volume.name(), bitmap));
 	}
+	if (clear && !noted)
+		for (auto &item : items)
+			if (!item.record->bitmap.empty())
+				say(item, "its bitmap keeps its bits: what they are would be "
+					  "written down in " +
+						  context.state_dir + ", and cannot be");
 	BLKCTL_TRY(const auto outcome, volume::end_backup(context, names(), items[0].record->id,
 							  clear && noted, volume::Run::doit));
 	result.steps.insert(result.steps.end(), outcome.steps.begin(), outcome.steps.end());
@@ -567,6 +427,8 @@ Result<BackupResult> backup(volume::Context &context, const std::vector<BackupRe
 			BLKCTL_CHECK(work.end(mode == BitmapMode::always));
 		return *broken;
 	}
+	for (auto &item : work.items)
+		work.say(item, item.done.note);
 	// One that was killed in its end has no view and no frozen bitmap any more.
 	if (!work.is_copied())
 		BLKCTL_CHECK(work.arm(run));

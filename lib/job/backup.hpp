@@ -48,6 +48,9 @@ struct BackupOptions {
 	std::chrono::milliseconds interval{1000};
 	std::function<void(const BackupRequest &, BackupStage, const Job &, const Meter &)>
 		on_progress = {};
+	// What is to be said of a volume's backup when that is known: why it is a full one.
+	std::function<void(const std::string &name, const std::string &note)> on_note =
+		[](const std::string &, const std::string &) {};
 	std::function<bool()> cancelled = [] { return false; };
 	// How the view is opened.
 	std::function<Result<std::unique_ptr<transport::Image>>(const std::string &path)>

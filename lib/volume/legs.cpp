@@ -64,13 +64,18 @@ Result<void> check_leg(udev::Probe &probe, const meta::Superblock &super, Which 
 	const auto &other = super.legs[1 - index];
 	BLKCTL_TRY(const auto block, probe.describe(device));
 	BLKCTL_TRY(const auto identity, probe.identity(device));
-	const auto wrong = [&](std::string why) {
+	const auto wrong = [&](std::string why,
+			       std::string next = "blkctl dump META names the one recorded") {
 		return Error{.status = Status::needs_attention,
 			     .what = std::string("take as ") + which_words[index] + " of '" +
 				     super.name + "'",
 			     .device = block.path,
-			     .why = std::move(why)};
+			     .why = std::move(why),
+			     .next = std::move(next)};
 	};
+	// Whoever knows that it is all the same right takes the stamp out.
+	const std::string all_the_same = "blkctl dump META, and blkctl restore META of that "
+					 "without the stamp of its base, to take it all the same";
 
 	if (leg.identity.empty())
 		return wrong(std::string("its metadata records no ") + which_words[index]);
@@ -82,18 +87,22 @@ Result<void> check_leg(udev::Probe &probe, const meta::Superblock &super, Which 
 		return wrong("it is " + identity + ", and the one recorded is " + leg.identity);
 	if (block.sectors < leg.start + super.geometry.sectors)
 		return wrong("it is too small: it has " + std::to_string(block.sectors) +
-			     " sectors, and " + std::to_string(leg.start + super.geometry.sectors) +
-			     " are needed");
+				     " sectors, and " +
+				     std::to_string(leg.start + super.geometry.sectors) +
+				     " are needed",
+			     "put it back as it was");
 	if (!leg.stamp || !is_frozen(super, which))
 		return {};
 	// A range of a device is no part of what else happens to that.
 	if (leg.start == 0 && block.sectors != leg.sectors)
 		return wrong("it has changed behind the volume's back: it has " +
-			     std::to_string(block.sectors) + " sectors, and had " +
-			     std::to_string(leg.sectors));
+				     std::to_string(block.sectors) + " sectors, and had " +
+				     std::to_string(leg.sectors),
+			     "give it the size it had");
 	BLKCTL_TRY(const auto stamp, stamp_of(probe, device, leg.start, super.geometry.sectors));
 	if (stamp != *leg.stamp)
-		return wrong("it has changed behind the volume's back: it was written to");
+		return wrong("it has changed behind the volume's back: it was written to",
+			     all_the_same);
 	return {};
 }
 

@@ -83,7 +83,7 @@ Result<Place> find_leg(Context &context, const std::string &verb, const meta::Su
 
 	if (leg.identity.empty())
 		return refusal(Status::needs_attention, verb, super.name,
-			       "its metadata records no " + word);
+			       "its metadata records no " + word, "blkctl check META");
 	auto place = find_place(context, leg.identity);
 	if (!place && super.mode == meta::Mode::backup && which == Which::top)
 		return refusal(
@@ -93,7 +93,8 @@ Result<Place> find_leg(Context &context, const std::string &verb, const meta::Su
 				" --break-view if it is lost: the view is, too, and no more");
 	if (!place)
 		return refusal(Status::not_found, verb, super.name,
-			       "its " + word + " " + leg.identity + " is not there");
+			       "its " + word + " " + leg.identity + " is not there",
+			       "the same once it is");
 	if (place->block)
 		return place;
 	std::error_code ignored;
@@ -101,7 +102,8 @@ Result<Place> find_leg(Context &context, const std::string &verb, const meta::Su
 	if (bytes / 512 < leg.start + super.geometry.sectors)
 		return refusal(Status::needs_attention, verb, super.name,
 			       "its " + word + " " + place->file +
-				       " is too small: " + std::to_string(bytes) + " bytes");
+				       " is too small: " + std::to_string(bytes) + " bytes",
+			       "put it back as it was");
 	return place;
 }
 

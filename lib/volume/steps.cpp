@@ -368,8 +368,12 @@ Error message_error(Error error, const dm::Info &device, const std::string &text
 		say(Status::timed_out, "not everything is in both devices yet");
 	else if (error.sys_errno == EBUSY && text == "phase finish")
 		say(Status::timed_out, "not everything has been moved yet");
+	else if (error.sys_errno == EBUSY && text.starts_with("bitmap "))
+		say(Status::busy, "its bitmaps are being changed, or cannot be just now");
 	else if (error.sys_errno == EBUSY)
 		say(Status::busy, "a pivot is under way");
+	if (error.next.empty())
+		error.next = "blkctl show " + device.name;
 	return error;
 }
 

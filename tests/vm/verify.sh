@@ -58,4 +58,18 @@ dd if=/dev/urandom of=/dev/mapper/vol bs=64k count=2 oflag=direct conv=notrunc s
 msg vol verify start
 until_true 30 "verify" is_verified
 is "$(verdict)" "verified 254 0" "what is in top alone is not compared"
+remove_dm vol
+
+# What cannot be read is not said to have been compared.
+mk_linear holed "$A"
+mk_dm vol "$(mirror_line /dev/mapper/holed "$B")"
+wait_phase vol 30 synced
+mapfile -t lines < <(error_range "$A" 12800 256)
+swap_dm holed "${lines[@]}"
+msg vol verify start
+until_true 30 "verify" is_verified
+read -r _ compared differ <<<"$(verdict)"
+is "$differ" 0 "blocks that differ"
+le "$compared" 254 "blocks compared where two cannot be read"
+ge "$compared" 200 "blocks compared"
 pass

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "job/backup_item.hpp"
+#include "uapi/blkcopy.h"
+#include "volume/bitmap_notes.hpp"
+#include "volume/bitmaps.hpp"
+#include "volume/steps.hpp"
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace blkctl::job
+{
+
+using volume::refusal;
+
+std::string request_text(const BackupRequest &request, const std::string &group)
+{
+	return fmt::format("{} {} {} over \"{}\" bitmap \"{}\" {}, of {}", request.target,
+			   transport::word(request.format), request.full ? "full" : "as is",
+			   request.backing, request.bitmap, word(request.bitmap_mode), group);
+}
+
+Error bad_target(Status status, const BackupItem &item, std::string why, std::string next)
+{
+	return refusal(status, backup_verb, item.request.target, std::move(why), std::move(next));
+}
+
+Result<void> check_words(const BackupRequest &request)
+{
+	const auto wrong = [&](std::string why) {
+		return refusal(Status::usage, backup_verb, request.name, std::move(why),
+			       "blkctl help backup");
+	};
+	const bool qcow2 = request.format == transport::Format::qcow2;
+
+	if (request.full && request.bitmap.empty())
+		return wrong("without a bitmap it is a full one anyway");
+	if (!request.backing.empty() && (!qcow2 || request.bitmap.empty() || request.full))
+		return wrong("only an incremental qcow2 is over another one");
+	if (qcow2 && request.is_incremental() && request.backing.empty())
+		return wrong("an incremental qcow2 is over the backup before it, which is not "
+			     "named; the first one is a full one");
+	return {};
+}
+
+std::string why_full(volume::Context &context, const BackupItem &item,
+		     const table::BitmapStatus &bitmap)
+{
+	using Kind = volume::BitmapNote::Kind;
+
+	if (bitmap.state == BLKCOPY_BITMAP_INCONSISTENT)
+		return "bitmap " + bitmap.name + " may have missed writes: this is a full backup";
+	const auto note = volume::bitmap_note(context, item.volume, bitmap.name);
+	const auto before = image_before(context, item.volume, item.request);
+	switch (note.kind) {
+	case Kind::backup:
+		// With none there, a full one would hide what is wrong with the request.
+		if (before &&
+		    std::find(note.images.begin(), note.images.end(), *before) == note.images.end())
+			return "bitmap " + bitmap.name + " does not go on from " +
+			       item.request.before() + ": this is a full backup";
+		break;
+	case Kind::forgotten:
+		return "what a backup that failed had to get from bitmap " + bitmap.name +
+		       " was forgotten: this is a full backup";
+	case Kind::none:
+		return "no backup is known that bitmap " + bitmap.name +
+		       " goes on from: this is a full backup";
+	}
+	return {};
+}
+
+Result<void> decide(volume::Context &context, BackupItem &item)
+{
+	const auto &request = item.request;
+	auto &record = *item.record;
+
+	record.bitmap = request.bitmap;
+	record.full = !request.is_incremental();
+	if (!request.bitmap.empty()) {
+		BLKCTL_TRY(const auto bitmap,
+			   volume::bitmap_of(backup_verb, item.volume, request.bitmap));
+		if (bitmap.state == BLKCOPY_BITMAP_DISABLED)
+			return refusal(Status::busy, backup_verb, request.name,
+				       "bitmap \"" + request.bitmap +
+					       "\" is disabled: what has changed is not in it",
+				       "blkctl bitmap enable " + request.name + " " +
+					       request.bitmap + ", and a backup with --full");
+		if (!record.full) {
+			item.done.note = why_full(context, item, bitmap);
+			record.full = !item.done.note.empty();
+		}
+	}
+	BLKCTL_TRY(item.target, check_target(context, item.volume, request, record.full));
+	return {};
+}
+
+std::string store_of(volume::Context &context, const BackupItem &item)
+{
+	if (item.resumed && item.volume.table.top) {
+		const auto top = item.volume.table.top->device;
+		for (const auto &loop : context.probe.loops())
+			if (loop.devno == top)
+				return loop.file;
+		return top.str();
+	}
+	if (!item.request.store.empty())
+		return item.request.store;
+	return context.state_dir + "/" + item.volume.name() + ".backup-store";
+}
+
+Result<bool> find_interrupted(volume::Context &context, BackupItem &item, const std::string &wanted)
+{
+	const auto record = volume::backup_record(context, item.volume.info);
+	const bool armed = item.volume.table.mode == table::Mode::backup;
+	const auto next = "that command again, or blkctl abort " + item.volume.name();
+
+	if (!record || (!armed && !record->copied))
+		return false;
+	if (record->request != wanted)
+		return refusal(Status::busy, backup_verb, item.volume.name(),
+			       "another backup of it was interrupted: " + record->request, next);
+	*item.record = *record;
+	item.resumed = true;
+	auto target = find_target(context, item.volume, item.request, record->full);
+	if (!target)
+		return target.error();
+	item.target = std::move(*target);
+	// Not begun yet: it is looked at as if it were new.
+	if (record->target.empty()) {
+		BLKCTL_TRY(item.target,
+			   check_target(context, item.volume, item.request, record->full));
+		return true;
+	}
+	if (record->copied)
+		return true;
+	// It may have got its name just before a kill.
+	auto whole = item.target;
+	whole.in_place = true;
+	if (!item.target.in_place && identity_of(context, whole) == record->target) {
+		item.record->copied = true;
+		return true;
+	}
+	if (identity_of(context, item.target) != record->target ||
+	    !is_unfinished(context, item.target, record->id))
+		return refusal(Status::busy, backup_verb, item.target.file(),
+			       "it is not what this backup was written to",
+			       "blkctl abort " + item.volume.name());
+	return true;
+}
+
+} // namespace blkctl::job
