@@ -44,7 +44,9 @@ const Register entry{Verb{
 	.description =
 		{"\"last switch\" is how long the last change of the volume's table took: the most "
 		 "a "
-		 "read or write waited for it (\"stall_ms\" in JSON). It is kept until the next "
+		 "read or write waited for it (\"stall_ms\" in JSON). Before a pivot's, writes are "
+		 "held for as long as TARGET "
+		 "takes for those that are on their way, and a flush. It is kept until the next "
 		 "boot.",
 		 "With --map a picture is drawn of which blocks are where; each sign stands for a "
 		 "range of them.",

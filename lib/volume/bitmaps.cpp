@@ -98,6 +98,20 @@ void add_end_of_note(Change &change, const Volume &volume, const std::string &bi
 			    {}});
 }
 
+// What it keeps is of another instant than a view's from now on.
+void add_end_of_instant(Change &change, const Volume &volume, const std::string &bitmap)
+{
+	auto &context = change.context();
+
+	if (frozen_bitmap(context, volume.info) == bitmap)
+		change.add({"forget which view bitmap " + bitmap + " is of",
+			    [&context, info = volume.info]() -> Result<void> {
+				    forget_frozen(context, info);
+				    return {};
+			    },
+			    {}});
+}
+
 Result<Outcome> send(Context &context, const std::string &name, const std::string &bitmap,
 		     const std::string &word, Run run)
 {
@@ -105,6 +119,7 @@ Result<Outcome> send(Context &context, const std::string &name, const std::strin
 	BLKCTL_TRY(const auto found, find_bitmap(change, name, bitmap));
 	if (word != "enable")
 		add_end_of_note(change, found.volume, bitmap);
+	add_end_of_instant(change, found.volume, bitmap);
 	change.message(found.volume.info, fmt::format("bitmap {} {}", word, bitmap));
 	return change.finish(found.volume.info);
 }
@@ -171,6 +186,7 @@ Result<Outcome> bitmap_freeze(Context &context, const std::string &name, const s
 			       fmt::format("bitmap \"{}\" is frozen already", bitmap),
 			       fmt::format("blkctl bitmap thaw {} {}, if that backup has failed",
 					   found.volume.name(), bitmap));
+	add_end_of_instant(change, found.volume, bitmap);
 	change.message(found.volume.info, "bitmap freeze " + bitmap, "bitmap thaw " + bitmap);
 	return change.finish(found.volume.info);
 }
@@ -183,6 +199,7 @@ Result<Outcome> bitmap_thaw(Context &context, const std::string &name, const std
 	if (found.bitmap.state != BLKCOPY_BITMAP_FROZEN)
 		return refusal(Status::busy, change.verb(), found.volume.name(),
 			       fmt::format("bitmap \"{}\" is not frozen", bitmap));
+	add_end_of_instant(change, found.volume, bitmap);
 	change.message(found.volume.info, "bitmap thaw " + bitmap);
 	return change.finish(found.volume.info);
 }

@@ -19,6 +19,7 @@ constexpr const char *switch_file = ".json";
 constexpr const char *origin_file = ".origin.json";
 constexpr auto lock_timeout = std::chrono::seconds(10);
 constexpr const char *backup_file = ".backup.json";
+constexpr const char *frozen_file = ".frozen.json";
 
 std::string file_of(const Context &context, DevNo device, const char *suffix)
 {
@@ -135,6 +136,25 @@ std::optional<table::Leg> origin(Context &context, const dm::Info &info)
 	if (!device || !offset || !offset->is_number())
 		return std::nullopt;
 	return table::Leg{*device, offset->to_number<uint64_t>(error)};
+}
+
+void remember_frozen(Context &context, const dm::Info &info, const std::string &bitmap)
+{
+	auto object = about(info);
+
+	object["bitmap"] = bitmap;
+	write(context, info.devno, frozen_file, object);
+}
+
+void forget_frozen(Context &context, const dm::Info &info)
+{
+	unlink(file_of(context, info.devno, frozen_file).c_str());
+}
+
+std::optional<std::string> frozen_bitmap(Context &context, const dm::Info &info)
+{
+	const auto object = read(context, info, frozen_file);
+	return object ? std::optional(text_at(*object, "bitmap")) : std::nullopt;
 }
 
 Result<void> remember_backup(Context &context, const dm::Info &info, const BackupRecord &record)

@@ -20,6 +20,12 @@ void remember_origin(Context &context, const dm::Info &info, const table::Leg &o
 std::optional<table::Leg> origin(Context &context, const dm::Info &info);
 void forget_origin(Context &context, const dm::Info &info);
 
+// The bitmap that was frozen at the instant of the views a volume has; nullopt: none, as far as is
+// known. It is written down right before the instant, and gone once somebody freezes it anew.
+void remember_frozen(Context &context, const dm::Info &info, const std::string &bitmap);
+void forget_frozen(Context &context, const dm::Info &info);
+std::optional<std::string> frozen_bitmap(Context &context, const dm::Info &info);
+
 // A backup of a volume under way: what it was asked for, and how far it is. It is written down by
 // view_all(), right before its instant, and gone with its end: what is there is of the view there
 // is.

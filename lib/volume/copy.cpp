@@ -139,6 +139,9 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 				.any_content = request.force,
 				.equal = request.sync_none};
 	BLKCTL_CHECK(check_target(context, rules, volume, target));
+	// The end would refuse it.
+	if (request.pivot)
+		BLKCTL_CHECK(check_sectors(context, copy_verb, volume, devno));
 
 	BLKCTL_CHECK(clear_stale(change, volume.info));
 	BLKCTL_CHECK(add_entry_repair(change, volume));

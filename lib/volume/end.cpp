@@ -8,6 +8,7 @@
 #include "volume/metadata.hpp"
 #include "volume/settle.hpp"
 #include "volume/steps.hpp"
+#include "volume/target.hpp"
 #include "volume/view.hpp"
 #include <cerrno>
 
@@ -63,26 +64,6 @@ std::optional<Error> why_not_pivot(const Volume &volume)
 		break;
 	}
 	return std::nullopt;
-}
-
-/*
- * While it is a mirror the volume keeps the source's sector size. Alone on a target with larger
- * sectors it takes the target's, and whoever has it open goes on writing in the smaller ones.
- */
-Result<void> check_sectors(Context &context, const Volume &volume)
-{
-	const auto source = context.probe.describe(volume.devno());
-	const auto target = context.probe.describe(volume.table.top->device);
-
-	if (!source || !target || target->logical_block <= source->logical_block ||
-	    volume.info.open_count == 0)
-		return {};
-	return refusal(Status::failed, "pivot", volume.name(),
-		       "the target has sectors of " + std::to_string(target->logical_block) +
-			       " bytes, and who has the volume open counts on " +
-			       std::to_string(source->logical_block),
-		       "blkctl pivot " + volume.name() + " while it is not open, or blkctl abort " +
-			       volume.name());
 }
 
 // What is done at each look at a copy, which may have changed it by then. True: it is there.
@@ -289,7 +270,7 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 	BLKCTL_CHECK(clear_stale(change, device));
 	bool written = false;
 	if (volume.state() != JobState::pivoted) {
-		BLKCTL_CHECK(check_sectors(context, volume));
+		BLKCTL_CHECK(check_sectors(context, "pivot", volume, volume.table.top->device));
 		// Or a steady writer may keep it from being ready at the instant it is asked.
 		if (volume.table.params.copy_mode == table::CopyMode::background)
 			change.message(

@@ -131,6 +131,26 @@ Result<void> check_target(Context &context, const TargetRules &rules, const Volu
 	return check_content(context, rules, volume, target);
 }
 
+Result<void> check_sectors(Context &context, const std::string &verb, const Volume &volume,
+			   DevNo device)
+{
+	const auto source = context.probe.describe(volume.devno());
+	const auto target = context.probe.describe(device);
+
+	if (!source || !target || target->logical_block <= source->logical_block ||
+	    volume.info.open_count == 0)
+		return {};
+	return refusal(Status::failed, verb, volume.name(),
+		       "the target has sectors of " + std::to_string(target->logical_block) +
+			       " bytes, and who has the volume open counts on " +
+			       std::to_string(source->logical_block),
+		       verb == "pivot"
+			       ? "blkctl pivot " + volume.name() +
+					 " while it is not open, or blkctl abort " + volume.name()
+			       : "blkctl copy without --pivot, and blkctl pivot " + volume.name() +
+					 " while it is not open");
+}
+
 /*
  * Once the table is loaded the volume holds the target, and so does whoever else took it since it
  * was looked at: device-mapper tables may share a device. Of two that want the same one, the

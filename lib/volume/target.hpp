@@ -20,6 +20,14 @@ struct TargetRules {
 Result<void> check_target(Context &context, const TargetRules &rules, const Volume &volume,
 			  const udev::BlockDevice &target);
 
+/*
+ * While it is a mirror the volume keeps the source's sector size. Alone on a target with larger
+ * sectors it takes the target's, and whoever has it open goes on writing in the smaller ones.
+ * `verb`: what would be refused, now or in the end. Errors: failed.
+ */
+Result<void> check_sectors(Context &context, const std::string &verb, const Volume &volume,
+			   DevNo target);
+
 // Adds the same look once the table is loaded, which holds the device.
 void add_second_look(Change &change, const TargetRules &rules, const Volume &volume,
 		     const udev::BlockDevice &target);

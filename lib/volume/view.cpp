@@ -215,6 +215,25 @@ Result<void> check_bitmap(Change &change, const Volume &volume, const std::strin
 					", if the backup it was frozen for has failed");
 }
 
+// What it has is of the view: nobody else can say so later.
+void add_frozen_note(Change &change, const Volume &volume, const std::string &bitmap)
+{
+	auto &context = change.context();
+	const auto text = bitmap.empty() ? "forget which bitmap was frozen for a view before"
+					 : "remember that bitmap " + bitmap + " is of the view";
+
+	if (bitmap.empty() && !frozen_bitmap(context, volume.info))
+		return;
+	change.add({text,
+		    [&context, info = volume.info, bitmap]() -> Result<void> {
+			    forget_frozen(context, info);
+			    if (!bitmap.empty())
+				    remember_frozen(context, info, bitmap);
+			    return {};
+		    },
+		    {}});
+}
+
 // Adds the instant: from then on what is overwritten is in the stores before.
 void add_instant_of_all(Change &change, const std::vector<Volume> &volumes,
 			const std::vector<ViewRequest> &requests)
@@ -307,8 +326,10 @@ Result<Outcome> view_all(Context &context, const std::vector<ViewRequest> &reque
 		BLKCTL_CHECK(check_apart(change, volumes));
 		for (size_t i = 0; i < requests.size(); i++)
 			BLKCTL_CHECK(add_arming(change, volumes[i], requests[i]));
-		for (size_t i = 0; i < requests.size(); i++)
+		for (size_t i = 0; i < requests.size(); i++) {
 			add_record(change, volumes[i], requests[i].record);
+			add_frozen_note(change, volumes[i], requests[i].bitmap);
+		}
 		add_instant_of_all(change, volumes, requests);
 	}
 	for (size_t i = 0; i < requests.size(); i++)

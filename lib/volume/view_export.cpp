@@ -3,6 +3,7 @@
 #include "table/view.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/bitmaps.hpp"
+#include "volume/cache.hpp"
 #include "volume/lock.hpp"
 #include "volume/steps.hpp"
 #include <fmt/format.h>
@@ -26,7 +27,7 @@ Result<transport::ExportedBitmap> kept_by(Context &context, const Volume &volume
 	// Refuses one that is not there, or inconsistent.
 	BLKCTL_TRY(const auto runs, read_bitmap(context, volume, bitmap));
 	BLKCTL_TRY(const auto status, bitmap_of(export_verb, volume, bitmap));
-	if (status.state != BLKCOPY_BITMAP_FROZEN)
+	if (status.state != BLKCOPY_BITMAP_FROZEN || frozen_bitmap(context, volume.info) != bitmap)
 		return refusal(Status::busy, export_verb, volume.name(),
 			       fmt::format("bitmap \"{}\" was not frozen at the view's instant: "
 					   "what it has is not of the view",

@@ -328,6 +328,18 @@ TEST_F(Verbs, PivotDoesNotRaiseTheSectorSizeUnderUsers)
 	EXPECT_TRUE(pivot(host.context, {.name = "v0"}, Run::doit));
 }
 
+// Not after all of it was copied.
+TEST_F(Verbs, ACopyThatCouldNotPivotIsRefusedAtOnce)
+{
+	auto &device = host.add_volume();
+	CopyRequest request{.name = "v0", .target = "/dev/sdb", .pivot = true};
+	host.probe.devices[disk_b].logical_block = 4096;
+	device.info.open_count = 1;
+	expect_refusal(copy(host.context, request, Run::doit), Status::failed, "4096");
+	request.pivot = false;
+	EXPECT_TRUE(copy(host.context, request, Run::doit));
+}
+
 TEST_F(Verbs, AbortGoesBackToTheSource)
 {
 	host.add_volume();

@@ -2,6 +2,7 @@
 // What is exported of a view, and what is not.
 #include "fake_host.hpp"
 #include "uapi/blkcopy.h"
+#include "volume/bitmaps.hpp"
 #include "volume/operations.hpp"
 #include "volume/view_export.hpp"
 #include <gtest/gtest.h>
@@ -18,9 +19,11 @@ class ViewExporting : public testing::Test
       protected:
 	ViewExporting()
 	{
-		host.add_volume();
-		EXPECT_TRUE(view(host.context, {.name = "v0", .view = "now", .store = "/dev/sdb"},
-				 volume::Run::doit));
+		host.add_volume().status.bitmaps = {{"nightly", 3, "recording"}};
+		EXPECT_TRUE(view(
+			host.context,
+			{.name = "v0", .view = "now", .store = "/dev/sdb", .bitmap = "nightly"},
+			volume::Run::doit));
 		status().bitmaps = {{"nightly", 3, BLKCOPY_BITMAP_FROZEN},
 				    {"open", 1, "recording"},
 				    {"bad", 1, BLKCOPY_BITMAP_INCONSISTENT}};
@@ -61,6 +64,17 @@ TEST_F(ViewExporting, RefusesWhatIsNotFrozen)
 	EXPECT_EQ(view_export(host.context, "now", {"bad"}).error().status,
 		  Status::needs_attention);
 	EXPECT_EQ(view_export(host.context, "now", {"none"}).error().status, Status::not_found);
+}
+
+// Frozen before or after the view's instant it has not what has changed by then.
+TEST_F(ViewExporting, RefusesWhatWasFrozenAtAnotherInstant)
+{
+	status().bitmaps.push_back({"other", 1, BLKCOPY_BITMAP_FROZEN});
+	host.mapper.lists["bitmap list other 0 gaps"] = "0+2 1021 end";
+	EXPECT_EQ(view_export(host.context, "now", {"other"}).error().status, Status::busy);
+	ASSERT_TRUE(bitmap_thaw(host.context, "v0", "nightly", volume::Run::doit));
+	status().bitmaps[0].state = BLKCOPY_BITMAP_FROZEN;
+	EXPECT_EQ(view_export(host.context, "now", {"nightly"}).error().status, Status::busy);
 }
 
 TEST_F(ViewExporting, RefusesWhatIsNoView)
