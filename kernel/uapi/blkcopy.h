@@ -143,8 +143,9 @@
  * In mode backup a block that cannot be kept breaks the view, and nothing else:
  * report and ignore are the same, and so is every policy of base. With stop,
  * and enospc, what top did not take is kept in memory, and written again on
- * "copy resume", which does not fill top if it was not being filled; meanwhile
- * writes go on while there is room (inflight_kib), and wait then. After BLKCOPY_BACKUP_STOP_SECONDS the view breaks all the same.
+ * "copy resume", which does not begin to fill top if it was not being filled;
+ * meanwhile writes go on while there is room (inflight_kib), and wait then. After
+ * BLKCOPY_BACKUP_STOP_SECONDS the view breaks all the same.
  */
 #define BLKCOPY_POLICY_REPORT "report"
 #define BLKCOPY_POLICY_IGNORE "ignore"
