@@ -29,10 +29,10 @@ while True:
 PY
 }
 number_on() { direct_read "$1" | head -c 8 | od -An -tu8 | tr -d ' '; }
-frozen_together() { # WHEN
+frozen_together() { # WHEN [A B]
 	local a b
-	a=$(number_on /dev/ram0)
-	b=$(number_on /dev/ram1)
+	a=$(number_on "${2:-/dev/ram0}")
+	b=$(number_on "${3:-/dev/ram1}")
 	ge "$a" "$b" "$1: the first number against the second"
 	le "$((a - b))" 1 "$1: how far the first is ahead"
 }
@@ -63,6 +63,20 @@ for ((i = 0; i < 5; i++)); do
 	is "$(dmsetup ls | grep -c -- -blk || true)" 0 "hidden devices left"
 	ctl commit a --wait >/dev/null
 	ctl commit b --wait >/dev/null
+done
+
+note "one instant of views"
+for ((i = 0; i < 3; i++)); do
+	write_numbers /dev/mapper/a /dev/mapper/b &
+	JOBS+=($!)
+	sleep 1
+	exits 0 ctl view a=a-now=/dev/ram2 b=b-now=/dev/ram3 --force
+	sleep 0.5
+	stop_jobs
+	frozen_together "view $i" /dev/mapper/a-now /dev/mapper/b-now
+	ge "$(number_on /dev/ram0)" "$(($(number_on /dev/mapper/a-now) + 1))" "what was written since"
+	ctl remove a-now >/dev/null
+	ctl remove b-now >/dev/null
 done
 
 note "refusals: nothing of either is changed"

@@ -62,7 +62,7 @@ remove_dm vol
 
 # What cannot be read is not said to have been compared.
 mk_linear holed "$A"
-mk_dm vol "$(mirror_line /dev/mapper/holed "$B")"
+mk_dm vol "$(META=- mirror_line /dev/mapper/holed "$B")"
 wait_phase vol 30 synced
 mapfile -t lines < <(error_range "$A" 12800 256)
 swap_dm holed "${lines[@]}"
