@@ -274,6 +274,25 @@ static struct volume volume_of(struct bkc_meta *meta)
 }
 
 /*
+ * Base is written to no more, and may still hold in its cache what was written
+ * before we were there: the first flush is for that, too. Who comes while it is
+ * under way, or after it has failed, waits for the next.
+ */
+static int flush_base(struct bkc_state *s)
+{
+	int r;
+
+	if (!READ_ONCE(s->base_unflushed))
+		return 0;
+	r = blkdev_issue_flush(s->bdev[BKC_BASE]);
+	if (r)
+		bkc_leg_error(s, BKC_BASE, errno_to_blk_status(r), false);
+	else
+		WRITE_ONCE(s->base_unflushed, false);
+	return r;
+}
+
+/*
  * Step 3. @epoch: of top, before step 2. "In both" must not be said of what a
  * flush of somebody else's has failed for, see bkc_flush_top().
  */
@@ -285,7 +304,7 @@ static int flush_legs(struct bkc_meta *meta, u32 epoch)
 
 	/* Where what was written is has to be durable as well. */
 	if (s != meta->s && s->mode->durable)
-		return bkc_meta_commit(s->meta);
+		return bkc_meta_commit(s->meta) ?: flush_base(s);
 	for (leg = 0; leg < BKC_LEGS; leg++) {
 		if (!(v.legs & BIT(leg)))
 			continue;
@@ -434,34 +453,14 @@ static int commit(struct bkc_meta *meta, bool everything)
 	return r;
 }
 
-/*
- * Base is written to no more, and may still hold in its cache what was written
- * before we were there: the first flush is for that, too. Who comes while it is
- * under way waits for the next commit.
- */
-static int flush_base(struct bkc_state *s)
-{
-	int r;
-
-	if (!READ_ONCE(s->base_unflushed))
-		return 0;
-	r = blkdev_issue_flush(s->bdev[BKC_BASE]);
-	if (r) {
-		set_bit(BKC_BASE, &s->lost);
-		bkc_leg_error(s, BKC_BASE, errno_to_blk_status(r), false);
-	}
-	WRITE_ONCE(s->base_unflushed, false);
-	return r;
-}
-
 void bkc_meta_commit_work(struct work_struct *work)
 {
 	struct bkc_meta *meta = container_of(work, struct bkc_meta, commit_work);
 	struct syncer *syncer, *next;
-	struct bio_list waiters;
+	struct bio_list waiters, flushes;
 	LIST_HEAD(syncers);
 	struct bio *bio;
-	int r;
+	int r, r_base = 0;
 
 	/* Step 1 */
 	spin_lock_irq(&meta->lock);
@@ -476,16 +475,24 @@ void bkc_meta_commit_work(struct work_struct *work)
 	/* What a commit before could not flush is these flushes' to tell. */
 	if (!r && !bio_list_empty(&waiters) && xchg(&meta->s->lost, 0))
 		r = -EIO;
-	if (!r && !bio_list_empty(&waiters))
-		r = flush_base(meta->s);
 
 	/* Step 6 */
-	while ((bio = bio_list_pop(&waiters)))
-		release(bio, r);
+	bio_list_init(&flushes);
+	while ((bio = bio_list_pop(&waiters))) {
+		/* A write with FUA asks for its own data, and no more. */
+		if (bkc_io_of(bio)->range.kind == BKC_RANGE_WAITS)
+			bio_list_add(&flushes, bio);
+		else
+			release(bio, r);
+	}
 	list_for_each_entry_safe(syncer, next, &syncers, list) {
 		syncer->error = r;
 		complete(&syncer->done);
 	}
+	if (!r && !bio_list_empty(&flushes))
+		r_base = flush_base(meta->s);
+	while ((bio = bio_list_pop(&flushes)))
+		release(bio, r ?: r_base);
 }
 
 /**

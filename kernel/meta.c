@@ -200,7 +200,8 @@ static int load_range(struct bkc_meta *meta, u64 index, unsigned int nr,
  * older one is what was durable. After a clean one it is damage, unless the sum
  * of all generations says that the good slots are the newest; and damage it
  * stays until it is mended. If the sum is wrong and no slot is bad, a write that
- * was acknowledged is not there, and nobody knows which.
+ * was acknowledged is not there, and nobody knows which. Not so of bitmaps: one
+ * that is frozen while all is suspended is written after the sum.
  */
 static void judge_unsure(struct bkc_meta *meta, u64 unsure)
 {
@@ -212,7 +213,8 @@ static void judge_unsure(struct bkc_meta *meta, u64 unsure)
 	else if (clean && bkc_meta_exact_sum(meta, false) ==
 			  le32_to_cpu(meta->super->exact_sum))
 		;
-	else if (bitmap_empty(meta->unsettled, meta->nr_exact) &&
+	else if (clean && !bkc_meta_has_bitmaps(meta) &&
+		 bitmap_empty(meta->unsettled, meta->nr_exact) &&
 		 bitmap_empty(meta->bad, meta->nr_exact))
 		bitmap_fill(meta->bad, meta->nr_exact);
 	else
@@ -260,12 +262,13 @@ out:
 	return r;
 }
 
-static bool is_doubtful(const struct bkc_meta *meta)
+/* Nothing at all is known of a sector: no sum could tell whether it is as it was. */
+static bool has_lost(const struct bkc_meta *meta)
 {
 	u64 i;
 
 	for_each_set_bit(i, meta->bad, meta->nr_exact)
-		if (meta->generation[i])
+		if (!meta->generation[i])
 			return true;
 	return false;
 }
@@ -524,8 +527,7 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 		else
 			meta->may_write_base = true;
 	}
-	/* What is lost as a whole tells that itself. */
-	if (is_doubtful(meta))
+	if (meta->any_bad)
 		set |= BLKCOPY_META_DOUBTFUL;
 	bkc_meta_write_super(meta, READ_ONCE(meta->s->phase), set,
 			     BLKCOPY_META_CLEAN | (BLKCOPY_META_DOUBTFUL & ~set));
@@ -550,8 +552,8 @@ static u32 past_flag(const struct bkc_meta *meta)
  */
 void bkc_meta_is_past(struct bkc_meta *meta)
 {
-	bkc_meta_write_super(meta, READ_ONCE(meta->s->phase), meta->relies, 0);
-	meta->relies = 0;
+	if (!bkc_meta_write_super(meta, READ_ONCE(meta->s->phase), meta->relies, 0))
+		meta->relies = 0;
 }
 
 /**
@@ -583,7 +585,7 @@ void bkc_meta_close(struct bkc_meta *meta, bool goes_on)
 	if (!r && !s->mode->durable)
 		r = bkc_intent_clear_all(meta);
 	/* Stale it is, clean or not. */
-	if (r)
+	if (r || has_lost(meta))
 		set &= ~BLKCOPY_META_CLEAN;
 	if (set)
 		bkc_meta_write_super(meta, READ_ONCE(s->phase), set, 0);

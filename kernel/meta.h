@@ -234,6 +234,6 @@ bool __bkc_past_is_ours(struct bkc_state *s, struct bkc_table *t);
 bool bkc_past_went(const struct bkc_state *s, const void *md);
 bool bkc_past_goes_on(struct bkc_state *s, const struct bkc_table *t);
 void __bkc_past_looked_for(struct bkc_state *s);
-void bkc_past_looked_for(struct bkc_state *s);
+void bkc_past_looked_for(struct bkc_state *s, bool gone);
 
 #endif /* BKC_META_H */

@@ -50,8 +50,9 @@ static bool is_loaded(struct bkc_state *s, const void *md,
  * @t: the table that is suspended
  *
  * In postsuspend, life_lock held. A table that replaces one is loaded by then; and
- * if it is not resumed after all, bkc_past_looked_for() comes before anything else
- * can be: a table that is cleared, or gives way to another, is destroyed first.
+ * if it is not resumed after all, bkc_past_looked_for() comes: a table that is
+ * cleared, or gives way to another, is destroyed before the tool that did so can
+ * resume anything. Of two tools at once, the old table's end tells.
  */
 bool bkc_past_goes_on(struct bkc_state *s, const struct bkc_table *t)
 {
@@ -65,13 +66,16 @@ void __bkc_past_looked_for(struct bkc_state *s)
 		bkc_meta_is_past(s->meta);
 }
 
-/* In dtr: a table is off the lists. May wait for a write to the metadata. */
-void bkc_past_looked_for(struct bkc_state *s)
+/*
+ * In dtr: a table is off the lists; @gone: its device has no other of ours that is
+ * live, whatever is loaded. May wait for a write to the metadata.
+ */
+void bkc_past_looked_for(struct bkc_state *s, bool gone)
 {
 	if (!s->meta)
 		return;
 	mutex_lock(&s->life_lock);
-	if (!is_loaded(s, s->left_md, NULL))
+	if (gone || !is_loaded(s, s->left_md, NULL))
 		__bkc_past_looked_for(s);
 	mutex_unlock(&s->life_lock);
 }

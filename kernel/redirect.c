@@ -384,13 +384,6 @@ int bkc_redirect_read(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 	return DM_MAPIO_REMAPPED;
 }
 
-/* Does a flush ask for what base had been written before, or lost? */
-static bool asks_for_base(const struct bkc_state *s)
-{
-	return unlikely(READ_ONCE(s->base_unflushed) ||
-			READ_ONCE(s->lost) & BIT(BKC_BASE));
-}
-
 /*
  * And for a flush. dm sends one for each leg that is written to. While bits are not
  * durable each waits for a commit, which flushes those legs itself; and so does the
@@ -401,7 +394,8 @@ int bkc_redirect_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 	enum bkc_leg leg = t->mode->flush_legs == BIT(BKC_TOP) ?
 			   BKC_TOP : dm_bio_get_target_bio_nr(bio);
 
-	if (bkc_meta_must_commit(t->s->meta) || asks_for_base(t->s)) {
+	if (bkc_meta_must_commit(t->s->meta) ||
+	    unlikely(READ_ONCE(t->s->base_unflushed))) {
 		bio->bi_opf &= ~REQ_NOWAIT;
 		io->range.kind = BKC_RANGE_WAITS;
 		bkc_meta_wait(t->s->meta, bio);

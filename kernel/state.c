@@ -326,7 +326,7 @@ void bkc_state_put(struct bkc_table *t)
 		s->sealed = false;
 	spin_unlock_irq(&s->lock);
 	mutex_unlock(&s->tables_lock);
-	bkc_past_looked_for(s);
+	bkc_past_looked_for(s, gone);
 	/* As in postsuspend: it may have been found when none was live. */
 	if (t->resumed && s->meta && bkc_meta_has_bitmaps(s->meta))
 		flush_workqueue(s->meta->wq);
@@ -539,6 +539,7 @@ void bkc_state_resume(struct bkc_table *t)
 			 s->policy_pauses != t->policy_pauses;
 		s->params = t->params;
 		s->params.paused |= paused;
+		s->paused_before |= t->params.paused;
 		/* Who aborted it stays known. */
 		if (bkc_phase_copies(s->phase)) {
 			if (!s->params.paused)

@@ -490,8 +490,10 @@ static int bkc_preresume(struct dm_target *ti)
 	struct bkc_table *t = ti->private;
 	int r = t->track ? bkc_state_preresume(t->track) : 0;
 
-	if (r)
+	if (r) {
+		bkc_past_looked_for(t->s, true);
 		return r;
+	}
 	r = bkc_state_preresume(t);
 	/* Or the disk would say that nothing goes past the bitmaps. */
 	if (r && t->track)

@@ -158,8 +158,8 @@ enum blkcopy_meta_phase {
  */
 #define BLKCOPY_META_UNORDERED 0x20
 /*
- * After an end in good order a sector was not as it was left, and has not been
- * mended since: a bad slot is no torn write, whatever end comes next.
+ * A sector was not as an end in good order had left it, or could not be read, and
+ * has not been mended since: a bad slot is no torn write, whatever end comes next.
  */
 #define BLKCOPY_META_DOUBTFUL 0x40
 #define BLKCOPY_META_FLAGS 0x7f

@@ -215,12 +215,7 @@ void judge_clean(Contents &contents)
 // After any other stop, of a volume that was in doubt before: what is torn is not told from that.
 void judge_doubted(Contents &contents)
 {
-	const bool shows = std::any_of(
-		contents.exact.begin(), contents.exact.end(),
-		[](const ExactState &state) { return state.bad > 0 || state.is_lost(); });
-
-	mark_doubtful(contents,
-		      [&](uint64_t index) { return !shows || contents.exact[index].bad > 0; });
+	mark_doubtful(contents, [&](uint64_t index) { return contents.exact[index].bad > 0; });
 }
 
 /*

@@ -68,6 +68,17 @@ dd if="$WORK/before" of="$META_FILE" bs=4k skip="$(slot 1)" seek="$(slot 1)" cou
 in_doubt "a write that was lost: $(generation 0) and $(generation 1)"
 in_doubt "a write that was lost, again"
 
+# What could not be read once, neither slot of it, and is there the next time.
+with "$WORK/good"
+spoil 0
+spoil 1
+in_doubt "nothing of it can be read"
+dd if="$WORK/good" of="$META_FILE" bs=4k skip="$(slot 0)" seek="$(slot 0)" count=2 conv=notrunc status=none
+blockdev --flushbufs "$META"
+activate
+is "$(st vol health)" rw "health once it can be read again"
+remove_dm vol
+
 sums="$(sum_of "$A") $(sum_of "$B")"
 stands_still() { # PHASE
 	sleep 2
