@@ -28,11 +28,21 @@ while True:
         os.pwrite(fd, buffer, 0)
 PY
 }
+# Its start takes seconds: from when this returns both are being written to.
+numbers_begin() {
+	dd if=/dev/zero of=/dev/mapper/a bs=4k count=1 oflag=direct status=none
+	dd if=/dev/zero of=/dev/mapper/b bs=4k count=1 oflag=direct status=none
+	write_numbers /dev/mapper/a /dev/mapper/b &
+	JOBS+=($!)
+	until_true 30 "no numbers are written" has_numbers
+}
+has_numbers() { (($(number_on /dev/mapper/b) > 0)); }
 number_on() { direct_read "$1" | head -c 8 | od -An -tu8 | tr -d ' '; }
 frozen_together() { # WHEN [A B]
 	local a b
 	a=$(number_on "${2:-/dev/ram0}")
 	b=$(number_on "${3:-/dev/ram1}")
+	ge "$b" 1 "$1: the second number"
 	ge "$a" "$b" "$1: the first number against the second"
 	le "$((a - b))" 1 "$1: how far the first is ahead"
 }
@@ -50,9 +60,7 @@ volumes() { ctl create a /dev/ram0 >/dev/null && ctl create b /dev/ram1 >/dev/nu
 note "one instant"
 volumes
 for ((i = 0; i < 5; i++)); do
-	write_numbers /dev/mapper/a /dev/mapper/b &
-	JOBS+=($!)
-	sleep 1
+	numbers_begin
 	exits 0 ctl snapshot a=/dev/ram2 b=/dev/ram3 --json
 	stop_jobs
 	stall=$(grep '^{' <<<"$OUT" | jq -r 'select(.type == "outcome") | .stall_ms')
@@ -67,9 +75,7 @@ done
 
 note "one instant of views"
 for ((i = 0; i < 3; i++)); do
-	write_numbers /dev/mapper/a /dev/mapper/b &
-	JOBS+=($!)
-	sleep 1
+	numbers_begin
 	exits 0 ctl view a=a-now=/dev/ram2 b=b-now=/dev/ram3 --force
 	sleep 0.5
 	stop_jobs
