@@ -20,11 +20,11 @@
  *	release.c	old data that no view is to be read for
  *	record.c	what is preserved, on a metadata device
  *	meta.c, super.c	the metadata device
+ *	past.c		whether writes may have gone past us
  *	commit.c	when its bits become durable
  *	tracker.c	change tracking: who notes a write, and when
  *	known.c		what all bitmaps of a volume know, and a write need not note
- *	bitmap.c	one bitmap of changed blocks
- *	bitmap_meta.c	bitmaps on a metadata device
+ *	bitmap.c, bitmap_meta.c	bitmaps of changed blocks, and on a metadata device
  *	intent.c	segments that are marked before they are written to
  *	track.c		the bitmaps' metadata device of another mode
  *	epoch.c		which writes have ended

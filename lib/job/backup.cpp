@@ -39,7 +39,7 @@ struct Work {
 	Result<void> open(const std::vector<BackupRequest> &requests, volume::Run run);
 	bool is_copied() const;
 	std::optional<Error> broken() const;
-	void say(BackupItem &item, const std::string &note) const;
+	void say_note(const BackupItem &item) const;
 	Result<void> arm(volume::Run run);
 	Result<std::vector<Range>> ranges_of(const BackupItem &item) const;
 	Result<std::unique_ptr<transport::Image>> open_image(BackupItem &item) const;
@@ -146,11 +146,10 @@ Result<void> Work::open(const std::vector<BackupRequest> &requests, volume::Run 
 	return {};
 }
 
-void Work::say(BackupItem &item, const std::string &note) const
+void Work::say_note(const BackupItem &item) const
 {
-	item.done.note = note;
-	if (!note.empty())
-		options.on_note(item.volume.name(), note);
+	if (!item.done.note.empty())
+		options.on_note(item.volume.name(), item.done.note);
 }
 
 // The views, all of one instant.
@@ -401,12 +400,14 @@ Result<void> Work::end(bool clear)
 				(bitmap.empty() ||
 				 volume::note_forgotten(context, item.volume.name(), bitmap));
 	}
-	if (clear && !noted)
-		for (auto &item : items)
-			if (!item.record->bitmap.empty())
-				say(item, "its bitmap keeps its bits: what they are would be "
-					  "written down in " +
-						  context.state_dir + ", and cannot be");
+	for (auto &item : items) {
+		if (!clear || noted || item.record->bitmap.empty())
+			continue;
+		item.done.note =
+			"its bitmap keeps its bits: what they are would be written down in " +
+			context.state_dir + ", and cannot be";
+		say_note(item);
+	}
 	BLKCTL_TRY(const auto outcome, volume::end_backup(context, names(), items[0].record->id,
 							  clear && noted, volume::Run::doit));
 	result.steps.insert(result.steps.end(), outcome.steps.begin(), outcome.steps.end());
@@ -427,8 +428,8 @@ Result<BackupResult> backup(volume::Context &context, const std::vector<BackupRe
 			BLKCTL_CHECK(work.end(mode == BitmapMode::always));
 		return *broken;
 	}
-	for (auto &item : work.items)
-		work.say(item, item.done.note);
+	for (const auto &item : work.items)
+		work.say_note(item);
 	// One that was killed in its end has no view and no frozen bitmap any more.
 	if (!work.is_copied())
 		BLKCTL_CHECK(work.arm(run));

@@ -50,15 +50,16 @@ std::string why_full(volume::Context &context, const BackupItem &item,
 	if (bitmap.state == BLKCOPY_BITMAP_INCONSISTENT)
 		return "bitmap " + bitmap.name + " may have missed writes: this is a full backup";
 	const auto note = volume::bitmap_note(context, item.volume, bitmap.name);
-	const auto before = image_before(context, item.volume, item.request);
 	switch (note.kind) {
-	case Kind::backup:
+	case Kind::backup: {
+		const auto before = image_before(context, item.volume, item.request);
 		// With none there, a full one would hide what is wrong with the request.
 		if (before &&
 		    std::find(note.images.begin(), note.images.end(), *before) == note.images.end())
 			return "bitmap " + bitmap.name + " does not go on from " +
 			       item.request.before() + ": this is a full backup";
 		break;
+	}
 	case Kind::forgotten:
 		return "what a backup that failed had to get from bitmap " + bitmap.name +
 		       " was forgotten: this is a full backup";

@@ -47,8 +47,7 @@ class Planner
 			const bool pick = older_ == Older::pick && contents_.exact[i].good;
 			add_range(pick ? plan_.picked : plan_.missing, contents_.map.range_of(i));
 		}
-		const bool settled = plan_.missing.empty();
-		if (settled && contents_.super.doubtful) {
+		if (plan_.missing.empty() && contents_.super.doubtful) {
 			plan_.super.doubtful = false;
 			plan_.superblocks = true;
 		}

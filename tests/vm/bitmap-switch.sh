@@ -13,12 +13,11 @@ put() { dd if=/dev/urandom of=/dev/mapper/vol bs=4k count=1 seek=$(($1 * 16)) of
 come_back() { dmsetup create vol --table "$line"; }
 clean=1 top_stale=4 unsealed=16
 
-word_at() { od -An -t"u$3" -j "$2" -N "$3" "$1" | tr -d ' '; }
 # says FLAG: 1 if the newer superblock has it.
 says() {
 	local newer=0
-	(($(word_at "$META_FILE" $((4096 + 40)) 8) < $(word_at "$META_FILE" 40 8))) || newer=4096
-	echo $((($(word_at "$META_FILE" $((newer + 68)) 4) & $1) != 0))
+	(($(meta_word $((4096 + 40)) 8) < $(meta_word 40 8))) || newer=4096
+	echo $((($(meta_word $((newer + 68)) 4) & $1) != 0))
 }
 
 # switches FLAG: what the disk says of a volume that is about to get another table.
@@ -71,8 +70,7 @@ come_back
 bitmap add one
 put 3
 switches $unsealed
-cp "$WORK/cut" "$META_FILE"
-blockdev --flushbufs "$META"
+put_meta "$WORK/cut"
 come_back
 is "$(listed one), $(bitmap_is one | cut -d' ' -f2)" "3+1, recording" "a bitmap after a cut in a switch"
 remove_dm vol
@@ -82,8 +80,7 @@ line=$(mirror_line "$A" "$B")
 come_back
 wait_phase vol 30 synced
 switches $top_stale
-cp "$WORK/cut" "$META_FILE"
-blockdev --flushbufs "$META"
+put_meta "$WORK/cut"
 come_back
 wait_phase vol 30 synced
 is "$(st vol copied)" 0 "blocks copied again after a cut in a switch"

@@ -36,6 +36,14 @@ meta_format() {
 	"$(tool format)" "$1" "$2" "$3" "$4" ${5:+"$5"} >"$WORK/format" 2>&1 || fail "format $1: $(cat "$WORK/format")"
 }
 
+# What is on META, in its file. put_meta FILE: all of it; poke OFFSET BYTES: bytes as
+# printf has them; meta_word OFFSET BYTES: a number there; exact_at: where the slots
+# of the first exact sector begin.
+put_meta() { cp "$1" "$META_FILE"; losetup -c "$META"; blockdev --flushbufs "$META"; }
+poke() { printf '%b' "$2" | dd of="$META_FILE" bs=1 seek="$1" conv=notrunc status=none; }
+meta_word() { od -An -t"u$2" -j "$1" -N "$2" "$META_FILE" | tr -d ' '; }
+exact_at() { echo $(($(meta_word $((64 + 8 * 7)) 8) * 4096)); }
+
 # durable_line MODE BASE TOP [features and params...]: of META, BLOCK.
 durable_line() {
 	local mode=$1 base=$2 top=$3

@@ -17,8 +17,6 @@ cp "$META_FILE" "$WORK/good"
 put() { dd if=/dev/urandom of=/dev/mapper/vol bs=4k count="$2" seek="$1" oflag=direct conv=notrunc"${3:-}" status=none; }
 export -f put
 come_and_go() { dmsetup create vol --table "$line" && dmsetup remove vol; }
-poke() { printf '%b' "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
-with() { cp "$1" "$META_FILE"; losetup -c "$META"; blockdev --flushbufs "$META"; }
 
 # expect REASON: refused, the log says why, and the disk is as it was.
 expect() {
@@ -33,12 +31,12 @@ expect() {
 }
 
 truncate -s 0 "$WORK/blank" && truncate -s 2M "$WORK/blank"
-with "$WORK/blank"
+put_meta "$WORK/blank"
 expect 'no superblock'
 head -c 2M /dev/urandom >"$WORK/foreign"
-with "$WORK/foreign"
+put_meta "$WORK/foreign"
 expect 'no superblock'
-with "$WORK/good"
+put_meta "$WORK/good"
 line=$(BLOCK=16 durable_line overlay "$A" "$B")
 expect 'block size is another'
 line=$(LEN=$(($(sectors "$A") - 8)) durable_line overlay "$A" "$B")
@@ -58,25 +56,25 @@ line=$(durable_line overlay "$A" "$B")
 
 # Any byte of a superblock copy: the other is taken. Of both: refused.
 for ((at = 0; at < 4096; at += 1009)); do
-	with "$WORK/known"
-	poke "$META_FILE" $((RANDOM % 2 * 4096 + at)) '\xa5'
+	put_meta "$WORK/known"
+	poke $((RANDOM % 2 * 4096 + at)) '\xa5'
 	come_and_go || fail "refused with one good superblock (byte $at): $(dmesg | tail -n 2)"
 done
-with "$WORK/known"
-poke "$META_FILE" 100 '\xa5'
-poke "$META_FILE" $((4096 + 100)) '\xa5'
+put_meta "$WORK/known"
+poke 100 '\xa5'
+poke $((4096 + 100)) '\xa5'
 expect 'no superblock'
 
 # The map: each slot of its first sector.
-with "$WORK/known"
+put_meta "$WORK/known"
 dmsetup create vol --table "$line"
 put 0 4 ,fsync
 put 8 4 ,fsync
 remove_dm vol
 cp "$META_FILE" "$WORK/used"
-exact=$(($(od -An -tu8 -j $((64 + 8 + 8 + 8 + 8 + 8 + 8 + 8)) -N 8 "$META_FILE") * 4096))
-poke "$META_FILE" $((exact + 200)) '\xa5\x5a'
-poke "$META_FILE" $((exact + 4096 + 200)) '\xa5\x5a'
+exact=$(exact_at)
+poke $((exact + 200)) '\xa5\x5a'
+poke $((exact + 4096 + 200)) '\xa5\x5a'
 dmsetup create vol --table "$line"
 is "$(st vol health)" fail "health with a bad sector"
 refused 'Input/output error' dd if=/dev/mapper/vol of=/dev/null bs=4k count=1 iflag=direct
@@ -87,8 +85,8 @@ remove_dm vol
 # before it is not, as the sum tells.
 bad=0
 for slot in 0 1; do
-	with "$WORK/used"
-	poke "$META_FILE" $((exact + slot * 4096 + 200)) '\xa5\x5a'
+	put_meta "$WORK/used"
+	poke $((exact + slot * 4096 + 200)) '\xa5\x5a'
 	dmsetup create vol --table "$line"
 	[[ $(st vol health) == rw ]] || bad=$((bad + 1))
 	remove_dm vol

@@ -13,15 +13,14 @@ BLOCK=8
 mk_meta 2 overlay "$(sectors "$A")" 8
 fill "$A"
 garbage "$B"
-exact=$(($(od -An -tu8 -j $((64 + 8 * 7)) -N 8 "$META_FILE") * 4096))
+exact=$(exact_at)
 
-with() { cp "$1" "$META_FILE"; losetup -c "$META"; blockdev --flushbufs "$META"; }
 activate() { dmsetup create vol --table "$(durable_line "${1:-overlay}" "$A" "$B")"; }
 slot() { echo $((exact / 4096 + $1)); }
-generation() { od -An -tu8 -j $((exact + $1 * 4096 + 40)) -N 8 "${2:-$META_FILE}" | tr -d ' '; }
+generation() { meta_word $((exact + $1 * 4096 + 40)) 8; }
 newest() { echo $(($(generation 1) > $(generation 0))); }
 blank() { dd if=/dev/zero of="$META_FILE" bs=4k seek="$(slot "$1")" count=1 conv=notrunc status=none; }
-spoil() { printf '\xa5\x5a' | dd of="$META_FILE" bs=1 seek=$(($(slot "$1") * 4096 + 200)) conv=notrunc status=none; }
+spoil() { poke $((exact + $1 * 4096 + 200)) '\xa5\x5a'; }
 
 # A commit each, of blocks that nobody has written before.
 used=0
@@ -53,23 +52,23 @@ activate
 sync "$META_FILE"
 cp "$META_FILE" "$WORK/crashed"
 remove_dm vol
-with "$WORK/crashed"
+put_meta "$WORK/crashed"
 in_doubt "after a crash"
 in_doubt "and an end in good order after that"
 
-with "$WORK/good"
+put_meta "$WORK/good"
 blank 1
 in_doubt "the newest slot is blank"
 in_doubt "the newest slot is blank, again"
 
 # Two good slots, of which one is from a time before.
-with "$WORK/good"
+put_meta "$WORK/good"
 dd if="$WORK/before" of="$META_FILE" bs=4k skip="$(slot 1)" seek="$(slot 1)" count=1 conv=notrunc status=none
 in_doubt "a write that was lost: $(generation 0) and $(generation 1)"
 in_doubt "a write that was lost, again"
 
 # What could not be read once, neither slot of it, and is there the next time.
-with "$WORK/good"
+put_meta "$WORK/good"
 spoil 0
 spoil 1
 in_doubt "nothing of it can be read"
@@ -88,7 +87,7 @@ stands_still() { # PHASE
 }
 for job in 'stream streaming' 'commit merging'; do
 	read -r mode phase <<<"$job"
-	with "$WORK/good"
+	put_meta "$WORK/good"
 	spoil 1
 	activate "$mode"
 	stands_still "$phase"
@@ -96,7 +95,7 @@ for job in 'stream streaming' 'commit merging'; do
 	blockdev --flushbufs "$META"
 	activate "$mode"
 	stands_still "$phase"
-	with "$WORK/good"
+	put_meta "$WORK/good"
 	spoil 1
 	activate
 	reload vol "$(durable_line "$mode" "$A" "$B")"
@@ -104,14 +103,14 @@ for job in 'stream streaming' 'commit merging'; do
 done
 
 # The other slot is not missed, and what is well is merged.
-with "$WORK/good"
+put_meta "$WORK/good"
 use
 while (($(newest) != 0)); do use; done
 spoil 1
 activate
 is "$(st vol health)" rw "health with a bad older slot"
 remove_dm vol
-with "$WORK/good"
+put_meta "$WORK/good"
 activate commit
 wait_phase vol 30 merged
 remove_dm vol
