@@ -19,7 +19,7 @@
  *	view.c		the target type blkcopy-view
  *	release.c	old data that no view is to be read for
  *	record.c	what is preserved, on a metadata device
- *	meta.c, super.c	the metadata device
+ *	meta.c, super.c, exact.c	the metadata device
  *	past.c		whether writes may have gone past us
  *	commit.c	when its bits become durable
  *	tracker.c	change tracking: who notes a write, and when
@@ -30,8 +30,7 @@
  *	epoch.c		which writes have ended
  *	flush.c		flushes of top, and what they tell
  *	phase.c		pivot, abort, leg errors and their policy, events
- *	status.c	the status and table lines
- *	message.c	dmsetup message
+ *	status.c, message.c	the status and table lines, and dmsetup message
  *
  * Locks, in the order they may nest:
  *	registry_lock, life_lock, tables_lock	process context, outermost
@@ -603,6 +602,7 @@ int bkc_pivot(struct bkc_state *s);
 int bkc_abort(struct bkc_state *s, enum bkc_stopper by);
 int bkc_pause(struct bkc_state *s, enum bkc_stopper by);
 int bkc_unpause(struct bkc_state *s);
+int bkc_finish(struct bkc_state *s);
 void bkc_settle(struct bkc_state *s);
 void bkc_pivot_work(struct work_struct *work);
 void bkc_error_work(struct work_struct *work);

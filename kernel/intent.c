@@ -421,6 +421,7 @@ int bkc_mirror_load(struct bkc_meta *meta)
 		only_in_base(meta, first, min_t(u64, BLKCOPY_META_BLOCKS,
 						map->nr_blocks - first));
 	}
+	bkc_meta_supersede(meta);
 	bitmap_zero(meta->bad, meta->nr_exact);
 	meta->any_bad = false;
 	if (le32_to_cpu(meta->super->flags) & BLKCOPY_META_TOP_STALE)

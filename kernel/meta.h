@@ -127,7 +127,6 @@ void bkc_meta_close(struct bkc_meta *meta, bool goes_on);
 void bkc_meta_is_past(struct bkc_meta *meta);
 void bkc_meta_capture(struct bkc_meta *meta, u64 index, struct page *image);
 void bkc_meta_failed(struct bkc_meta *meta, const char *what, int r);
-bool bkc_meta_find_bad(struct bkc_meta *meta, u64 first, u64 nr);
 
 #define BKC_META_SECTOR_SHIFT	(12 - SECTOR_SHIFT)
 void bkc_meta_seal(struct bkc_meta *meta, struct blkcopy_meta_header *h,
@@ -140,6 +139,12 @@ static inline bool bkc_meta_has_bitmaps(const struct bkc_meta *meta)
 
 int bkc_meta_io(struct bkc_meta *meta, blk_opf_t opf, u64 first,
 		struct page **pages, unsigned int nr);
+
+/* exact.c */
+int bkc_meta_load_exact(struct bkc_meta *meta);
+void bkc_meta_supersede(struct bkc_meta *meta);
+bool bkc_meta_has_lost(const struct bkc_meta *meta);
+bool bkc_meta_find_bad(struct bkc_meta *meta, u64 first, u64 nr);
 
 /* super.c */
 int bkc_meta_read_super(struct bkc_meta *meta);

@@ -20,7 +20,9 @@
  * values those of enum blkcopy_meta_valid. Bits behind the last block are 0.
  * Generation g of a sector is in its slot g % 2, so a torn write leaves the
  * generation before. Formatting writes generation 2 to slot 0 and zeroes to slot
- * 1: all zeroes is no bad slot, it has never been written.
+ * 1: all zeroes is no bad slot, it has never been written. A sector of which
+ * nothing could be read is written with the superblock's generation in the upper
+ * half of its own: it is newer than what may turn up again in its other slot.
  *
  * Of mode backup "in both" is what top has preserved, "in none" what is not to be
  * read any more.

@@ -67,7 +67,7 @@ Decoded<Exact> decode_exact(SectorView sector, const Uuid &uuid, uint64_t index,
 
 	if (!header)
 		return header.error();
-	// The kernel writes generation 1 over a sector of which it could read nothing.
+	// A repair writes generation 1 over a sector of a bitmap of which nothing is left.
 	if (header->generation == 0 || slot_of(header->generation) != slot)
 		return Damage::generation;
 	std::memcpy(&raw, sector.data(), sizeof(raw));
