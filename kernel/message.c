@@ -94,6 +94,8 @@ static int message_set(struct bkc_table *t, const char *key, const char *word)
 /* phase pivot|abort|finish */
 static int message_phase(struct bkc_table *t, const char *phase)
 {
+	int r;
+
 	if (!strcmp(phase, "pivot"))
 		return refuse(t, bkc_pivot(t->s), "pivot");
 	if (!strcmp(phase, "abort") && t->mode->preserves) {
@@ -102,10 +104,11 @@ static int message_phase(struct bkc_table *t, const char *phase)
 	}
 	if (!strcmp(phase, "abort"))
 		return refuse(t, bkc_abort(t->s, BKC_BY_USER), "abort");
-	/* What streams or merges comes to its end by itself: is it there? */
-	if (!strcmp(phase, "finish") && t->mode->durable && t->mode->has_copier)
-		return refuse(t, READ_ONCE(t->s->phase) == t->mode->end_phase ?
-			      0 : -EBUSY, "finish");
+	if (!strcmp(phase, "finish") && t->mode->has_copier) {
+		r = bkc_finish(t->s);
+		/* Asked again until it is so: nothing for the log. */
+		return r == -EINPROGRESS ? r : refuse(t, r, "finish");
+	}
 	return refuse(t, -EINVAL, "phase");
 }
 

@@ -463,6 +463,22 @@ static bool is_settled(struct bkc_state *s)
 }
 
 /**
+ * bkc_finish - may the table come that leaves a leg behind?
+ * @s: state, of a mode with a copier
+ *
+ * Process context; to be asked again. Returns 0, -EBUSY (not at its end) or
+ * -EINPROGRESS: something is on its way still to a leg that nobody needs any more.
+ */
+int bkc_finish(struct bkc_state *s)
+{
+	if (s->mode->durable)
+		return READ_ONCE(s->phase) == s->mode->end_phase ? 0 : -EBUSY;
+	if (READ_ONCE(s->route) == BKC_ROUTE_MAP)
+		return -EBUSY;
+	return is_settled(s) ? 0 : -EINPROGRESS;
+}
+
+/**
  * bkc_settle - before the table that leaves a leg behind
  * @s: state
  *

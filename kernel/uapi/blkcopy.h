@@ -203,8 +203,10 @@
  *   phase abort         EINVAL no mirror, EBUSY a pivot is under way,
  *                       EALREADY pivoted; once aborted it succeeds again.
  *                       backup: the view breaks, top is free
- *   phase finish        stream, commit: 0 when streamed or merged, EBUSY before;
- *                       EINVAL in other modes
+ *   phase finish        may the table come that leaves a leg behind? EBUSY: not
+ *                       streamed, merged, pivoted, aborted, broken yet;
+ *                       EINPROGRESS: writes or copies are on their way to that
+ *                       leg still; EINVAL in track and overlay
  *   map list base|top|both|zero <first block> [gaps]
  *                       text runs "first+count", then the next first block,
  *                       or "end". gaps: runs "gap+count", or "gap" of one

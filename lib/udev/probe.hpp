@@ -76,12 +76,6 @@ class Probe
 	 */
 	virtual Result<std::vector<Use>> uses(DevNo device) = 0;
 
-	/*
-	 * How many reads and writes a device has not answered yet, as far as the kernel counts them
-	 * for it. Unlike the rest this needs no answer of the device. Errors: not_found.
-	 */
-	virtual Result<uint64_t> in_flight(DevNo device) = 0;
-
 	// The first signature blkid finds: filesystem, RAID or crypto member, partition table.
 	virtual Result<std::optional<Signature>> signature(DevNo device) = 0;
 

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <dirent.h>
 #include <memory>
-#include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,16 +86,6 @@ uint64_t number(DevNo device, const std::string &file)
 bool has_write_cache(DevNo device)
 {
 	return read_line(folder(device) + "/queue/write_cache") == "write back";
-}
-
-uint64_t in_flight(DevNo device)
-{
-	// Reads, then writes.
-	std::istringstream words(read_line(folder(device) + "/inflight").value_or(""));
-	uint64_t reads = 0, writes = 0;
-
-	words >> reads >> writes;
-	return reads + writes;
 }
 
 std::string dm_name(DevNo device)

@@ -30,11 +30,6 @@ uint64_t number(DevNo device, const std::string &file);
 // Whether a device is sent flushes; not of a partition.
 bool has_write_cache(DevNo device);
 
-// The reads and writes a device has not answered yet. Not counted: any where "queue/iostats" is off
-// or a driver keeps no account (RAM disks), and what a device-mapper target holds back by itself
-// before it sends it on (delay; thin, when its pool is full).
-uint64_t in_flight(DevNo device);
-
 // DM_NAME and DM_UUID, empty for other devices.
 std::string dm_name(DevNo device);
 std::string dm_uuid(DevNo device);

@@ -210,13 +210,6 @@ Result<std::vector<Use>> System::uses(DevNo device)
 	return uses;
 }
 
-Result<uint64_t> System::in_flight(DevNo device)
-{
-	if (!sysfs::exists(device))
-		return not_found(device.str(), "no such block device");
-	return sysfs::in_flight(device);
-}
-
 Result<std::optional<Signature>> System::signature(DevNo device)
 {
 	const auto path = impl_->path_of(device);

@@ -19,7 +19,6 @@ class System final : public Probe
 	Result<DevNo> resolve(std::string_view text) override;
 	Result<BlockDevice> describe(DevNo device) override;
 	Result<std::vector<Use>> uses(DevNo device) override;
-	Result<uint64_t> in_flight(DevNo device) override;
 	Result<std::optional<Signature>> signature(DevNo device) override;
 	Result<std::string> identity(DevNo device) override;
 	Result<DevNo> find_identity(const std::string &identity) override;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/settle.hpp"
+#include <cerrno>
 #include <thread>
 
 namespace blkctl::volume
@@ -17,9 +18,8 @@ Result<void> settle(Context &context, const std::string &verb, const Volume &vol
 	const auto deadline = Clock::now() + context.patience;
 
 	for (;;) {
-		const auto waiting = context.probe.in_flight(target);
-		// A device that is gone has failed all that was on its way.
-		if (!waiting || *waiting == 0)
+		const auto settled = context.dm.message(volume.info.devno, 0, "phase finish");
+		if (settled || settled.error().sys_errno != EINPROGRESS)
 			return {};
 		if (Clock::now() >= deadline)
 			break;

@@ -299,12 +299,28 @@ Result<void> Mapper::remove(DevNo device, dm::Visibility)
 	});
 }
 
+// Is one of its legs left behind already?
+bool Mapper::is_left(DevNo device)
+{
+	const auto found = find(device);
+	if (!found)
+		return false;
+	const auto phase = (*found)->status.phase;
+	return phase == table::Phase::aborted || phase == table::Phase::broken ||
+	       phase == table::Phase::pivoted;
+}
+
 Result<std::string> Mapper::message(DevNo device, uint64_t, const std::string &text)
 {
 	const auto list = lists.find(text);
 
 	if (list != lists.end())
 		return list->second;
+	if (text == "phase finish" && is_left(device)) {
+		if (answers)
+			return std::string();
+		return Error{.why = "in progress", .sys_errno = EINPROGRESS};
+	}
 	if (text.find(" list ") != std::string::npos)
 		return Error{.why = "malformed", .sys_errno = EINVAL};
 	BLKCTL_CHECK(change("message", device.str() + " " + text, [&]() -> Result<void> {
@@ -410,13 +426,6 @@ Result<std::vector<udev::Use>> Probe::uses(DevNo device)
 								 "/dev/mapper/" + dm.info.name,
 								 devno, device});
 	return found;
-}
-
-Result<uint64_t> Probe::in_flight(DevNo device)
-{
-	BLKCTL_CHECK(describe(device));
-	const auto found = waiting.find(device);
-	return found == waiting.end() ? 0 : found->second;
 }
 
 Result<std::optional<udev::Signature>> Probe::signature(DevNo device)

@@ -53,6 +53,7 @@ class Mapper final : public dm::Mapper
 	std::map<DevNo, Device> devices;
 	bool module = true;
 	bool pivot_at_once = true;
+	bool answers = true;            // a device that is left behind, of what is on its way to it
 	bool suspend_in_resume = false; // the next resume swaps, fails, and leaves it suspended
 	std::function<void()> on_wait = [] { throw std::logic_error("nothing to wait for"); };
 	std::function<void()> on_info = [] {};   // before each look at a device
@@ -97,6 +98,7 @@ class Mapper final : public dm::Mapper
 
       private:
 	Result<Device *> find(DevNo device);
+	bool is_left(DevNo device);
 	Result<void> bitmap_message(Device &device, const std::string &text);
 	void start_status(Device &device);
 	void swap(Device &device);
@@ -108,7 +110,6 @@ class Probe final : public udev::Probe
 	std::map<DevNo, udev::BlockDevice> devices;
 	std::map<DevNo, std::vector<udev::Use>> used;
 	std::map<DevNo, udev::Signature> signatures;
-	std::map<DevNo, uint64_t> waiting;       // what is in flight to a device
 	std::map<DevNo, std::string> identities; // "name:..." if there is none
 	std::vector<udev::LoopDevice> loop_devices;
 	std::map<DevNo, uint8_t> content; // what all bytes of a device are; 0 if not given
@@ -119,7 +120,6 @@ class Probe final : public udev::Probe
 	Result<DevNo> resolve(std::string_view text) override;
 	Result<udev::BlockDevice> describe(DevNo device) override;
 	Result<std::vector<udev::Use>> uses(DevNo device) override;
-	Result<uint64_t> in_flight(DevNo device) override;
 	Result<std::optional<udev::Signature>> signature(DevNo device) override;
 	Result<std::string> identity(DevNo device) override;
 	Result<DevNo> find_identity(const std::string &identity) override;

@@ -360,7 +360,7 @@ TEST_F(Verbs, AbortDoesNotSwitchWhileTheTargetHangs)
 {
 	host.add_copy(table::Phase::copying);
 	host.context.patience = std::chrono::milliseconds(30);
-	host.probe.waiting[disk_b] = 1;
+	host.mapper.answers = false;
 	for (int i = 0; i < 2; i++) {
 		const auto result = volume::abort(host.context, "v0", Run::doit);
 		ASSERT_FALSE(result);
@@ -374,7 +374,7 @@ TEST_F(Verbs, AbortDoesNotSwitchWhileTheTargetHangs)
 	const auto again = copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::doit);
 	ASSERT_FALSE(again);
 	EXPECT_EQ(again.error().status, Status::timed_out);
-	host.probe.waiting.clear();
+	host.mapper.answers = true;
 	ASSERT_TRUE(volume::abort(host.context, "v0", Run::doit));
 	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
 }

@@ -59,7 +59,8 @@ mk_dm above "0 16384 linear /dev/mapper/v 0" 2>/dev/null && {
 }
 same /dev/mapper/v /dev/mapper/vol
 
-for m in "phase pivot" "phase finish" "copy x" "set segment_mib 64" "set on_top_error x" "map list x 0"; do
+msg_refused vol "$EBUSY" phase finish
+for m in "phase pivot" "copy x" "set segment_mib 64" "set on_top_error x" "map list x 0"; do
 	# shellcheck disable=SC2086
 	msg_refused vol "$EINVAL" $m
 done
