@@ -71,6 +71,15 @@ void pivot_now(volume::Context &context, const Arguments &args, const volume::Co
 	report_outcome_as("pivot", args, outcome, said);
 }
 
+bool finish_pivot(volume::Context &context, const Arguments &args, const std::string &name)
+{
+	const auto volume = take(volume::find(context, name));
+	if (volume.table.mode != table::Mode::track)
+		return false;
+	pivot_now(context, args, volume::copy_id(volume), {});
+	return true;
+}
+
 volume::CopyId check_pivot(volume::Context &context, const std::string &name, const Arguments &args)
 {
 	auto volume = take(volume::find(context, name));

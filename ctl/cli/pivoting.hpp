@@ -23,6 +23,10 @@ std::string old_leg_text(const volume::Volume &before, const std::string &source
 void pivot_now(volume::Context &context, const Arguments &args, const volume::CopyId &copy,
 	       std::optional<Start> since);
 
+// Of a pivot that was killed behind its switch: takes away what it has left, or refuses, as of a
+// volume that has no copy. False: the volume has a snapshot or a view, and cannot have pivoted.
+bool finish_pivot(volume::Context &context, const Arguments &args, const std::string &name);
+
 // The volume's copy as it is now. Refuses what a pivot would refuse in the end anyway, before
 // hours of copying.
 volume::CopyId check_pivot(volume::Context &context, const std::string &name,

@@ -45,7 +45,11 @@ Status run(const Arguments &args)
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	const std::string &name = args.at(0);
-	const auto found = take(job::find_job(context, name));
+	auto job = job::find_job(context, name);
+	if (pivot && !job && job.error().status == Status::not_found &&
+	    finish_pivot(context, args, name))
+		return Status::ok;
+	const auto found = take(std::move(job));
 	const auto &copy = found.copy;
 	if (pivot && copy.mode != table::Mode::mirror)
 		bad_usage(fmt::format("--pivot is for a copy, and its job is a {}",
@@ -58,11 +62,12 @@ Status run(const Arguments &args)
 	if (gone)
 		again += " --for end";
 	Start since = std::chrono::steady_clock::now();
-	auto job = wait_for(context, copy, gone ? Until::gone : Until::ready, waiting, again);
-	if (pivot && job.state != job::State::none)
+	const auto ended =
+		wait_for(context, copy, gone ? Until::gone : Until::ready, waiting, again);
+	if (pivot && ended.state != job::State::none)
 		pivot_now(context, args, copy, since);
 	else if (!waiting.json)
-		say_ready(name, found, job);
+		say_ready(name, found, ended);
 	return Status::ok;
 }
 

@@ -37,6 +37,8 @@ fill /dev/mapper/vol
 want=$(sum /dev/mapper/vol)
 # 4: "it is a volume already" when it was killed after the last step.
 kill_sweep make is_volume "0 4" attach vol
+# 3: "not a volume" when it was killed after the last step.
+kill_sweep attached is_back "0 3" detach vol
 
 LINES_OF=("0 4096 linear /dev/ram0 0" "4096 4096 linear /dev/ram1 0")
 fresh
@@ -48,5 +50,6 @@ kill_sweep attached is_back "0 3" detach vol
 moving() { attached && ctl copy vol /dev/ram2 --force --wait >/dev/null 2>&1; }
 # 3: "it has no copy" when it was killed after the last step.
 kill_sweep moving is_moved "0 3" pivot vol
+kill_sweep moving is_moved "0 3" wait vol --pivot
 fresh
 pass

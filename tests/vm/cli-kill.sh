@@ -26,6 +26,8 @@ fresh() { # whatever is left goes
 volume() { ctl create data /dev/ram0 >/dev/null; }
 copying() { volume && ctl copy data /dev/ram1 --rate 100k --no-wait >/dev/null; }
 ready() { volume && ctl copy data /dev/ram1 --wait --timeout 30 >/dev/null 2>&1; }
+nearly() { volume && ctl copy data /dev/ram1 --rate 4M --no-wait "$@" >/dev/null; }
+behind() { nearly --mode background; }
 
 tracks() { [[ $(dmsetup table data) == *" blkcopy track $1 0 "* ]]; }
 on_base() { tracks 1:0; }
@@ -42,6 +44,8 @@ kill_sweep volume mirrors 0 copy data /dev/ram1 --no-wait
 kill_sweep volume on_top 0 copy data /dev/ram1 --pivot --wait --rate 100M
 # 3: "it has no copy" when it was killed after the last step.
 kill_sweep ready on_top "0 3" pivot data
+kill_sweep nearly on_top "0 3" wait data --pivot
+kill_sweep behind on_top "0 3" wait data --pivot
 kill_sweep copying is_paused 0 pause data
 kill_sweep held not_paused 0 resume data
 kill_sweep copying slower 0 set data rate=50k mode=background

@@ -48,9 +48,9 @@ inactive_tables() { dmsetup table --inactive 2>/dev/null | awk '!/^No/ && !/: *$
 # STATUSES, CHECK holds, and nothing is stuck at any time. The scenario has
 # "fresh", which takes down what is left, and "still_right WHEN" for the data.
 kill_sweep() {
-	local prepare=$1 check=$2 statuses=$3 n status total=0
+	local prepare=$1 check=$2 statuses=$3 n status=137 total=0
 	shift 3
-	for ((n = 1; n < 20; n++)); do
+	for ((n = 1; n < 60; n++)); do
 		fresh
 		$prepare
 		status=0
@@ -66,6 +66,7 @@ kill_sweep() {
 		still_right "'$*' again after step $n"
 		is "$(inactive_tables)" "" "'$*' again after step $n: inactive tables"
 	done
+	((status == 0)) || fail "'$*' has more steps than were tried"
 	((total > 0)) || fail "'$*' was never killed: it has no steps"
 	note "'$*': killed at $total points"
 }
