@@ -69,8 +69,10 @@ done
 meta_format "$META" "$(sectors "$A")" 8 mirror 1
 sync "$META"
 activate mirror "$A" "$B" 0 2 rate_kib 4096
+until_true 30 "half of it to be copied" eval '(($(st vol both) >= 2048))'
+dmsetup suspend vol
+dmsetup resume vol
 wait_phase vol 30 synced
-ge "$(st vol commits)" 3 "commits while it was copied"
 msg vol seal
 remove_dm vol
 unread 0 1
@@ -84,7 +86,7 @@ unread
 put_meta "$WORK/cut"
 activate mirror "$A" "$B" 1 paused
 is "$(st vol base_only)" 4096 "blocks of base alone, after a cut"
-msg vol resume
+msg vol copy resume
 wait_phase vol 30 synced
 msg vol seal
 remove_dm vol
