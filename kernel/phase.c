@@ -473,9 +473,11 @@ int bkc_finish(struct bkc_state *s)
 {
 	if (s->mode->durable)
 		return READ_ONCE(s->phase) == s->mode->end_phase ? 0 : -EBUSY;
-	if (READ_ONCE(s->route) == BKC_ROUTE_MAP)
+	/* A broken backup's route changes once the disk says that it is broken. */
+	if (s->mode->preserves ? READ_ONCE(s->phase) == BKC_PHASE_PRESERVING :
+				 READ_ONCE(s->route) == BKC_ROUTE_MAP)
 		return -EBUSY;
-	return is_settled(s) ? 0 : -EINPROGRESS;
+	return !READ_ONCE(s->hold) && is_settled(s) ? 0 : -EINPROGRESS;
 }
 
 /**

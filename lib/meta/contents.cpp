@@ -375,9 +375,9 @@ Result<Contents> read_contents(Device &device)
 		  });
 	if (contents.super.clean)
 		judge_clean(contents);
-	else if (contents.super.has_bitmaps())
+	else if (contents.super.has_bitmaps() || !contents.super.doubtful)
 		judge_unclean(contents);
-	else if (contents.super.doubtful)
+	else
 		judge_doubted(contents);
 	for (auto &finding : contents.findings)
 		if (finding.place == Place::exact && contents.exact[finding.index].is_lost())
