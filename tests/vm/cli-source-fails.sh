@@ -13,7 +13,6 @@ source "$(dirname "$0")/lib.sh"
 source "$VM_DIR/lib-cli.sh"
 source "$VM_DIR/lib-fails.sh"
 volume_on_base
-top=/dev/mapper/top
 
 note "the source, in one place"
 load

@@ -13,7 +13,6 @@ source "$VM_DIR/lib-cli.sh"
 source "$VM_DIR/lib-fails.sh"
 volume_on_base
 modprobe dm-thin-pool
-top=/dev/mapper/top
 
 half_way() { # STATUS REGEX OPTION...: the copy is waited for, and its target fails
 	local want=$1 regex=$2 status=0 pid

@@ -11,7 +11,6 @@ source "$(dirname "$0")/lib.sh"
 source "$VM_DIR/lib-cli.sh"
 source "$VM_DIR/lib-fails.sh"
 volume_on_base
-top=/dev/mapper/top
 
 dmsetup suspend top
 fails 4 'copy vol: the target .* top is suspended .try: dmsetup resume top' copy vol $top

@@ -48,7 +48,7 @@ inactive_tables() { dmsetup table --inactive 2>/dev/null | awk '!/^No/ && !/: *$
 # STATUSES, CHECK holds, and nothing is stuck at any time. The scenario has
 # "fresh", which takes down what is left, and "still_right WHEN" for the data.
 kill_sweep() {
-	local prepare=$1 check=$2 statuses=$3 n status=137 total=0
+	local prepare=$1 check=$2 statuses=$3 n status total=0
 	shift 3
 	for ((n = 1; n < 60; n++)); do
 		fresh

@@ -38,11 +38,13 @@ meta_format() {
 
 # What is on META, in its file. put_meta FILE: all of it; poke OFFSET BYTES: bytes as
 # printf has them; meta_word OFFSET BYTES: a number there; exact_at: where the slots
-# of the first exact sector begin.
+# of the first exact sector begin; generation SLOT: of one of these; newest: which it is.
 put_meta() { cp "$1" "$META_FILE"; losetup -c "$META"; blockdev --flushbufs "$META"; }
 poke() { printf '%b' "$2" | dd of="$META_FILE" bs=1 seek="$1" conv=notrunc status=none; }
 meta_word() { od -An -t"u$2" -j "$1" -N "$2" "$META_FILE" | tr -d ' '; }
 exact_at() { echo $(($(meta_word $((64 + 8 * 7)) 8) * 4096)); }
+generation() { meta_word $(($(exact_at) + $1 * 4096 + 40)) 8; }
+newest() { echo $(($(generation 1) > $(generation 0))); }
 
 # durable_line MODE BASE TOP [features and params...]: of META, BLOCK.
 durable_line() {

@@ -3,13 +3,14 @@
 # Volumes by the command line tool whose legs fail. Sourced after lib-cli.sh.
 
 # volume_on_base: vol, over "base", with "top" to copy to, of 16 MiB each; they are
-# /dev/ram0 and /dev/ram1, until they become something worse.
+# /dev/ram0 and /dev/ram1, until they become something worse. Sets top.
 volume_on_base() {
 	cli_setup
 	mk_brd 2 16
 	mk_error_dev
 	mk_linear base /dev/ram0
 	mk_linear top /dev/ram1
+	top=$REPLY
 	fill /dev/ram0
 	exits 0 ctl create vol /dev/mapper/base
 	undo remove_dm vol

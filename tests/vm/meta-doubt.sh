@@ -17,8 +17,6 @@ exact=$(exact_at)
 
 activate() { dmsetup create vol --table "$(durable_line "${1:-overlay}" "$A" "$B")"; }
 slot() { echo $((exact / 4096 + $1)); }
-generation() { meta_word $((exact + $1 * 4096 + 40)) 8; }
-newest() { echo $(($(generation 1) > $(generation 0))); }
 blank() { dd if=/dev/zero of="$META_FILE" bs=4k seek="$(slot "$1")" count=1 conv=notrunc status=none; }
 spoil() { poke $((exact + $1 * 4096 + 200)) '\xa5\x5a'; }
 

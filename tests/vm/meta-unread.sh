@@ -27,16 +27,10 @@ unread() {
 		at=$((first + 8))
 	done
 	lines+=("$at $((n - at)) linear $META $at")
-	reload_stdin read "${lines[@]}"
+	swap_dm read "${lines[@]}"
 }
-reload_stdin() { printf '%s\n' "${@:2}" | dmsetup load "$1" && dmsetup resume --noudevsync "$1"; }
 activate() { dmsetup create vol --table "$(META=/dev/mapper/read durable_line "$@")"; }
 put() { dd if=/dev/urandom of=/dev/mapper/vol bs=4k count=1 seek="$1" oflag=direct conv=notrunc,fsync status=none; }
-newest() {
-	local at
-	at=$(exact_at)
-	echo $(($(meta_word $((at + 4096 + 40)) 8) > $(meta_word $((at + 40)) 8)))
-}
 
 for block in 0 1 2; do
 	activate overlay "$A" "$B"
