@@ -26,6 +26,13 @@ static bool never_written(const void *slot)
 	return !memchr_inv(slot, 0, BLKCOPY_META_SECTOR_SIZE);
 }
 
+/* Is the one before it gone, and whatever is in its place of the time before? */
+static bool is_anew(u64 newer, u64 older)
+{
+	return newer >> 32 > older >> 32 &&
+	       lower_32_bits(newer) == BLKCOPY_META_ANEW_GENERATION;
+}
+
 /*
  * The newer of a sector's slots. *unsure: the other is bad, or is not the one
  * before it, and may have been the newer one. NULL: nothing in either can be
@@ -48,7 +55,8 @@ choose_slot(const struct bkc_meta *meta, struct page **slots, u64 index,
 	}
 	if (good[0] && good[1]) {
 		i = generation[1] > generation[0];
-		*unsure = generation[!i] + 1 != generation[i];
+		*unsure = generation[!i] + 1 != generation[i] &&
+			  !is_anew(generation[i], generation[!i]);
 		return slot[i];
 	}
 	/* Blank it is after the first write alone, which was to slot 0. */
@@ -198,7 +206,8 @@ void bkc_meta_supersede(struct bkc_meta *meta)
 
 	for_each_set_bit(i, meta->bad, meta->nr_exact)
 		if (!meta->generation[i])
-			meta->generation[i] = above | 1;
+			meta->generation[i] = above |
+					      (BLKCOPY_META_ANEW_GENERATION - 1);
 }
 
 /*
@@ -222,6 +231,10 @@ int bkc_meta_load_exact(struct bkc_meta *meta)
 			goto out;
 		}
 	}
+	/* A load that failed may be tried again. */
+	memset(meta->generation, 0, meta->nr_exact * sizeof(*meta->generation));
+	bitmap_zero(meta->dirty, meta->nr_exact);
+	bitmap_zero(meta->bad, meta->nr_exact);
 	for (index = 0; index < meta->nr_exact; index += nr) {
 		nr = min_t(u64, chunk, meta->nr_exact - index);
 		r = load_range(meta, index, nr, pages, &unsure);
@@ -232,6 +245,7 @@ int bkc_meta_load_exact(struct bkc_meta *meta)
 	judge_unsure(meta, unsure);
 	bad = bitmap_weight(meta->bad, meta->nr_exact);
 	meta->any_bad = bad;
+	meta->distrusts = bad;
 	if (bad)
 		DMERR("metadata on %pg: %llu of %llu sectors are unreadable: see blkctl check",
 		      meta->bdev, bad, meta->nr_exact);

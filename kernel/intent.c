@@ -330,6 +330,7 @@ static void load_sector(struct bkc_meta *meta, u64 index)
 		       meta->bdev, index);
 		/* It is not there as it should be. */
 		set_bit(index, in->dirty);
+		meta->distrusts = true;
 	} else {
 		in->generation = max(in->generation,
 				     le64_to_cpu(image->header.generation));

@@ -233,6 +233,39 @@ static int load_bitmaps(struct bkc_meta *meta)
 	return bkc_bitmaps_loaded(meta);
 }
 
+/* What says that a part of the map, or of bitmaps, is not to be believed. */
+static u32 stale_flag(const struct bkc_meta *meta)
+{
+	const struct bkc_state *s = meta->s;
+
+	if (s->mode->durable)
+		return 0;
+	if (bkc_meta_has_bitmaps(meta))
+		return BLKCOPY_META_UNSEALED;
+	return bkc_phase_copies(s->phase) ? BLKCOPY_META_TOP_STALE : 0;
+}
+
+/* What the disk has to say if writes may go past us, of a table of somebody else's. */
+static u32 past_flag(const struct bkc_meta *meta)
+{
+	return READ_ONCE(meta->s->sealed) ? 0 : stale_flag(meta);
+}
+
+/*
+ * What could not be read may be there again the next time, and say what was before:
+ * a write that goes by what is in memory instead is not marked. So the disk first
+ * says that none of it is to be believed, until open_marked() has replaced it.
+ */
+static int tell_distrust(struct bkc_meta *meta)
+{
+	u32 set = meta->distrusts ? stale_flag(meta) : 0;
+
+	if (!set)
+		return 0;
+	return bkc_meta_write_super(meta, READ_ONCE(meta->s->phase), set,
+				    BLKCOPY_META_CLEAN);
+}
+
 static int load(struct bkc_meta *meta, struct bkc_table *t)
 {
 	int r = bkc_meta_read_super(meta) ?: bkc_meta_check_super(meta, t);
@@ -246,13 +279,14 @@ static int load(struct bkc_meta *meta, struct bkc_table *t)
 		    0 : bkc_mirror_load(meta);
 	if (r)
 		return r;
-	meta->loaded = true;
 	/* Once: later what is in memory is newer. */
 	if (!t->mode->durable) {
 		bkc_state_set_mode(meta->s, t->mode);
 		bkc_state_set_phase(meta->s, bkc_meta_phase(meta));
+		r = tell_distrust(meta);
 	}
-	return 0;
+	meta->loaded = !r;
+	return r;
 }
 
 /* A commit that is under way has taken dirty off, and may fail: not unsettled. */
@@ -302,13 +336,13 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 	u32 set = 0;
 	int r;
 
+	/* What failed may work again, and nothing in memory was lost. */
+	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
 	if (!meta->loaded) {
 		r = load(meta, t);
 		if (r)
 			return r;
 	}
-	/* What failed may work again, and nothing in memory was lost. */
-	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
 	meta->relies = 0;
 	if (!t->mode->durable) {
 		r = open_marked(meta, t, &said);
@@ -329,18 +363,6 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 	bkc_meta_write_super(meta, READ_ONCE(meta->s->phase), set,
 			     BLKCOPY_META_CLEAN | (BLKCOPY_META_DOUBTFUL & ~set));
 	return 0;
-}
-
-/* What the disk has to say if writes may go past us, of a table of somebody else's. */
-static u32 past_flag(const struct bkc_meta *meta)
-{
-	const struct bkc_state *s = meta->s;
-
-	if (s->mode->durable || READ_ONCE(s->sealed))
-		return 0;
-	if (bkc_meta_has_bitmaps(meta))
-		return BLKCOPY_META_UNSEALED;
-	return bkc_phase_copies(s->phase) ? BLKCOPY_META_TOP_STALE : 0;
 }
 
 /*

@@ -75,6 +75,7 @@ struct bkc_meta {
 	unsigned long *unsettled;	/* dirty, or in a commit that is not over */
 	unsigned long *bad;	/* unreadable: its blocks are EIO */
 	bool any_bad;
+	bool distrusts;		/* life_lock: something was unreadable at load */
 	u32 relies;		/* life_lock: flags, if what is to come does not */
 	enum bkc_health health;
 

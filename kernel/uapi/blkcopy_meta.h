@@ -52,6 +52,8 @@
 #define BLKCOPY_META_MAGIC_INTENT 0x6e694c54434b4c42ULL
 
 #define BLKCOPY_META_FIRST_GENERATION 2
+/* The lower half of the first generation that replaces what could not be read. */
+#define BLKCOPY_META_ANEW_GENERATION 2
 
 struct blkcopy_meta_header {
 	__le64 magic;

@@ -77,6 +77,14 @@ struct Pair {
 		       slots[1].error() == Damage::blank;
 	}
 
+	// Or what is in its place is of the time before nothing could be read.
+	static bool goes_before(uint64_t older, uint64_t newer)
+	{
+		return older + 1 == newer ||
+		       (newer >> 32 > older >> 32 &&
+			static_cast<uint32_t>(newer) == BLKCOPY_META_ANEW_GENERATION);
+	}
+
 	std::array<std::optional<Damage>, 2> damage(bool bitmaps) const
 	{
 		std::array<std::optional<Damage>, 2> found;
@@ -91,7 +99,7 @@ struct Pair {
 			found[1].reset();
 		if (slots[0] && slots[1]) {
 			const auto older = slots[0]->generation < slots[1]->generation ? 0u : 1u;
-			if (slots[older]->generation + 1 != slots[1 - older]->generation)
+			if (!goes_before(slots[older]->generation, slots[1 - older]->generation))
 				found[older] = Damage::generation;
 		}
 		return found;

@@ -195,6 +195,46 @@ TEST(MetaCheck, AfterAnUncleanStopTheOlderSlotCounts)
 	EXPECT_EQ(contents.map.at(blocks_a_sector), std::nullopt);
 }
 
+// What a device does not give may have been durable: it is not torn. Unless the sum tells.
+TEST(MetaCheck, ASlotThatCannotBeRead)
+{
+	for (const unsigned slot : {0u, 1u}) { // of which this one is the newer
+		auto device = used(false);
+		device.broken = {exact_at + slot};
+		auto contents = read(device);
+		EXPECT_EQ(findings(contents), "exact sector 0, slot " + std::to_string(slot) +
+						      ": it cannot be read (doubtful)");
+		EXPECT_FALSE(contents.is_well());
+		EXPECT_EQ(contents.unreadable(), (std::vector<Range>{{0, blocks_a_sector}}));
+
+		device = used(true);
+		device.broken = {exact_at + slot};
+		contents = read(device);
+		EXPECT_EQ(contents.count(slot ? Verdict::doubtful : Verdict::spare), 1u);
+		EXPECT_FALSE(contents.is_well());
+		EXPECT_EQ(contents.unreadable().size(), slot);
+		EXPECT_EQ(contents.map.at(0), slot ? std::nullopt : std::optional(Valid::zero));
+	}
+}
+
+// What replaces that is newer than whatever turns up again, and misses nothing.
+TEST(MetaCheck, ASectorThatWasWrittenAnew)
+{
+	for (const bool clean : {true, false}) {
+		auto device = used(clean);
+		const uint64_t anew = uint64_t{9} << 32 | BLKCOPY_META_ANEW_GENERATION;
+		write_exact(device, 0, anew, 1);
+		close(device, clean, {anew, 3, 2});
+		EXPECT_EQ(findings(read(device)), "");
+		EXPECT_EQ(read(device).map.at(0), Valid::both);
+		// Later than that there is one before it.
+		write_exact(device, 0, anew + 2, 2);
+		close(device, clean, {anew + 2, 3, 2});
+		EXPECT_EQ(read(device).findings.size(), 1u);
+		EXPECT_EQ(read(device).map.at(0), Valid::top);
+	}
+}
+
 TEST(MetaCheck, AfterACleanStopABadOlderSlotLosesNothing)
 {
 	auto device = used(true);
