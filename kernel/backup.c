@@ -32,6 +32,7 @@
 #include <linux/jiffies.h>
 
 #include "backup.h"
+#include "flush.h"
 #include "meta.h"
 #include "range.h"
 
@@ -415,7 +416,7 @@ void bkc_backup_filled(struct bkc_state *s)
 	if (s->filled)
 		return;
 	bkc_copies_trim(s);
-	r = blkdev_issue_flush(s->bdev[BKC_TOP]);
+	r = bkc_flush_store(s);
 	if (r) {
 		bkc_backup_break(s, BKC_BY_POLICY, "top failed");
 		bkc_leg_error(s, BKC_TOP, errno_to_blk_status(r), true);

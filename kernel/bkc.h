@@ -572,16 +572,6 @@ void bkc_copier_stop(struct bkc_state *s);
 void bkc_copier_account(struct bkc_state *s, u64 bytes);
 u64 bkc_copier_rate_kib(struct bkc_state *s);
 
-/* flush.c */
-bool bkc_top_suspect(struct bkc_state *s);
-bool bkc_was_lost(struct bkc_state *s, enum bkc_leg leg);
-bool bkc_top_is_suspect(struct bkc_state *s);
-unsigned int bkc_flush_begin(struct bkc_state *s);
-void bkc_flush_end(struct bkc_state *s, unsigned int gen);
-int bkc_drain_flushes(struct bkc_state *s, unsigned long until);
-int bkc_flush_begun(struct bkc_state *s, unsigned int gen);
-int bkc_flush_top(struct bkc_state *s, u32 epoch);
-
 /* Jiffies until then, one at least. */
 static inline unsigned long bkc_time_left(unsigned long until)
 {

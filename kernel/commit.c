@@ -17,6 +17,7 @@
  *  6. let the waiters go.
  */
 #include "backup.h"
+#include "flush.h"
 #include "meta.h"
 
 #define LAZY_DELAY	(5 * HZ)
@@ -315,7 +316,8 @@ static int flush_legs(struct bkc_meta *meta, u32 epoch)
 				return r;
 			continue;
 		}
-		r = blkdev_issue_flush(v.bdev[leg]);
+		r = s->mode->preserves && leg == BKC_TOP ?
+		    bkc_flush_store(s) : blkdev_issue_flush(v.bdev[leg]);
 		if (r) {
 			/*
 			 * The device may not tell again, and nobody has asked us

@@ -15,6 +15,7 @@
 #include <linux/jiffies.h>
 
 #include "backup.h"
+#include "flush.h"
 #include "meta.h"
 
 #define EXCL_RUN_SECTORS	512U	/* a write waits for 256 KiB at most */

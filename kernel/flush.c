@@ -6,7 +6,7 @@
  */
 #include <linux/jiffies.h>
 
-#include "bkc.h"
+#include "flush.h"
 
 #define FLUSH_DRAIN_MAX	HZ	/* for flushes of others, in a commit */
 
@@ -120,6 +120,19 @@ int bkc_flush_begun(struct bkc_state *s, unsigned int gen)
 	bkc_flush_end(s, gen);
 	if (r)
 		bkc_leg_error(s, BKC_TOP, errno_to_blk_status(r), true);
+	return r;
+}
+
+/*
+ * A flush of a backup's store. Nobody asks whether it has taken another's answer,
+ * but who leaves the store behind waits for it. Process context.
+ */
+int bkc_flush_store(struct bkc_state *s)
+{
+	unsigned int gen = bkc_flush_begin(s);
+	int r = blkdev_issue_flush(s->bdev[BKC_TOP]);
+
+	bkc_flush_end(s, gen);
 	return r;
 }
 

@@ -4,6 +4,7 @@
  * is part of the per-bio data.
  */
 #include "backup.h"
+#include "flush.h"
 #include "io.h"
 #include "redirect.h"
 

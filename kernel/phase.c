@@ -7,6 +7,7 @@
 #include <linux/jiffies.h>
 
 #include "backup.h"
+#include "flush.h"
 #include "meta.h"
 
 #define PIVOT_FLUSH_MAX	(5 * HZ)	/* of top, while writes go on */

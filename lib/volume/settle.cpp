@@ -13,7 +13,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto settle_interval = std::chrono::milliseconds(20);
 
-Result<void> settle(Context &context, const std::string &verb, const Volume &volume, DevNo target)
+Result<void> settle(Context &context, const std::string &verb, const Volume &volume)
 {
 	const auto deadline = Clock::now() + context.patience;
 
@@ -26,10 +26,10 @@ Result<void> settle(Context &context, const std::string &verb, const Volume &vol
 		std::this_thread::sleep_for(settle_interval);
 	}
 	return refusal(Status::timed_out, verb, volume.name(),
-		       "the copy is aborted already, and writes go to the source alone, but the "
-		       "target " +
-			       device_path(context, target) +
-			       " does not answer what was on its way to it",
+		       "the copy is aborted already, and writes go to the source alone, but what "
+		       "was on its way to the target " +
+			       device_path(context, volume.table.top->device) +
+			       " does not end: it does not answer, or the source does not",
 		       "blkctl abort " + volume.name() + ", when it answers or is gone");
 }
 
@@ -38,14 +38,12 @@ Result<void> settle(Context &context, const std::string &verb, const Volume &vol
 void add_settle(Change &change, const Volume &volume)
 {
 	auto &context = change.context();
-	const auto target = volume.table.top->device;
 
-	change.add({"wait until nothing is on its way to " + device_path(context, target) +
-			    " any more",
-		    [&context, verb = change.verb(), volume, target] {
-			    return settle(context, verb, volume, target);
-		    },
-		    {}});
+	change.add(
+		{"wait until nothing is on its way to " +
+			 device_path(context, volume.table.top->device) + " any more",
+		 [&context, verb = change.verb(), volume] { return settle(context, verb, volume); },
+		 {}});
 }
 
 } // namespace blkctl::volume

@@ -5,7 +5,8 @@
 # order, and if it is persistent after any other end; is broken where that cannot
 # be so; and no write goes that the disk does not know of, not even when the view
 # breaks, or what it would show is released. (Power cuts: tests/crash --mode view.)
-# guards: the mark, the break and the release are durable before the write goes.
+# guards: the mark, the break and the release are durable before the write goes; no
+# switch while a flush of top is out (bkc_flush_store).
 source "$(dirname "$0")/lib.sh"
 load_module
 modprobe dm-delay
@@ -178,6 +179,32 @@ view_holds view
 is "$(st vol phase)" preserving "the view, in memory"
 remove_dm view
 fast_meta
+note "top is silent: writes go on once the view is given up, its table not before top answers"
+rearm "${persistent[@]}"
+swap_dm top "0 $(sectors "$B") delay $B 0 0 $B 0 0 $B 0 60000"
+put_waits 30 "what is kept is not durable"
+began=$SECONDS
+msg vol phase abort
+wait "$JUST"
+le $((SECONDS - began)) 10 "seconds until the write has gone"
+put 31
+is "$(st vol phase)" broken "the view"
+msg_refused vol 'Operation now in progress' phase finish
+swap_dm top "$(linear_line "$B")"
+until_true 10 "nothing to be on its way to top" eval 'msg vol phase finish 2>/dev/null'
+# All is kept, but for the flush at the end.
+META=- disarm vol /dev/mapper/base
+swap_dm top "0 $(sectors "$B") delay $B 0 0 $B 0 0 $B 0 60000"
+META=- arm vol /dev/mapper/base /dev/mapper/top
+until_true 20 "all to be kept" all_st vol 0 base_only
+until_true 10 "the flush to be on its way" eval '[[ $(dmsetup status top) =~ delay\ 0\ 0\ 1 ]]'
+msg vol phase abort
+put 32
+is "$(st vol phase)" broken "the view"
+msg_refused vol 'Operation now in progress' phase finish
+swap_dm top "$(linear_line "$B")"
+until_true 10 "nothing to be on its way to top" eval 'msg vol phase finish 2>/dev/null'
+
 note "metadata that is damaged"
 rearm "${persistent[@]}"
 put 3
