@@ -99,11 +99,6 @@ static int load_sector(struct bkc_meta *meta, struct page **slots, u64 index,
 	return 0;
 }
 
-static bool was_clean(const struct bkc_meta *meta)
-{
-	return meta->super->flags & cpu_to_le32(BLKCOPY_META_CLEAN);
-}
-
 /*
  * A slot that cannot be read is not torn: it may be the one that was durable, its
  * marks gone. Unless the sum tells, nothing is known of the sector.
@@ -111,7 +106,8 @@ static bool was_clean(const struct bkc_meta *meta)
 static void is_unread(struct bkc_meta *meta, u64 index)
 {
 	set_bit(index, meta->bad);
-	if (!was_clean(meta))
+	meta->distrusts = true;
+	if (!bkc_meta_was_clean(meta))
 		meta->generation[index] = 0;
 }
 
@@ -161,7 +157,7 @@ bool bkc_meta_has_lost(const struct bkc_meta *meta)
 
 static bool sum_is_right(const struct bkc_meta *meta)
 {
-	return was_clean(meta) && !bkc_meta_has_lost(meta) &&
+	return bkc_meta_was_clean(meta) && !bkc_meta_has_lost(meta) &&
 	       bkc_meta_exact_sum(meta, false) ==
 	       le32_to_cpu(meta->super->exact_sum);
 }
@@ -179,13 +175,13 @@ static void judge_unsure(struct bkc_meta *meta, u64 unsure)
 	u32 flags = le32_to_cpu(meta->super->flags);
 	bool has_bitmaps = bkc_meta_has_bitmaps(meta);
 
-	if (!was_clean(meta) && !(flags & BLKCOPY_META_DOUBTFUL)) {
+	if (!bkc_meta_was_clean(meta) && !(flags & BLKCOPY_META_DOUBTFUL)) {
 		meta->torn = min_t(u64, unsure, U32_MAX);
 	} else if (sum_is_right(meta)) {
 		/* What could not be read was the older one. */
 		if (!has_bitmaps)
 			bitmap_zero(meta->bad, meta->nr_exact);
-	} else if (was_clean(meta) && !has_bitmaps &&
+	} else if (bkc_meta_was_clean(meta) && !has_bitmaps &&
 		   bitmap_empty(meta->unsettled, meta->nr_exact) &&
 		   bitmap_empty(meta->bad, meta->nr_exact)) {
 		bitmap_fill(meta->bad, meta->nr_exact);
@@ -235,6 +231,7 @@ int bkc_meta_load_exact(struct bkc_meta *meta)
 	memset(meta->generation, 0, meta->nr_exact * sizeof(*meta->generation));
 	bitmap_zero(meta->dirty, meta->nr_exact);
 	bitmap_zero(meta->bad, meta->nr_exact);
+	meta->distrusts = false;
 	for (index = 0; index < meta->nr_exact; index += nr) {
 		nr = min_t(u64, chunk, meta->nr_exact - index);
 		r = load_range(meta, index, nr, pages, &unsure);
@@ -245,7 +242,8 @@ int bkc_meta_load_exact(struct bkc_meta *meta)
 	judge_unsure(meta, unsure);
 	bad = bitmap_weight(meta->bad, meta->nr_exact);
 	meta->any_bad = bad;
-	meta->distrusts = bad;
+	/* What is torn is so the next time as well. */
+	meta->distrusts = bad && (meta->distrusts || bkc_meta_was_clean(meta));
 	if (bad)
 		DMERR("metadata on %pg: %llu of %llu sectors are unreadable: see blkctl check",
 		      meta->bdev, bad, meta->nr_exact);

@@ -319,9 +319,10 @@ static void load_sector(struct bkc_meta *meta, u64 index)
 	struct blkcopy_meta_intent *image = page_address(in->image);
 	u64 first = index * BLKCOPY_META_SEGMENTS, i;
 	u64 nr = min_t(u64, in->nr - first, BLKCOPY_META_SEGMENTS);
-	bool bad;
+	bool unread, bad;
 
-	bad = bkc_meta_io(meta, REQ_OP_READ, in->first + index, &in->image, 1) ||
+	unread = bkc_meta_io(meta, REQ_OP_READ, in->first + index, &in->image, 1);
+	bad = unread ||
 	      !bkc_meta_is(&image->header, BLKCOPY_META_MAGIC_INTENT, index) ||
 	      memcmp(image->header.uuid, meta->super->header.uuid,
 		     sizeof(image->header.uuid));
@@ -330,7 +331,10 @@ static void load_sector(struct bkc_meta *meta, u64 index)
 		       meta->bdev, index);
 		/* It is not there as it should be. */
 		set_bit(index, in->dirty);
-		meta->distrusts = true;
+		/* Of bitmaps what is written is marked first, whatever was there. */
+		if ((unread || bkc_meta_was_clean(meta)) &&
+		    !bkc_meta_has_bitmaps(meta))
+			meta->distrusts = true;
 	} else {
 		in->generation = max(in->generation,
 				     le64_to_cpu(image->header.generation));

@@ -75,7 +75,7 @@ struct bkc_meta {
 	unsigned long *unsettled;	/* dirty, or in a commit that is not over */
 	unsigned long *bad;	/* unreadable: its blocks are EIO */
 	bool any_bad;
-	bool distrusts;		/* life_lock: something was unreadable at load */
+	bool distrusts;		/* life_lock: what was unreadable may be there again */
 	u32 relies;		/* life_lock: flags, if what is to come does not */
 	enum bkc_health health;
 
@@ -136,6 +136,12 @@ bool bkc_meta_is(const struct blkcopy_meta_header *h, u64 magic, u64 index);
 static inline bool bkc_meta_has_bitmaps(const struct bkc_meta *meta)
 {
 	return meta->s->mode->meta_mode == BLKCOPY_META_MODE_TRACK;
+}
+
+/* While it is loaded. */
+static inline bool bkc_meta_was_clean(const struct bkc_meta *meta)
+{
+	return meta->super->flags & cpu_to_le32(BLKCOPY_META_CLEAN);
 }
 
 int bkc_meta_io(struct bkc_meta *meta, blk_opf_t opf, u64 first,
