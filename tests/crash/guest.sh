@@ -160,4 +160,4 @@ for ((SEED = FIRST; SEED <= LAST; SEED++)); do
 done
 rmmod dm_blkcopy 2>/dev/null
 echo "$cuts cuts, $losses losses" | tee "$RESULTS/summary"
-((losses == 0))
+((losses == 0 && cuts > 0))
