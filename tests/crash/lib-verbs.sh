@@ -140,7 +140,7 @@ verbs_missed() {
 	local name pair
 	for name in "${!THERE[@]}"; do
 		for pair in ${PAIRS[$name]} ${FROM[$name]:+${FROM[$name]}:$DIR/base.img}; do
-			"$BIN/missed" "$DIR/meta.img" "${pair%%:*}" "${pair#*:}" "$name" >"$DIR/missed.out" 2>&1 ||
+			has_all "$DIR/meta.img" "${pair%%:*}" "${pair#*:}" "$name" ||
 				bad "bitmap $name: $(<"$DIR/missed.out") (${pair//"$DIR/"/})"
 			MISSED="$name $(<"$DIR/missed.out")"
 		done

@@ -4,12 +4,16 @@
 // block in which the two files differ? A segment that is marked counts as changed, a sector that
 // cannot be read as well. Prints how many blocks have changed and how many it says have, or the
 // first that it misses, or that it does not claim to know.
+// Exit status: 0 it has them, 1 it misses one or is not there, 2 cannot tell, 3 inconsistent:
+// a cut alone makes none so, the caller knows whether anything else has come.
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
 
 #include "reading.hpp"
+
+constexpr int kInconsistent = 3;
 
 int main(int argc, char **argv)
 {
@@ -42,10 +46,13 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	if ((super.flags & BLKCOPY_META_UNSEALED) ||
-	    (record->flags & BLKCOPY_META_BITMAP_INCONSISTENT)) {
+	if (super.flags & BLKCOPY_META_UNSEALED) {
+		printf("inconsistent: the end was not sealed\n");
+		return kInconsistent;
+	}
+	if (record->flags & BLKCOPY_META_BITMAP_INCONSISTENT) {
 		printf("inconsistent\n");
-		return 0;
+		return kInconsistent;
 	}
 	const uint64_t segment = uint64_t{super.segment_mib} << 11;
 	uint64_t changed = 0, dirty = 0;
