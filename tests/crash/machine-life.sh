@@ -3,7 +3,8 @@
 # One life of a machine of tests/crash/machines, by the command line tool: the volume
 # is made, or comes back, all that was durable is read, and more is written until
 # the machine ends, as HOW says: by somebody else (kill), by itself (reset), or in
-# good order. What it says of how far it came is in $RESULTS/said.
+# good order. What it says of how far it came is in $RESULTS/said; what the volume was
+# at, in $RESULTS/phases.
 # usage: machine-life.sh BIN MODE SEED AGE HOW DELAY BLOCK END
 # SEED: of what is written; AGE: how many lives the volume has had; END: what a copy is to
 # come to in this life, abort or pivot, or "-".
@@ -26,6 +27,17 @@ see() {
 	local mode='' phase=''
 	read -r _ _ _ mode phase _ < <("$BIN/dm" status vol 2>/dev/null || true) || true
 	AT="$mode $phase"
+}
+
+# The last line is where a cut has met the volume.
+watch_phase() {
+	local before=' '
+	for (( ; ; )); do
+		see
+		[[ $AT == "$before" || $AT == ' ' ]] || echo "$AT" >>"$RESULTS/phases"
+		before=$AT
+		sleep 0.2
+	done
 }
 
 # Memory that outlives this machine: what is known of the volume, and the log.
@@ -164,6 +176,7 @@ setup
 mapfile -t SHARED < <(shared)
 STATE=${SHARED[0]} LOG=${SHARED[1]}
 say up
+watch_phase >/dev/null 2>&1 &
 if ((AGE == 0)); then
 	make_volume
 	keep_entry
