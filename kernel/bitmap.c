@@ -329,20 +329,52 @@ int bkc_bitmap_clear(struct bkc_tracker *tr, const char *name)
 	return mended ? bkc_bitmap_store(tr) : 0;
 }
 
-/* Returns 0, -ENOENT, or what writing the metadata returned. */
+/*
+ * After a crash marks are looked at for what the disk calls recording: of one that
+ * is not any more its bits are durable before that is said.
+ */
+static int store_disabled(struct bkc_bitmap *b)
+{
+	int r;
+
+	bkc_bitmap_dirty_slot(b);
+	r = bkc_bitmap_store(b->tracker);
+	if (r)
+		return r;
+	WRITE_ONCE(b->unstored, false);
+	bkc_bitmap_dirty_record(b);
+	return bkc_bitmap_store(b->tracker);
+}
+
+/*
+ * Returns 0, -ENOENT, or what writing the metadata returned: then one that was to
+ * record does not, and one that was not to does after a crash.
+ */
 int bkc_bitmap_enable(struct bkc_tracker *tr, const char *name, bool recording)
 {
 	struct bkc_bitmap *b = bkc_bitmap_find(tr, name);
+	bool was;
+	int r;
 
 	if (!b)
 		return -ENOENT;
+	was = b->recording;
+	if (tr->meta)
+		WRITE_ONCE(b->unstored, !recording && (was || b->unstored));
 	WRITE_ONCE(b->recording, recording);
 	bkc_known_renew(tr);
 	bkc_tracker_switch(tr);
 	if (!tr->meta)
 		return 0;
+	if (!recording)
+		return store_disabled(b);
 	bkc_bitmap_dirty_slot(b);
-	return bkc_bitmap_store(tr);
+	r = bkc_bitmap_store(tr);
+	if (r && !was) {
+		WRITE_ONCE(b->recording, false);
+		bkc_known_renew(tr);
+	}
+	return r;
 }
 
 /* What may have missed writes counts all as changed. Nobody notes in this side. */

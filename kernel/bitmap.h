@@ -22,6 +22,7 @@ struct bkc_bitmap {
 	unsigned int shift;	/* sectors of a granule */
 	u64 nr;			/* granules */
 	bool recording;
+	bool unstored;		/* the disk calls it recording still: for its marks */
 	bool frozen;
 	bool inconsistent;	/* it may have missed writes */
 	bool gone;		/* the disk is to say so, then it is */

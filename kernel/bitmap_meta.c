@@ -113,7 +113,7 @@ static void put_record(struct blkcopy_meta_exact *image,
 	struct blkcopy_meta_bitmap *record = (void *)image;
 	u32 flags = BLKCOPY_META_BITMAP_IN_USE;
 
-	if (READ_ONCE(b->recording))
+	if (READ_ONCE(b->recording) || READ_ONCE(b->unstored))
 		flags |= BLKCOPY_META_BITMAP_RECORDING;
 	if (READ_ONCE(b->inconsistent))
 		flags |= BLKCOPY_META_BITMAP_INCONSISTENT;

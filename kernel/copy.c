@@ -323,6 +323,9 @@ static void zero_run(struct bkc_copy *copy)
 	if (copy->zeroing)
 		bitmap_set(copy->zero, 0, copy->nr_blocks);
 	bkc_copy_fill_zeroes(copy, 0, run_sectors(copy));
+	/* A read that was to fill top, and that a discard has overtaken. */
+	if (copy->bio)
+		bkc_reader_serve(copy, BLK_STS_OK);
 	write_run(copy);
 }
 

@@ -302,20 +302,23 @@ static int open_marked(struct bkc_meta *meta, const struct bkc_table *t,
 {
 	bool ordered = !t->mode->preserves || t->params.persistent;
 	u32 set = ordered ? 0 : BLKCOPY_META_UNORDERED;
-	u32 clear = BLKCOPY_META_CLEAN | (BLKCOPY_META_UNORDERED & ~set);
+	u32 clear = BLKCOPY_META_CLEAN;
 	enum bkc_phase phase = READ_ONCE(meta->s->phase);
 
-	*said = phase;
 	/* What is written now is not what the sum of the end before is of. */
 	if (!nothing_to_write(meta))
 		bkc_meta_write_super(meta, phase, 0, BLKCOPY_META_CLEAN);
 	/*
 	 * Not before the disk says of every block that it differs, of every
-	 * bitmap that it has missed something.
+	 * bitmap that it has missed something, of every view what is preserved.
 	 */
 	if (phase != BKC_PHASE_ABORTED &&
 	    (nothing_to_write(meta) || !bkc_meta_commit(meta)))
-		clear |= BLKCOPY_META_TOP_STALE | BLKCOPY_META_UNSEALED;
+		clear |= BLKCOPY_META_TOP_STALE | BLKCOPY_META_UNSEALED |
+			 (BLKCOPY_META_UNORDERED & ~set);
+	/* A commit that failed may have broken the view. */
+	phase = READ_ONCE(meta->s->phase);
+	*said = phase;
 	WRITE_ONCE(meta->closed, false);
 	bkc_intent_start(meta);
 	return bkc_meta_write_super(meta, phase, set, clear);

@@ -478,6 +478,8 @@ int bkc_finish(struct bkc_state *s)
 	if (s->mode->preserves ? READ_ONCE(s->phase) == BKC_PHASE_PRESERVING :
 				 READ_ONCE(s->route) == BKC_ROUTE_MAP)
 		return -EBUSY;
+	/* A view's discard is counted, and then looks at the phase. */
+	smp_mb();
 	return !READ_ONCE(s->hold) && is_settled(s) ? 0 : -EINPROGRESS;
 }
 

@@ -556,6 +556,9 @@ void bkc_state_resume(struct bkc_table *t)
 	mutex_unlock(&s->life_lock);
 	if (s->mode->has_copier)
 		bkc_copier_kick(s);
+	/* The mode may be another one, and what its line says. */
+	if (set_params)
+		bkc_event(s);
 	bkc_verify_resume(s);
 	if (s->mode->preserves)
 		bkc_view_redo(s);

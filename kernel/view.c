@@ -22,6 +22,7 @@
 #include <linux/slab.h>
 
 #include "backup.h"
+#include "flush.h"
 #include "meta.h"
 #include "range.h"
 
@@ -33,6 +34,7 @@ struct view_io {
 	struct bvec_iter iter;	/* as it was mapped */
 	sector_t start;		/* of the target */
 	bool from_base;
+	u8 flush_gen;		/* of a discard: from bkc_flush_begin() */
 	blk_status_t status;
 	atomic_t pending;	/* parts of it that are read again */
 };
@@ -81,6 +83,27 @@ static void put_redo(struct bkc_state *s, struct bio *bio)
 	spin_unlock_irqrestore(&s->redo_lock, flags);
 }
 
+/*
+ * Has any of it been released meanwhile, or the view been broken? That comes before
+ * a discard reaches top, or something else is written there: what was read may be
+ * of that. Any context, when the read has ended.
+ */
+static bool is_given_up(struct view_io *io)
+{
+	struct bkc_state *s = io->v->s;
+	sector_t end = io->start + (io->iter.bi_size >> SECTOR_SHIFT);
+	enum bkc_valid valid;
+	u64 first, nr, run;
+
+	nr = bkc_map_span(&s->map, io->start, end, &first);
+	for (; nr; nr -= run, first += run) {
+		run = bkc_map_run(&s->map, first, nr, &valid);
+		if (valid == BKC_IN_NONE)
+			return true;
+	}
+	return is_broken(s);
+}
+
 /* bio_endio() has run for it, and ended in view_end_io(): not twice. */
 static void put_part(struct bio *bio)
 {
@@ -88,6 +111,8 @@ static void put_part(struct bio *bio)
 
 	if (!atomic_dec_and_test(&io->pending))
 		return;
+	if (!io->status && is_given_up(io))
+		io->status = BLK_STS_IOERR;
 	bio->bi_status = io->status;
 	bio->bi_end_io(bio);
 }
@@ -240,15 +265,25 @@ void __bkc_view_events(struct bkc_state *s)
 /* What is discarded here is not to be preserved, and needs no room in top. */
 static int map_discard(struct bkc_view *v, struct bio *bio, sector_t start)
 {
+	struct view_io *io = view_io_of(bio);
 	struct bkc_state *s = v->s;
 	sector_t end = start + bio_sectors(bio);
 	sector_t behind;
 	bool in_top;
 
+	/* Counted first, then looked whether it may go: see bkc_finish(). */
+	io->flush_gen = bkc_flush_begin(s);
+	/* Pairs with the barrier there. */
+	smp_mb__after_atomic();
+	if (is_broken(s)) {
+		bkc_flush_end(s, io->flush_gen);
+		return DM_MAPIO_KILL;
+	}
 	behind = bkc_release_discard(s, start, end, &in_top);
 	if (behind < end)
 		dm_accept_partial_bio(bio, behind - start);
 	if (!in_top || !bdev_max_discard_sectors(v->dev[BKC_TOP]->bdev)) {
+		/* Ends in view_end_io(), as those do that go on. */
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
@@ -333,10 +368,18 @@ static int view_end_io(struct dm_target *ti, struct bio *bio,
 	struct bkc_state *s = v->s;
 	unsigned long flags;
 
-	if (op_is_write(bio_op(bio)) || bio->bi_status == BLK_STS_AGAIN)
+	if (bio_op(bio) == REQ_OP_DISCARD) {
+		bkc_flush_end(s, io->flush_gen);
 		return DM_ENDIO_DONE;
-	if (!io->from_base ||
-	    is_old(s, io->start,
+	}
+	if (bio->bi_status == BLK_STS_AGAIN)
+		return DM_ENDIO_DONE;
+	if (!io->from_base) {
+		if (!bio->bi_status && is_given_up(io))
+			*error = BLK_STS_IOERR;
+		return DM_ENDIO_DONE;
+	}
+	if (is_old(s, io->start,
 		   io->start + (io->iter.bi_size >> SECTOR_SHIFT)))
 		return DM_ENDIO_DONE;
 	/* One lock hold: with it gone the view may be, and its state. */

@@ -4,7 +4,7 @@
 # Bitmaps on a metadata device: they come back as they were; after an end that
 # was not clean they have more than has changed, by the marked segments, and never
 # less; after writes that may have gone past us they say so.
-# guards: marks before writes, records, seal, META_RO, torn sectors.
+# guards: marks before writes, records, seal, META_RO, torn sectors, store_disabled.
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/lib-bitmap.sh"
 load_module
@@ -136,4 +136,29 @@ put 201
 is "$(listed one)" "64+2 200+2" "with another layer below"
 remove_dm vol
 remove_dm below
+
+# Disabled: its bits are there before that is said, for marks are then looked at no more.
+meta_format "$disk" "$n" 128 track 1
+blockdev --flushbufs "$disk"
+cut_and_back() { # as if the power had gone now
+	sync "$META_FILE"
+	cp "$META_FILE" "$WORK/cut"
+	remove_dm vol
+	swap_dm meta "0 $disk_sectors linear $disk 0"
+	dd if="$WORK/cut" of="$META" bs=4k oflag=direct conv=notrunc status=none
+	come_back
+}
+come_back
+bitmap add one
+put 3
+bits=$(($(exact_at) / 512 + 16))
+swap_dm meta "0 $bits linear $disk 0" "$bits 16 error" "$((bits + 16)) $((disk_sectors - bits - 16)) linear $disk $((bits + 16))"
+refused 'Input/output error' dmsetup message vol 0 bitmap disable one
+cut_and_back
+is "$(listed one), $(bitmap_is one)" "0+16, 16 recording" "after it could not be disabled"
+bitmap disable one
+put 40
+cut_and_back
+is "$(listed one), $(bitmap_is one)" "0+16, 16 disabled" "disabled, after a cut"
+remove_dm vol
 pass

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: quick=6.12 timeout=120
 # copy_on_read: what is read once from base is in top then, also while the fill
-# is paused, and base is not read for it twice; under a writer too.
-# guards: one read for the user and the copy.
+# is paused, and base is not read for it twice; under a writer too. A discard may
+# overtake the read.
+# guards: one read for the user and the copy; bkc_reader_serve in zero_run.
 source "$(dirname "$0")/lib.sh"
 load_module
 mk_loops 16
@@ -26,4 +27,25 @@ dd if=/dev/mapper/vol of=/dev/null bs=1M iflag=direct status=none
 msg vol copy resume
 wait_phase vol 60 streamed
 leg_holds "$B"
+remove_dm vol
+
+# Base takes one I/O at a time: reads wait to be copied, and discards are faster.
+mk_scsi_debug dev_size_mb=16 max_queue=1 ndelay=100000000
+n=$(sectors "$REPLY")
+meta_format "$META" "$n" 128 stream
+blockdev --flushbufs "$META"
+mk_dm vol "$(durable_line stream "$REPLY" "$B" 2 paused copy_on_read)"
+readers=()
+for i in {0..23}; do
+	timeout 60 dd if=/dev/mapper/vol of=/dev/null bs=64k skip="$i" count=1 iflag=direct status=none &
+	readers+=("$!")
+done
+until_true 10 "the first of them to be copied" eval '(($(st vol both) >= 1))'
+blkdiscard -f -o $((8 * 65536)) -l $((16 * 65536)) /dev/mapper/vol
+for i in "${readers[@]}"; do wait "$i" || fail "a read that a discard has overtaken has not ended well"; done
+# Read once more as what they are now: zeroes, which go to top.
+ge "$(st vol top_only)" 1 "blocks that a discard was faster at"
+note "$(st vol top_only) of 16 discards have overtaken a read"
+msg vol copy resume
+wait_phase vol 60 streamed
 pass

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: quick=6.12 timeout=60
-# dm events: a waiter is woken for every change of phase and for an error of a
-# leg, also when the error comes from an interrupt (scsi_debug).
+# dm events: a waiter is woken for every change of mode or phase and for an error of
+# a leg, also when the error comes from an interrupt (scsi_debug).
 # guards: events raised, and raised from a work item, not from where the I/O
 # ended.
 source "$(dirname "$0")/lib.sh"
@@ -12,7 +12,11 @@ waiter() { run_bg "$WORK/wait" timeout 20 dmsetup wait --noflush vol "$(event_nr
 woken() { wait "$BG" || fail "no event for: $1"; }
 
 mk_volume vol /dev/ram0
+sleep 0.2
+waiter
 start_copy vol /dev/ram0 /dev/ram1 1 paused
+woken "a change of mode"
+sleep 0.2
 waiter
 msg vol copy resume
 woken "copy done"
@@ -36,6 +40,7 @@ remove_dm vol
 mk_scsi_debug dev_size_mb=8 opts=2 ndelay=200000 medium_error_start=4096 medium_error_count=10
 sd=$REPLY
 mk_volume vol "$sd"
+sleep 0.2
 waiter
 refused 'Input/output error|No data available' dd if=/dev/mapper/vol of=/dev/null bs=512 skip=4096 count=8 iflag=direct
 woken "a read error of base"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.12 timeout=120
+# vm: kernels=6.12,debug timeout=120
 # What cannot be read for a while, and cannot be written anew either, turns up again
 # as it was: it is not believed of what has been written meanwhile.
 # guards: tell_distrust, with a superblock that cannot be written as well.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.12 timeout=120
+# vm: kernels=6.12,debug timeout=120
 # Slots of an exact sector that cannot be read for a while. One that cannot be is
 # not torn: it may be the one that was durable, and what it said is not guessed.
 # Neither slot: what is written in their place counts, whatever turns up again.

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: slow=1 timeout=200
+# vm: slow=1 timeout=230
 # Old data that no view is to be read for: of what is not in a bitmap, and of what
 # is discarded on a view. It is not kept any more, and cannot be read; what is
 # wanted reads as at the instant, under load, and while a copy or a read is at it.
-# guards: a discard leaves what a copy is over; a read that a release has met fails.
+# guards: a discard leaves what a copy is over; a read that a release has met fails,
+# from top as well (is_given_up); no switch while a view's discard is on its way.
 source "$(dirname "$0")/lib.sh"
 load_module
 modprobe dm-delay
@@ -134,6 +135,42 @@ wait $reader || true
 has "$(<"$WORK/read.err")" 'Input/output error' "reading it"
 fast_base
 remove_dm view
+disarm vol /dev/mapper/base
+
+note "while something is on its way to top"
+swap_dm top "$(linear_line "$B")"
+arm vol /dev/mapper/base /dev/mapper/top 1 paused
+mk_dm view "$(discards_line)"
+put 11 4
+until_true 10 "what was written to is kept" all_st vol "4" both
+swap_dm top "0 $(sectors "$B") delay $B 0 4000 $B 0 8000"
+# read_late BLOCK: in JUST; what comes of it in NAME.end and NAME.err.
+read_late() {
+	{ block /dev/mapper/view "$1" >"$WORK/$1.read" 2>"$WORK/$1.err" && echo read >"$WORK/$1.end"; } &
+	JUST=$!
+	sleep 1
+}
+is_refused_late() { # BLOCK WHY
+	wait "$JUST" || true
+	[[ ! -e $WORK/$1.end ]] || fail "$2, and could be read"
+	has "$(<"$WORK/$1.err")" 'Input/output error' "reading it"
+}
+read_late 11
+discard /dev/mapper/view 11
+is_refused_late 11 "a block was given up while it was read from top"
+read_late 12
+discard /dev/mapper/view 13 &
+discarding=$!
+sleep 1
+msg vol phase abort
+msg_refused vol 'Operation now in progress' phase finish
+is_refused_late 12 "the view was given up while a block was read from top"
+[[ -e /proc/$discarding ]] || fail "the discard has ended: nothing was tested"
+msg_refused vol 'Operation now in progress' phase finish
+wait "$discarding"
+until_true 5 "nothing to be on its way" eval 'msg vol phase finish 2>/dev/null'
+remove_dm view
+swap_dm top "$(linear_line "$B")"
 disarm vol /dev/mapper/base
 
 note "views that are none"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // missed META OLD NEW [NAME]: does the bitmap, the first if it is not named, have every
-// block in which the two files differ? A segment that is marked counts as changed, a sector that
-// cannot be read as well. Prints how many blocks have changed and how many it says have, or the
-// first that it misses, or that it does not claim to know.
-// Exit status: 0 it has them, 1 it misses one or is not there, 2 cannot tell, 3 inconsistent:
-// a cut alone makes none so, the caller knows whether anything else has come.
+// block in which the two files differ? A segment that is marked counts as changed while it
+// records, as it does when it is loaded, a sector that cannot be read as well. Prints how many
+// blocks have changed and how many it says have, or the first that it misses, or that it does not
+// claim to know. Exit status: 0 it has them, 1 it misses one or is not there, 2 cannot tell, 3
+// inconsistent: a cut alone makes none so, the caller knows whether anything else has come.
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
@@ -55,6 +55,7 @@ int main(int argc, char **argv)
 		return kInconsistent;
 	}
 	const uint64_t segment = uint64_t{super.segment_mib} << 11;
+	const bool recording = (record->flags & BLKCOPY_META_BITMAP_RECORDING) != 0;
 	uint64_t changed = 0, dirty = 0;
 	std::vector<char> data[2];
 	bool readable = false;
@@ -65,7 +66,7 @@ int main(int argc, char **argv)
 			readable = file.newest_exact(
 				super, slot + 1 + block / BLKCOPY_META_SEGMENTS, exact);
 		const bool said = !readable || (exact.words[at / 64] >> at % 64 & 1) ||
-				  file.is_marked(super, sector / segment);
+				  (recording && file.is_marked(super, sector / segment));
 		dirty += said;
 		const size_t bytes =
 			512 * std::min<uint64_t>(super.block_sectors, super.sectors - sector);
