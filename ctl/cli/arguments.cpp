@@ -103,6 +103,13 @@ void Arguments::check() const
 	for (const std::string &word : positionals_)
 		if (word.empty())
 			bad_usage("an argument is the empty string");
+	// An unset variable of a script: what it was to ask for would not be done, without a word.
+	for (const auto &[name, value] : values_)
+		if (value.empty())
+			bad_usage("--" + name + " is empty");
+	for (const auto &[name, list] : lists_)
+		if (std::find(list.begin(), list.end(), "") != list.end())
+			bad_usage("--" + name + " is empty");
 
 	for (const Option &option : verb_->options) {
 		auto found = values_.find(option.name);
@@ -112,6 +119,31 @@ void Arguments::check() const
 		if (std::find(option.words.begin(), option.words.end(), word) == option.words.end())
 			bad_usage(fmt::format("--{} \"{}\": none of {}", option.name, word,
 					      fmt::join(option.words, ", ")));
+	}
+	for (const Rule &rule : verb_->rules)
+		check(rule);
+}
+
+void Arguments::check(const Rule &rule) const
+{
+	const auto any_of = [&](const std::vector<std::string> &options) {
+		return std::any_of(options.begin(), options.end(),
+				   [&](const std::string &option) { return given(option); });
+	};
+	const auto why = rule.why.empty() ? "" : ": " + rule.why;
+
+	if (!rule.when.empty() && !any_of(rule.when))
+		return;
+	for (const std::string &option : rule.options) {
+		if (!given(option))
+			continue;
+		for (const std::string &other : rule.excludes)
+			if (given(other))
+				bad_usage(fmt::format("--{} and --{} exclude each other{}", option,
+						      other, why));
+		if (!rule.needs.empty() && !any_of(rule.needs))
+			bad_usage(fmt::format("--{} goes with --{}{}", option,
+					      fmt::join(rule.needs, " or --"), why));
 	}
 }
 
@@ -126,6 +158,14 @@ std::optional<std::string> Arguments::value(const std::string &option) const
 	if (found == values_.end())
 		return std::nullopt;
 	return found->second;
+}
+
+bool Arguments::given(const std::string &option) const
+{
+	const auto space = option.find(' ');
+	if (space != std::string::npos)
+		return value(option.substr(0, space)) == option.substr(space + 1);
+	return flag(option) || value(option) || lists_.count(option) != 0;
 }
 
 std::vector<std::string> Arguments::values(const std::string &option) const

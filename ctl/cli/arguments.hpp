@@ -23,6 +23,8 @@ class Arguments
 	const Verb &verb() const { return *verb_; }
 	bool flag(const std::string &option) const;
 	std::optional<std::string> value(const std::string &option) const;
+	// Whether an option is, or one value of it: see Rule.
+	bool given(const std::string &option) const;
 	// Of an option that may be repeated.
 	std::vector<std::string> values(const std::string &option) const;
 	// Positional number `index`; the ones that may be left out read as "".
@@ -34,6 +36,7 @@ class Arguments
       private:
 	explicit Arguments(const Verb &verb) : verb_(&verb) {}
 	void check() const;
+	void check(const Rule &rule) const;
 
 	const Verb *verb_;
 	std::set<std::string> flags_;

@@ -149,6 +149,12 @@ std::vector<Option> join(std::initializer_list<std::vector<Option>> groups)
 	return all;
 }
 
+std::vector<Rule> join_rules(std::vector<Rule> rules, const std::vector<Rule> &more)
+{
+	rules.insert(rules.end(), more.begin(), more.end());
+	return rules;
+}
+
 volume::Run run_of(const Arguments &args)
 {
 	return args.flag("dry-run") ? volume::Run::dry : volume::Run::doit;

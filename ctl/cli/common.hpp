@@ -43,6 +43,7 @@ uint32_t bitmaps_of(const std::string &text);
 uint32_t block_sectors_of(const Arguments &args);
 
 std::vector<Option> join(std::initializer_list<std::vector<Option>> groups);
+std::vector<Rule> join_rules(std::vector<Rule> rules, const std::vector<Rule> &more);
 
 // --dry-run as the library wants it.
 volume::Run run_of(const Arguments &args);

@@ -95,11 +95,10 @@ Status unknown_verb(const std::string &word)
 
 Status run_verb(const Verb &verb, const std::vector<std::string> &words)
 {
-	bool json = false;
+	// Before they are parsed: that may be what is refused.
+	const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
 	try {
-		Arguments args = Arguments::parse(verb, words);
-		json = args.flag("json");
-		return verb.run(args);
+		return verb.run(Arguments::parse(verb, words));
 	} catch (const Refusal &refusal) {
 		Error error = refusal.error;
 		// "find" is no verb anybody typed.

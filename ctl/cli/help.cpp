@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace blkctl::cli
 {
@@ -37,13 +36,6 @@ std::string two_columns(const std::vector<Row> &rows)
 			out.append(head).append(text, head.size());
 	}
 	return out;
-}
-
-std::string option_help(const Option &option)
-{
-	if (option.words.empty())
-		return option.help;
-	return fmt::format("{} ({})", option.help, fmt::join(option.words, ", "));
 }
 
 } // namespace
@@ -113,7 +105,7 @@ std::string help_text(const Verb &verb)
 		out += "\nArguments:\n" + two_columns(rows);
 	rows.clear();
 	for (const Option &option : verb.options)
-		rows.push_back({option_title(option), option_help(option)});
+		rows.push_back({option_title(option), option_text(verb, option)});
 	if (!rows.empty())
 		out += "\nOptions:\n" + two_columns(rows);
 	if (!verb.examples.empty())

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The registry as scdoc source. Run at build time by the hidden verb __man.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "cli/help.hpp"
 #include "cli/statuses.hpp"
@@ -34,7 +33,7 @@ std::string entry(const std::string &head, std::string_view text)
 	return head + "\n\t" + plain(text) + "\n\n";
 }
 
-std::string option_entry(const Option &option)
+std::string option_entry(const Verb &verb, const Option &option)
 {
 	std::string head;
 	if (option.letter != 0)
@@ -42,10 +41,7 @@ std::string option_entry(const Option &option)
 	head += strong("--" + option.name);
 	if (!option.value.empty())
 		head += " _" + option.value + "_";
-	std::string text = option.help;
-	if (!option.words.empty())
-		text = fmt::format("{} ({})", text, fmt::join(option.words, ", "));
-	return entry(head, text);
+	return entry(head, option_text(verb, option));
 }
 
 std::string exit_table()
@@ -90,7 +86,7 @@ std::string man_page(const Verb &verb, std::string_view version)
 	if (!verb.options.empty())
 		out += "# OPTIONS\n\n";
 	for (const Option &option : verb.options)
-		out += option_entry(option);
+		out += option_entry(verb, option);
 	if (!verb.examples.empty())
 		out += "# EXAMPLES\n\n";
 	for (const Example &example : verb.examples)

@@ -37,4 +37,9 @@ std::vector<Option> merge_options()
 	return join({wait_choice_options(), {dry_run_option(), json_option()}});
 }
 
+std::vector<Rule> merge_rules()
+{
+	return wait_choice_rules();
+}
+
 } // namespace blkctl::cli

@@ -15,6 +15,7 @@ Status run_merge(const Arguments &args, const Merge &operation, const std::strin
 		 const std::string &said);
 
 std::vector<Option> merge_options();
+std::vector<Rule> merge_rules();
 
 } // namespace blkctl::cli
 

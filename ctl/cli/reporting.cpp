@@ -42,35 +42,45 @@ std::vector<Option> report_options()
 	};
 }
 
-bool wants_report(const Arguments &args)
+std::vector<Option> row_report_options()
 {
-	for (const Option &option : report_options())
-		if (option.value.empty() ? args.flag(option.name)
-					 : args.value(option.name).has_value())
-			return true;
-	return false;
+	auto all = report_options();
+	std::erase_if(all, [](const Option &option) { return option.name == "sort"; });
+	return all;
+}
+
+std::vector<Rule> report_rules()
+{
+	const std::vector<std::string> as_json = {"json", "reportformat json"};
+	return {
+		{.options = {"noheadings", "separator", "nosuffix"},
+		 .excludes = as_json,
+		 .why = "it is of the text"},
+		{.options = {"json"}, .excludes = {"reportformat basic"}},
+		{.options = {"units"},
+		 .needs = {"options"},
+		 .when = as_json,
+		 .why = "in JSON all there is of a volume is in bytes"},
+	};
 }
 
 bool shapes_report(const Arguments &args)
 {
-	for (const Option &option : report_options()) {
-		if (option.name == "json" || option.name == "reportformat")
-			continue;
-		if (option.value.empty() ? args.flag(option.name)
-					 : args.value(option.name).has_value())
+	for (const Option &option : report_options())
+		if (option.name != "json" && option.name != "reportformat" &&
+		    args.given(option.name))
 			return true;
-	}
-	return args.value("reportformat") == "basic";
+	return args.given("reportformat basic");
 }
 
 bool wants_json(const Arguments &args)
 {
-	return args.flag("json") || args.value("reportformat").value_or("") == "json";
+	return args.given("json") || args.given("reportformat json");
 }
 
 bool wants_field_list(const Arguments &args)
 {
-	return args.value("options") == "help" || args.value("select") == "help";
+	return args.given("options help") || args.given("select help");
 }
 
 std::string render_report(const Arguments &args, const std::vector<report::Row> &rows)

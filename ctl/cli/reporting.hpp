@@ -13,9 +13,10 @@ namespace blkctl::cli
 {
 
 std::vector<Option> report_options();
+// Of a report with one row, which has no order.
+std::vector<Option> row_report_options();
 
-// Whether one of them was given.
-bool wants_report(const Arguments &args);
+std::vector<Rule> report_rules();
 
 // Whether one was given that asks for more than the format.
 bool shapes_report(const Arguments &args);

@@ -5,6 +5,9 @@
 #include <tuple>
 #include <utility>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 namespace blkctl::cli
 {
 
@@ -85,6 +88,20 @@ std::string option_title(const Option &option)
 	text += "--" + option.name;
 	if (!option.value.empty())
 		text += " " + option.value;
+	return text;
+}
+
+std::string option_text(const Verb &verb, const Option &option)
+{
+	std::string text = option.help;
+	for (const Rule &rule : verb.rules) {
+		const auto &all = rule.options;
+		const bool about = std::find(all.begin(), all.end(), option.name) != all.end();
+		if (about && rule.when.empty() && !rule.needs.empty())
+			text += fmt::format("; with --{}", fmt::join(rule.needs, " or --"));
+	}
+	if (!option.words.empty())
+		text += fmt::format(" ({})", fmt::join(option.words, ", "));
 	return text;
 }
 

@@ -37,6 +37,18 @@ struct Option {
 	bool repeated = false; // it may be given again, for another value
 };
 
+/*
+ * What options do nothing, or make no sense, together or alone: it is refused before the verb runs.
+ * An option is named as it is typed, without the dashes: "pivot", or "for end", of one value.
+ */
+struct Rule {
+	std::vector<std::string> options;       // each of these
+	std::vector<std::string> needs = {};    // goes with one of these, if there are any,
+	std::vector<std::string> excludes = {}; // and with none of these
+	std::vector<std::string> when = {};     // if one of these is given; empty: always
+	std::string why = {};
+};
+
 struct Example {
 	std::string command;
 	std::string says;
@@ -52,6 +64,7 @@ struct Verb {
 	std::vector<std::string> description; // paragraphs
 	std::vector<Positional> positionals;
 	std::vector<Option> options;
+	std::vector<Rule> rules = {};
 	std::vector<Example> examples;
 	Status (*run)(const Arguments &) = nullptr;
 };
@@ -71,6 +84,9 @@ std::string synopsis(const Verb &verb);
 
 // "-o, --options FIELDS"
 std::string option_title(const Option &option);
+
+// Its help, the options it goes with, and the values there are.
+std::string option_text(const Verb &verb, const Option &option);
 
 } // namespace blkctl::cli
 

@@ -78,6 +78,11 @@ std::vector<Option> wait_choice_options()
 	return all;
 }
 
+std::vector<Rule> wait_choice_rules()
+{
+	return {{.options = {"wait", "timeout", "interval"}, .excludes = {"no-wait"}}};
+}
+
 Option downtime_option()
 {
 	return {.name = "max-downtime",
@@ -113,18 +118,17 @@ Waiting waiting_of(const Arguments &args, bool must)
 {
 	Waiting waiting;
 	waiting.verb = args.verb().name;
-	if (args.flag("wait") && args.flag("no-wait"))
-		bad_usage("--wait and --no-wait exclude each other");
 	waiting.wait = !args.flag("no-wait") && (args.flag("wait") || must || on_terminal());
 	waiting.json = args.flag("json");
 	if (auto text = args.value("timeout")) {
-		if (args.flag("no-wait"))
-			bad_usage("--timeout and --no-wait exclude each other");
 		waiting.timeout = std::chrono::milliseconds(
 			take_value("timeout", *text, parse_duration_ms(*text)));
 		// Whoever says how long to wait wants to wait.
 		waiting.wait = true;
 	}
+	// Where there is no terminal it does not wait by itself.
+	if (args.given("interval") && !waiting.wait)
+		bad_usage("--interval goes with --wait: nothing is shown otherwise");
 	waiting.interval = progress_interval(args);
 	return waiting;
 }

@@ -17,6 +17,8 @@ namespace blkctl::cli
 // --wait, --no-wait and the rest of wait_options(); `wait` itself takes only the latter.
 std::vector<Option> wait_choice_options();
 std::vector<Option> wait_options();
+// Of the former: a choice leaves some of them without a meaning.
+std::vector<Rule> wait_choice_rules();
 
 struct Waiting {
 	std::string verb; // for the error

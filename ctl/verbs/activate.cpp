@@ -57,8 +57,6 @@ Status run(const Arguments &args)
 
 	if (named == args.flag("all"))
 		bad_usage("give one of NAME, META and --all", "blkctl help activate");
-	if (!named && args.flag("break-view"))
-		bad_usage("--break-view is of one volume: give its name", "blkctl help activate");
 	if (!named)
 		return run_all(args);
 	auto host = take(volume::Host::open());
@@ -107,6 +105,9 @@ const Register entry{Verb{
 			     "good"},
 		    dry_run_option(),
 		    json_option()},
+	.rules = {{.options = {"break-view"},
+		   .excludes = {"all"},
+		   .why = "a view is of one volume, which has to be named"}},
 	.examples = {{"blkctl activate data", "Brings back one volume."},
 		     {"blkctl activate /dev/vdm", "The volume whose metadata is on /dev/vdm."},
 		     {"blkctl activate --all --timeout 30s", "What is done at boot."}},

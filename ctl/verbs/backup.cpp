@@ -52,10 +52,6 @@ std::vector<job::BackupRequest> requests_of(const Arguments &args)
 	for (const char *option : {"store", "backing"})
 		if (pairs.size() > 1 && args.value(option))
 			bad_usage(fmt::format("--{} goes with one volume", option));
-	if (args.flag("whole-view") && !args.value("bitmap"))
-		bad_usage("--whole-view goes with --bitmap: without, all of it can be read anyway");
-	if (args.value("bitmap-mode") && !args.value("bitmap"))
-		bad_usage("--bitmap-mode goes with --bitmap");
 	for (const auto &[name, target] : pairs) {
 		job::BackupRequest request;
 		request.name = name;
@@ -212,9 +208,7 @@ const Register entry{Verb{
 		  .value = "MODE",
 		  .help = "when its bits are forgotten: on-success if not given",
 		  .words = {"on-success", "never", "always"}},
-		 {.name = "full",
-		  .value = "",
-		  .help = "with --bitmap: copy all, and begin the bitmap anew"},
+		 {.name = "full", .value = "", .help = "copy all, and begin the bitmap anew"},
 		 {.name = "format",
 		  .value = "FORMAT",
 		  .help = "raw or qcow2; by the name of TARGET if not given",
@@ -229,8 +223,8 @@ const Register entry{Verb{
 		  .help = "where old data goes meanwhile: a device, or a file that is made"},
 		 {.name = "whole-view",
 		  .value = "",
-		  .help = "with --bitmap: all of the volume can be read on NAME-backup meanwhile, "
-			  "not just what is copied; the store has to keep more"},
+		  .help = "all of the volume can be read on NAME-backup meanwhile, not just what "
+			  "is copied; the store has to keep more"},
 		 {.name = "rate", .value = "RATE", .help = "no faster than that, such as 50M"},
 		 {.name = "verify", .value = "", .help = "read it back and compare"},
 		 no_freeze_option(),
@@ -240,6 +234,14 @@ const Register entry{Verb{
 		 interval_option(),
 		 dry_run_option(),
 		 json_option()},
+	.rules = {{.options = {"bitmap-mode"}, .needs = {"bitmap"}},
+		  {.options = {"full"},
+		   .needs = {"bitmap"},
+		   .why = "without, it is a full one anyway"},
+		  {.options = {"whole-view"},
+		   .needs = {"bitmap"},
+		   .excludes = {"full"},
+		   .why = "of a full backup all can be read anyway"}},
 	.examples = {{"blkctl backup data /backup/data.img --verify", "All of it, into a file."},
 		     {"blkctl backup data /backup/0.qcow2 --bitmap nightly --full",
 		      "The first one of a chain; the bitmap is there already;"},

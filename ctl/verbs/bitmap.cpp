@@ -29,7 +29,7 @@ struct Action {
 	size_t words;
 	std::string usage;
 	std::function<Status(const Arguments &, volume::Context &)> run;
-	std::vector<std::string> options = {}; // besides those that all take
+	std::vector<std::string> options = {}; // besides --json, which all take
 };
 
 volume::NewBitmap new_bitmap_of(const Arguments &args)
@@ -187,14 +187,14 @@ Status dump(const Arguments &args, volume::Context &context)
 const std::vector<Action> &actions()
 {
 	static const std::vector<Action> all = {
-		{"add", 3, "NAME BITMAP", add, {"granularity", "disabled"}},
-		{"remove", 3, "NAME BITMAP", remove},
-		{"clear", 3, "NAME BITMAP", clear},
-		{"enable", 3, "NAME BITMAP", enable},
-		{"disable", 3, "NAME BITMAP", enable},
-		{"freeze", 3, "NAME BITMAP", freeze},
-		{"thaw", 3, "NAME BITMAP", thaw},
-		{"merge", 4, "NAME BITMAP SOURCE", merge},
+		{"add", 3, "NAME BITMAP", add, {"granularity", "disabled", "dry-run"}},
+		{"remove", 3, "NAME BITMAP", remove, {"dry-run"}},
+		{"clear", 3, "NAME BITMAP", clear, {"dry-run"}},
+		{"enable", 3, "NAME BITMAP", enable, {"dry-run"}},
+		{"disable", 3, "NAME BITMAP", enable, {"dry-run"}},
+		{"freeze", 3, "NAME BITMAP", freeze, {"dry-run"}},
+		{"thaw", 3, "NAME BITMAP", thaw, {"dry-run"}},
+		{"merge", 4, "NAME BITMAP SOURCE", merge, {"dry-run"}},
 		{"list", 2, "NAME", list},
 		{"dump", 3, "NAME BITMAP", dump, {"format"}},
 	};
@@ -212,8 +212,8 @@ Status run(const Arguments &args)
 		const auto &all = action->options;
 		return std::find(all.begin(), all.end(), option) != all.end();
 	};
-	for (const char *option : {"granularity", "disabled", "format"})
-		if ((args.flag(option) || args.value(option)) && !takes(option))
+	for (const char *option : {"granularity", "disabled", "format", "dry-run"})
+		if (args.given(option) && !takes(option))
 			bad_usage(fmt::format("{} takes no --{}", action->name, option));
 	if (args.count() != action->words)
 		bad_usage("it is: blkctl bitmap " + action->name + " " + action->usage);
@@ -269,6 +269,7 @@ const Register entry{Verb{
 		  .words = {"ranges", "json", "raw"}},
 		 dry_run_option(),
 		 json_option()},
+	.rules = {{.options = {"json"}, .excludes = {"format ranges", "format raw"}}},
 	.examples = {{"blkctl bitmap add data nightly", "Begins to record, before a full backup."},
 		     {"blkctl bitmap dump data nightly --format json",
 		      "What an incremental has to copy, of one that was frozen before."},

@@ -59,6 +59,7 @@ const Register entry{Verb{
 		   .value = "N",
 		   .help = "merge this layer into the one below it; the top one if not given"}},
 		 merge_options()}),
+	.rules = merge_rules(),
 	.examples = {{"blkctl commit data", "Ends the snapshot and keeps what was written."},
 		     {"blkctl commit data --layer 2", "Takes a layer out of the middle."}},
 	.run = run,

@@ -65,32 +65,6 @@ void apply_to_running(volume::Context &context, const volume::CopyId &copy,
 		take(volume::set(context, copy.device.str(), settings, volume::Run::doit));
 }
 
-void check_options(const Arguments &args, const Waiting &waiting,
-		   const volume::CopyRequest &request)
-{
-	bool background = request.params.copy_mode == table::CopyMode::background;
-	if (args.value("max-downtime") && !background)
-		bad_usage(
-			"--max-downtime is for --mode background; a dual copy never falls behind");
-	if (args.flag("no-boot") && request.metadata.empty())
-		bad_usage("--no-boot goes with --metadata: without, nothing is written down "
-			  "anyway");
-	if (args.flag("pivot") && args.flag("keep"))
-		bad_usage("--pivot and --keep exclude each other");
-	for (const std::string flag : {"until-reboot", "persist"})
-		if (args.flag(flag) && !args.flag("pivot"))
-			bad_usage("--" + flag + " is for --pivot");
-	if (waiting.wait)
-		return;
-	if (args.flag("pivot"))
-		bad_usage("--pivot needs somebody to wait for the copy; leave --no-wait out, or "
-			  "later run: blkctl wait " +
-			  args.at(0) + " --pivot");
-	if (args.value("max-downtime"))
-		bad_usage("--max-downtime needs somebody to wait for the copy; leave --no-wait "
-			  "out");
-}
-
 Status dry_run(const Arguments &args, volume::Outcome outcome)
 {
 	if (args.flag("pivot") && !outcome.already)
@@ -118,7 +92,6 @@ Status run(const Arguments &args)
 	auto downtime = downtime_of(args, args.flag("pivot"));
 	Waiting waiting = waiting_of(args, downtime.has_value());
 	waiting.downtime = downtime;
-	check_options(args, waiting, request);
 
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
@@ -233,6 +206,19 @@ const Register entry{Verb{
 		  persist_option()},
 		 wait_choice_options(),
 		 {dry_run_option(), json_option()}}),
+	.rules =
+		join_rules({{.options = {"pivot"}, .excludes = {"keep"}},
+			    {.options = {"pivot", "max-downtime"},
+			     .excludes = {"no-wait"},
+			     .why = "somebody has to wait for the copy; blkctl wait does so later"},
+			    {.options = {"until-reboot", "persist"}, .needs = {"pivot"}},
+			    {.options = {"max-downtime"},
+			     .needs = {"mode background"},
+			     .why = "a dual copy never falls behind"},
+			    {.options = {"no-boot"},
+			     .needs = {"metadata"},
+			     .why = "without, nothing is written down anyway"}},
+			   wait_choice_rules()),
 	.examples = {{"blkctl copy data /dev/vdc --pivot",
 		      "Moves the mounted volume to /dev/vdc; /dev/vdb can be pulled out then."},
 		     {"blkctl copy data /dev/vdc --rate 50M --no-wait",

@@ -33,27 +33,11 @@ Status run_from(const Arguments &args)
 
 Status run(const Arguments &args)
 {
-	if (args.value("from") && args.flag("boot"))
-		bad_usage("--boot goes without --from: that comes back unless --no-boot is given");
-	for (const char *option : {"bitmaps", "segment"})
-		if (args.value("from") && args.value(option))
-			bad_usage(fmt::format("--{} goes without --from", option));
 	if (args.value("from"))
 		return run_from(args);
 	const auto metadata = args.value("metadata");
-	if (args.flag("no-boot") && !metadata)
-		bad_usage("--no-boot goes with --from or --metadata");
-	if (args.flag("no-boot") && args.flag("boot"))
-		bad_usage("--boot and --no-boot do not go together");
-	if (metadata && metadata->empty())
-		bad_usage("--metadata is empty");
 	const auto bitmaps = args.value("bitmaps");
 	const auto segment = args.value("segment");
-	if ((bitmaps || segment) && !metadata)
-		bad_usage("--bitmaps and --segment go with --metadata");
-	for (const char *option : {"copy-on-read", "no-hydrate", "when-full", "force"})
-		if (args.value(option) || args.flag(option))
-			bad_usage(fmt::format("--{} goes with --from", option));
 	volume::CreateRequest request;
 	request.name = args.at(0);
 	request.device = args.at(1);
@@ -117,36 +101,41 @@ const Register entry{Verb{
 		  .offer = Offer::block_device},
 		 {.name = "bitmaps",
 		  .value = "N",
-		  .help = "with --metadata and without --from: room for so many bitmaps, 1 to 64; "
-			  "16 "
-			  "if not given"},
+		  .help = "without --from: room for so many bitmaps, 1 to 64; 16 if not given"},
 		 {.name = "segment",
 		  .value = "SIZE",
-		  .help = "with --metadata and without --from: after a crash each segment that was "
-			  "being written to counts as changed; the first write to one waits for "
-			  "the "
-			  "metadata. 1M or more; 64M if not given"},
+		  .help = "without --from: after a crash each segment that was being written to "
+			  "counts as changed; the first write to one waits for the metadata. 1M or "
+			  "more; 64M if not given"},
 		 {.name = "copy-on-read",
 		  .value = "",
-		  .help = "with --from: keep on DEVICE what a read has brought from BASE"},
+		  .help = "keep on DEVICE what a read has brought from BASE"},
 		 {.name = "no-hydrate",
 		  .value = "",
-		  .help = "with --from: fill nothing in the background until blkctl resume"},
+		  .help = "fill nothing in the background until blkctl resume"},
 		 when_full_option(),
 		 {.name = "force",
 		  .value = "",
-		  .help = "with --from: overwrite what is known to be on DEVICE: a signature, "
-			  "metadata, or a volume that is not active"},
+		  .help = "overwrite what is known to be on DEVICE: a signature, metadata, or a "
+			  "volume that is not active"},
 		 {.name = "boot",
 		  .value = "",
 		  .help = "write in /etc/blkctltab that it comes back at boot; with --from that is "
 			  "done anyway"},
 		 {.name = "no-boot",
 		  .value = "",
-		  .help = "with --from: write nothing in /etc/blkctltab; with --metadata: write "
-			  "there that it comes back when it is named, by blkctl activate NAME"},
+		  .help = "write nothing in /etc/blkctltab, or, without --from, that it comes back "
+			  "when it is named, by blkctl activate NAME"},
 		 dry_run_option(),
 		 json_option()},
+	.rules = {{.options = {"boot"},
+		   .excludes = {"from"},
+		   .why = "that comes back unless --no-boot is given"},
+		  {.options = {"boot"}, .excludes = {"no-boot"}},
+		  {.options = {"no-boot"}, .needs = {"from", "metadata"}},
+		  {.options = {"bitmaps", "segment"}, .needs = {"metadata"}, .excludes = {"from"}},
+		  {.options = {"copy-on-read", "no-hydrate", "when-full", "force"},
+		   .needs = {"from"}}},
 	.examples = {{"blkctl create data /dev/vdc --from /dev/nbd0",
 		      "Uses what is on /dev/nbd0 at once, and brings it to /dev/vdc meanwhile."},
 		     {"blkctl create data /dev/vdb", "Makes /dev/mapper/data over /dev/vdb."},

@@ -51,6 +51,7 @@ const Register entry{Verb{
 			 .optional = true,
 			 .repeated = true}},
 	.options = report_options(),
+	.rules = report_rules(),
 	.examples = {{"blkctl list", "All volumes."},
 		     {"blkctl list -o help", "The fields there are."},
 		     {"blkctl list -o name,progress -S 'state=copying' --noheadings",

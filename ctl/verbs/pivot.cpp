@@ -13,10 +13,6 @@ namespace
 Status run(const Arguments &args)
 {
 	bool wait = args.flag("wait") || args.value("timeout") || args.value("max-downtime");
-	if (args.value("max-downtime") && args.flag("no-wait"))
-		bad_usage("--max-downtime and --no-wait exclude each other");
-	if (args.value("interval") && !wait)
-		bad_usage("--interval goes with --wait: nothing is shown otherwise");
 	Waiting waiting = waiting_of(args, wait);
 	waiting.downtime = downtime_of(args, wait);
 	auto host = take(volume::Host::open());
@@ -65,6 +61,11 @@ const Register entry{Verb{
 		       persist_option()},
 		      wait_options(),
 		      {dry_run_option(), json_option()}}),
+	.rules = join_rules({{.options = {"max-downtime"}, .excludes = {"no-wait"}},
+			     {.options = {"interval"},
+			      .needs = {"wait", "timeout", "max-downtime"},
+			      .why = "nothing is shown otherwise"}},
+			    wait_choice_rules()),
 	.examples = {{"blkctl pivot data", "Moves the volume to the target of its finished copy."},
 		     {"blkctl pivot data --wait", "The same, as soon as the copy is ready."}},
 	.run = run,

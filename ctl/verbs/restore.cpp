@@ -73,9 +73,6 @@ Status run(const Arguments &args)
 		bad_usage("with --image it is: blkctl restore DEVICE --image FILE");
 	if (!image && args.count() != 2)
 		bad_usage("it is: blkctl restore META DUMP, or blkctl restore DEVICE --image FILE");
-	for (const char *option : {"verify", "format"})
-		if (!image && (args.flag(option) || args.value(option)))
-			bad_usage(fmt::format("--{} goes with --image", option));
 	return image ? restore_image(args, *image) : restore_metadata(args);
 }
 
@@ -112,6 +109,7 @@ const Register entry{Verb{
 		    interval_option(),
 		    dry_run_option(),
 		    json_option()},
+	.rules = {{.options = {"format", "verify", "interval"}, .needs = {"image"}}},
 	.examples = {{"blkctl restore /dev/vde --image /backup/mon.qcow2 --verify",
 		      "The chain that ends there, onto a device."},
 		     {"blkctl restore /dev/vdn data.json", "Moves metadata to another device."}},

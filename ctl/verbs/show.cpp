@@ -12,10 +12,18 @@ namespace blkctl::cli::verb_show
 namespace
 {
 
+std::vector<Rule> rules()
+{
+	auto all = report_rules();
+	Rule map{.options = {"map"}, .why = "it is a picture"};
+	for (const Option &option : row_report_options())
+		map.excludes.push_back(option.name);
+	all.push_back(std::move(map));
+	return all;
+}
+
 Status run(const Arguments &args)
 {
-	if (args.flag("map") && wants_report(args))
-		bad_usage("--map is a picture; it goes with no report option");
 	if (wants_field_list(args)) {
 		print_all(render_report(args, {}));
 		return Status::ok;
@@ -57,7 +65,8 @@ const Register entry{Verb{
 			   .value = "",
 			   .help = "draw the block map: what is on the source, on both, on the "
 				   "target"}},
-			 report_options()}),
+			 row_report_options()}),
+	.rules = rules(),
 	.examples = {{"blkctl show data", "All of one volume."},
 		     {"blkctl show data --map", "How far the copy is, block by block."},
 		     {"blkctl show data --json", "The same for a program."}},

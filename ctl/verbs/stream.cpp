@@ -29,6 +29,7 @@ const Register entry{Verb{
 		 "the same command again."},
 	.positionals = {volume_positional()},
 	.options = merge_options(),
+	.rules = merge_rules(),
 	.examples = {{"blkctl stream data", "Makes the volume independent of its base."}},
 	.run = run,
 }};

@@ -19,8 +19,6 @@ std::vector<volume::ViewRequest> requests_of(const Arguments &args)
 	request.bitmap = args.value("bitmap").value_or("");
 	request.only_changed = args.flag("only-changed");
 	request.discards = args.flag("discards");
-	if (request.only_changed && request.bitmap.empty())
-		bad_usage("--only-changed goes with --bitmap");
 	request.persistent = args.flag("persistent");
 	request.metadata = args.value("metadata").value_or("");
 	request.no_freeze = args.flag("no-freeze");
@@ -139,6 +137,7 @@ const Register entry{Verb{
 		 force_store_option(),
 		 dry_run_option(),
 		 json_option()},
+	.rules = {{.options = {"only-changed"}, .needs = {"bitmap"}}},
 	.examples = {{"blkctl view data data-now --store /dev/vdc",
 		      "Then, for example: dd if=/dev/mapper/data-now of=/backup/data.img bs=1M "
 		      "iflag=direct; and blkctl remove data-now."},

@@ -40,8 +40,6 @@ Status run(const Arguments &args)
 	Waiting waiting = waiting_of(args, true);
 	waiting.downtime = downtime_of(args, pivot);
 	bool gone = args.value("for").value_or("ready") == "end";
-	if (pivot && gone)
-		bad_usage("--pivot ends the job by itself; leave --for out");
 	auto host = take(volume::Host::open());
 	auto &context = host.context();
 	const std::string &name = args.at(0);
@@ -51,10 +49,11 @@ Status run(const Arguments &args)
 		return Status::ok;
 	const auto found = take(std::move(job));
 	const auto &copy = found.copy;
-	if (pivot && copy.mode != table::Mode::mirror)
-		bad_usage(fmt::format("--pivot is for a copy, and its job is a {}",
-				      table::word(copy.mode)),
-			  "blkctl wait " + name);
+	for (const char *option : {"pivot", "max-downtime"})
+		if (args.given(option) && copy.mode != table::Mode::mirror)
+			bad_usage(fmt::format("--{} is for a copy, and its job is a {}", option,
+					      table::word(copy.mode)),
+				  "blkctl wait " + name);
 	if (pivot)
 		check_pivot(context, name, args);
 
@@ -98,6 +97,10 @@ const Register entry{Verb{
 			  persist_option()},
 			 wait_options(),
 			 {json_option()}}),
+	.rules = {{.options = {"until-reboot", "persist"}, .needs = {"pivot"}},
+		  {.options = {"pivot"},
+		   .excludes = {"for end"},
+		   .why = "it ends the job by itself"}},
 	.examples = {{"blkctl wait data", "Shows progress until the copy is ready."},
 		     {"blkctl wait data --pivot", "The same, and then pivots."},
 		     {"blkctl wait data --timeout 10m || blkctl abort data",

@@ -98,6 +98,55 @@ TEST(Arguments, RefusesInWords)
 	EXPECT_NE(refusal(verb, {"a", ""}), "");
 }
 
+TEST(Arguments, AnEmptyValueAsksForNothing)
+{
+	Verb verb = sample();
+	verb.options.push_back({.name = "bitmap", .value = "BITMAP", .help = "", .repeated = true});
+	EXPECT_EQ(refusal(verb, {"a", "--rate", ""}), "--rate is empty");
+	EXPECT_EQ(refusal(verb, {"a", "--bitmap", "b", "--bitmap", ""}), "--bitmap is empty");
+}
+
+TEST(Arguments, KnowsWhatIsGiven)
+{
+	Verb verb = sample();
+	verb.options.push_back({.name = "bitmap", .value = "BITMAP", .help = "", .repeated = true});
+	const auto args = Arguments::parse(
+		verb, {"a", "--wait", "--mode", "dual", "--bitmap", "b", "--rate", "5M"});
+	for (const char *option : {"wait", "mode", "mode dual", "bitmap", "rate"})
+		EXPECT_TRUE(args.given(option)) << option;
+	for (const char *option : {"sort", "mode other", "wait yes", "rate 5"})
+		EXPECT_FALSE(args.given(option)) << option;
+}
+
+TEST(Arguments, WhatGoesTogether)
+{
+	Verb verb = sample();
+	verb.rules = {{.options = {"rate"},
+		       .needs = {"wait", "mode other"},
+		       .excludes = {"sort"},
+		       .why = "so it is"},
+		      {.options = {"sort"}, .needs = {"wait"}, .when = {"mode dual"}}};
+	EXPECT_EQ(refusal(verb, {"a", "--rate", "1"}),
+		  "--rate goes with --wait or --mode other: so it is");
+	EXPECT_EQ(refusal(verb, {"a", "--rate", "1", "--mode", "dual"}),
+		  "--rate goes with --wait or --mode other: so it is");
+	EXPECT_EQ(refusal(verb, {"a", "--rate", "1", "--wait", "-O", "x"}),
+		  "--rate and --sort exclude each other: so it is");
+	EXPECT_EQ(refusal(verb, {"a", "-O", "x", "--mode", "dual"}), "--sort goes with --wait");
+	for (const auto &words :
+	     std::vector<std::vector<std::string>>{{"a"},
+						   {"a", "--wait"},
+						   {"a", "--rate", "1", "--wait"},
+						   {"a", "--rate", "1", "--mode", "other"},
+						   {"a", "-O", "x"},
+						   {"a", "-O", "x", "--mode", "other"},
+						   {"a", "-O", "x", "--mode", "dual", "--wait"}})
+		EXPECT_EQ(refusal(verb, words), "");
+	EXPECT_EQ(option_text(verb, verb.options[0]), "; with --wait or --mode other");
+	EXPECT_EQ(option_text(verb, verb.options[1]), "");
+	EXPECT_EQ(option_text(verb, verb.options[2]), " (dual, other)");
+}
+
 TEST(Arguments, TakesNoAbbreviation)
 {
 	EXPECT_NE(refusal(sample(), {"a", "--wai"}), "");

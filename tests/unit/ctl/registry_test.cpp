@@ -2,6 +2,7 @@
 #include "cli/arguments.hpp"
 #include "cli/help.hpp"
 #include "cli/refusal.hpp"
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <set>
 
@@ -89,6 +90,33 @@ TEST(Registry, OptionsOfAVerbDiffer)
 			EXPECT_NE(option.name, "help");
 			EXPECT_NE(option.letter, 'h');
 		}
+	}
+}
+
+TEST(Registry, RulesAreAboutOptionsThereAre)
+{
+	for (const Verb &verb : verbs()) {
+		SCOPED_TRACE(verb.name);
+		const auto expect_there = [&](const std::string &typed) {
+			const auto space = typed.find(' ');
+			const auto name = typed.substr(0, space);
+			const auto &all = verb.options;
+			const auto option =
+				std::find_if(all.begin(), all.end(),
+					     [&](const Option &each) { return each.name == name; });
+			ASSERT_NE(option, all.end()) << typed;
+			if (space == std::string::npos)
+				return;
+			const auto &words = option->words;
+			EXPECT_NE(std::find(words.begin(), words.end(), typed.substr(space + 1)),
+				  words.end())
+				<< typed;
+		};
+		for (const Rule &rule : verb.rules)
+			for (const auto *list :
+			     {&rule.options, &rule.needs, &rule.excludes, &rule.when})
+				for (const std::string &typed : *list)
+					expect_there(typed);
 	}
 }
 

@@ -225,6 +225,58 @@ TEST(Options, OfNoEffectAreRefused)
 		  std::string::npos);
 	EXPECT_NE(reason("copy", {"v", "t", "--sync", "bitmap=b"}).find("cannot begin from"),
 		  std::string::npos);
+	const std::vector<std::pair<std::vector<std::string>, std::string>> others = {
+		{{"activate", "--all", "--break-view"}, "--break-view"},
+		{{"backup", "v", "t", "--bitmap-mode", "never"}, "--bitmap"},
+		{{"backup", "v", "t", "--full"}, "--bitmap"},
+		{{"backup", "v", "t", "--whole-view"}, "--bitmap"},
+		{{"backup", "v", "t", "--bitmap", "b", "--full", "--whole-view"}, "--full"},
+		{{"backup", "v", "t", "--bitmap", ""}, "--bitmap is empty"},
+		{{"bitmap", "list", "v", "--dry-run"}, "--dry-run"},
+		{{"bitmap", "dump", "v", "b", "--dry-run"}, "--dry-run"},
+		{{"bitmap", "dump", "v", "b", "--json", "--format", "raw"}, "--json"},
+		{{"commit", "v", "--no-wait", "--interval", "1s"}, "--no-wait"},
+		{{"copy", "v", "t", "--no-wait", "--interval", "1s"}, "--no-wait"},
+		{{"copy", "v", "t", "--no-wait", "--pivot"}, "blkctl wait"},
+		{{"copy", "v", "t", "--max-downtime", "9"}, "--mode background"},
+		{{"copy", "v", "t", "--pivot", "--keep"}, "--keep"},
+		{{"copy", "v", "t", "--persist"}, "--pivot"},
+		{{"create", "v", "d", "--boot", "--no-boot"}, "--no-boot"},
+		{{"create", "v", "d", "--boot", "--from", "b"}, "--from"},
+		{{"create", "v", "d", "--force"}, "--from"},
+		{{"create", "v", "d", "--bitmaps", "4"}, "--metadata"},
+		{{"create", "v", "d", "--no-boot"}, "--from or --metadata"},
+		{{"list", "--json", "--noheadings"}, "--noheadings"},
+		{{"list", "--reportformat", "json", "--nosuffix"}, "--nosuffix"},
+		{{"list", "--json", "--reportformat", "basic"}, "--reportformat basic"},
+		{{"list", "--json", "--units", "m"}, "--options"},
+		{{"pivot", "v", "--no-wait", "--max-downtime", "9"}, "--no-wait"},
+		{{"restore", "m", "d", "--interval", "1s"}, "--image"},
+		{{"restore", "m", "d", "--verify"}, "--image"},
+		{{"show", "v", "--map", "--json"}, "picture"},
+		{{"show", "v", "-O", "name"}, "-O"},
+		{{"view", "v", "w", "--store", "s", "--only-changed"}, "--bitmap"},
+		{{"wait", "v", "--until-reboot"}, "--pivot"},
+		{{"wait", "v", "--persist"}, "--pivot"},
+		{{"wait", "v", "--pivot", "--for", "end"}, "--for end"},
+	};
+	for (const auto &[words, named] : others) {
+		const auto said = reason(words[0].c_str(), {words.begin() + 1, words.end()});
+		EXPECT_NE(said.find(named), std::string::npos) << words[0] << ": " << said;
+	}
+}
+
+// Where there is a terminal it waits by itself, and shows progress.
+TEST(Waiting, AnIntervalIsOfSomethingThatIsShown)
+{
+	const auto waits = [](const std::vector<std::string> &more) {
+		std::vector<std::string> words = {"v", "t", "--interval", "1s"};
+		words.insert(words.end(), more.begin(), more.end());
+		return why([&] { waiting_of(parse("copy", words), false); }).empty();
+	};
+	EXPECT_EQ(waits({}), on_terminal());
+	EXPECT_TRUE(waits({"--wait"}));
+	EXPECT_TRUE(waits({"--timeout", "1m"}));
 }
 
 TEST(Reporting, ShowIsAReportWhenOneIsAskedFor)
@@ -256,8 +308,8 @@ TEST(Waiting, EveryPivotThatWaitsCatchesUp)
 	for (const char *bad : {"0", "-1", "1s", "", "99999999999"})
 		EXPECT_NE(why([&] {
 				  (void)downtime_of(
-					  parse("copy",
-						{"v", "t", std::string("--max-downtime=") + bad}),
+					  parse("copy", {"v", "t", "--mode", "background",
+							 std::string("--max-downtime=") + bad}),
 					  true);
 			  }),
 			  "")
@@ -301,7 +353,7 @@ TEST(Pace, KeepsTheTimeout)
 TEST(Waiting, ComesBackWithTheSameOptions)
 {
 	EXPECT_EQ(options_again(parse("wait", {"v"})), "");
-	EXPECT_EQ(options_again(parse(
-			  "copy", {"v", "t", "--pivot", "--until-reboot", "--max-downtime", "50"})),
+	EXPECT_EQ(options_again(parse("copy", {"v", "t", "--pivot", "--until-reboot", "--mode",
+					       "background", "--max-downtime", "50"})),
 		  " --pivot --until-reboot --max-downtime 50");
 }
