@@ -54,6 +54,9 @@ void pivot_now(volume::Context &context, const Arguments &args, const volume::Co
 	std::string source = volume::device_path(context, copy.base.device);
 
 	auto outcome = take(volume::pivot(context, request, run_of(args)));
+	if (args.flag("dry-run") && since && !outcome.already)
+		outcome.steps.insert(outcome.steps.begin(),
+				     "wait until every block is on both devices");
 	auto after = take(volume::find(context, outcome.device));
 	std::string now = volume::device_path(context, after.table.base.device);
 

@@ -40,12 +40,12 @@ volume::CopyRequest request_of(const Arguments &args)
 }
 
 // The copy ran already: what was asked for now holds for the rest of it. One that is pivoted has
-// no rest.
-void apply_to_running(volume::Context &context, const volume::CopyId &copy,
-		      const table::Params &params)
+// no rest. Returns the steps.
+std::vector<std::string> apply_to_running(volume::Context &context, const volume::CopyId &copy,
+					  const table::Params &params, volume::Run run)
 {
 	if (take(volume::find(context, copy.device)).state() == volume::JobState::pivoted)
-		return;
+		return {};
 	volume::Settings settings;
 	auto number = [&](const char *key, const std::optional<uint32_t> &value) {
 		if (value)
@@ -61,14 +61,23 @@ void apply_to_running(volume::Context &context, const volume::CopyId &copy,
 	word(BLKCOPY_PARAM_COPY_MODE, params.copy_mode);
 	word(BLKCOPY_PARAM_ON_BASE_ERROR, params.on_base_error);
 	word(BLKCOPY_PARAM_ON_TOP_ERROR, params.on_top_error);
-	if (!settings.empty())
-		take(volume::set(context, copy.device.str(), settings, volume::Run::doit));
+	if (settings.empty())
+		return {};
+	return take(volume::set(context, copy.device.str(), settings, run)).steps;
 }
 
-Status dry_run(const Arguments &args, volume::Outcome outcome)
+Status dry_run(const Arguments &args, volume::Context &context, const table::Params &params,
+	       volume::Outcome outcome)
 {
-	if (args.flag("pivot") && !outcome.already)
-		outcome.steps.push_back("wait until every block is on both devices, then pivot");
+	if (outcome.copy) {
+		if (outcome.already)
+			outcome.steps =
+				apply_to_running(context, *outcome.copy, params, volume::Run::dry);
+		if (args.flag("pivot"))
+			outcome.steps.push_back(
+				"wait until every block is on both devices, then pivot");
+		outcome.already = outcome.steps.empty();
+	}
 	report_outcome(args, outcome, "");
 	return Status::ok;
 }
@@ -100,12 +109,12 @@ Status run(const Arguments &args)
 	Start since = std::chrono::steady_clock::now();
 	auto outcome = take(volume::copy(context, request, run_of(args)));
 	if (args.flag("dry-run"))
-		return dry_run(args, std::move(outcome));
+		return dry_run(args, context, request.params, std::move(outcome));
 
 	const std::string name = outcome.name;
 	const bool over = !outcome.copy;
 	if (outcome.already && !over)
-		apply_to_running(context, *outcome.copy, request.params);
+		apply_to_running(context, *outcome.copy, request.params, volume::Run::doit);
 	report_start(args, outcome, over, waiting);
 	if (over || !waiting.wait)
 		return Status::ok;

@@ -20,11 +20,12 @@ Status run(const Arguments &args)
 	const std::string &name = args.at(0);
 	std::optional<Start> since;
 	auto copy = volume::copy_id(take(volume::find(context, name)));
-	if (wait && !args.flag("dry-run")) {
+	if (wait) {
 		check_pivot(context, name, args);
 		std::string again = "blkctl pivot " + name + " --wait" + options_again(args);
 		since = std::chrono::steady_clock::now();
-		wait_for(context, copy, Until::ready, waiting, again);
+		if (!args.flag("dry-run"))
+			wait_for(context, copy, Until::ready, waiting, again);
 	}
 	pivot_now(context, args, copy, since);
 	return Status::ok;

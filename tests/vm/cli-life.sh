@@ -29,6 +29,13 @@ exits 0 ctl copy data /dev/ram1 --rate 1M --no-wait
 has "$(dmsetup table data)" 'blkcopy mirror 1:0 0 1:1 0 - 128 0 2 rate_kib 1024$' "the table while it copies"
 is "$(json data .volume.state)" copying "the state by show"
 exits 7 ctl pivot data
+before=$(tables)
+exits 0 ctl copy data /dev/ram1 --rate 2M --pivot --dry-run
+has "$OUT" 'set rate_kib 2048' "what a copy that runs would go on with"
+has "$OUT" 'then pivot' "what would become of a copy that runs"
+exits 0 ctl pivot data --wait --dry-run
+has "$OUT" 'wait until every block' "what a pivot that waits would do"
+is "$(tables)" "$before" "tables after dry runs of what runs"
 exits 7 ctl wait data --timeout 1
 exits 7 ctl copy data /dev/ram1 --pivot --timeout 1
 has "$OUT" 'blkctl wait data --pivot' "how to come back to a copy --pivot that timed out"
