@@ -57,6 +57,32 @@ Result<void> check_same_metadata(Context &context, const Volume &volume, const C
 		"blkctl abort " + volume.name() + " to begin anew");
 }
 
+// What is asked for now of a copy that runs, and was to be said at its beginning. It is as good
+// without: the same command goes on, also after a boot, which takes some of that away.
+void say_what_is_late(Change &change, const Volume &volume, const CopyRequest &request)
+{
+	const auto &features = volume.table.features;
+	const auto entry = find_entry(change.context(), volume.name());
+	const bool at_boot = entry && !entry->layers.empty() && !entry->noauto;
+	std::string late;
+	const auto look = [&](bool is_late, const char *option) {
+		if (is_late)
+			late += (late.empty() ? "" : ", ") + std::string(option);
+	};
+
+	if (volume.state() == JobState::none || volume.state() == JobState::pivoted)
+		return;
+	look(request.detect_zeroes && !features.detect_zeroes, "--detect-zeroes");
+	look(request.no_discard_passdown && !features.no_discard_passdown, "--no-discard-passdown");
+	// The kernel does not say of a copy whether it began so: what is left it copies.
+	look(request.sync_none && volume.status.base_only > 0, "--sync none");
+	look(!request.boot && at_boot, "--no-boot");
+	if (!late.empty())
+		change.outcome().note =
+			volume.name() + ": the copy goes on as it was begun: " + late +
+			" had to be given then; blkctl abort " + volume.name() + ", to begin anew";
+}
+
 table::Blkcopy mirror_of(const Volume &volume, DevNo target, const CopyRequest &request)
 {
 	table::Blkcopy mirror;
@@ -123,6 +149,7 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 			change.remove_hidden(*leftover);
 		if (volume.state() != JobState::none)
 			change.outcome().copy = copy_id(volume);
+		say_what_is_late(change, volume, request);
 		return change.nothing_to_do(volume.info);
 	}
 	const auto state = volume.state();

@@ -222,9 +222,10 @@ Result<void> check_boot_after(Context &context, const Volume &volume, const Pivo
 	if (request.persist && request.until_reboot)
 		return refusal(Status::usage, "pivot", volume.name(),
 			       "persist and until-reboot exclude each other", "blkctl help pivot");
-	if (request.persist && !volume.lvm)
+	if ((request.persist || request.until_reboot) && !volume.lvm)
 		return refusal(Status::usage, "pivot", volume.name(),
-			       "it is no LV: where it comes back from is in " + context.tab_file,
+			       "it is no LV: where it comes back from is in " + context.tab_file +
+				       ", without --persist and --until-reboot",
 			       "blkctl pivot " + volume.name());
 	BLKCTL_TRY(const bool can,
 		   request.persist ? can_come_back(context, volume) : Result<bool>(true));

@@ -225,7 +225,8 @@ struct CopyRequest {
 };
 /*
  * Starts the copy; returns when it runs, see job::wait. If that very copy runs already, or was to
- * be pivoted and has just been, `already` is set and nothing is done. A copy that failed or
+ * be pivoted and has just been, `already` is set and nothing is done: what is asked for and cannot
+ * be changed any more is in the note, and the params are for set(). A copy that failed or
  * was aborted and was not cleared yet is cleared first; timed_out as for abort.
  * Errors: usage (target is the source, also through the stack; smaller; metadata with sync_none,
  * which it cannot hold, or on one of the devices), not_found (target),

@@ -57,6 +57,11 @@ TEST_F(DurableCopy, StartsAndIsPivoted)
 	EXPECT_EQ(super->mode, meta::Mode::mirror);
 	EXPECT_EQ(super->phase, meta::Phase::copying);
 	EXPECT_TRUE(start()->already);
+	EXPECT_EQ(start()->note, "");
+	const CopyRequest late{
+		.name = "v0", .target = "/dev/sdb", .metadata = file(), .boot = false};
+	EXPECT_NE(copy(host.context, late, volume::Run::doit)->note.find("--no-boot"),
+		  std::string::npos);
 
 	host.mapper.at(volume_number).status.phase = table::Phase::synced;
 	ASSERT_TRUE(pivot(host.context, {.name = "v0"}, volume::Run::doit));

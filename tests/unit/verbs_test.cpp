@@ -109,6 +109,27 @@ TEST_F(Verbs, CopyLoadsAMirror)
 	expect_refusal(copy(host.context, request, Run::doit), Status::busy, "already");
 }
 
+TEST_F(Verbs, CopySaysWhatIsTooLateForOneThatRuns)
+{
+	host.add_copy(table::Phase::copying);
+	host.mapper.calls.clear();
+	CopyRequest request{.name = "v0", .target = "/dev/sdb"};
+	EXPECT_EQ(copy(host.context, request, Run::doit)->note, "");
+	request.detect_zeroes = request.sync_none = true;
+	const auto late = copy(host.context, request, Run::doit);
+	ASSERT_TRUE(late) << late.error().message();
+	EXPECT_TRUE(late->already);
+	EXPECT_NE(late->note.find(": --detect-zeroes, --sync none had to"), std::string::npos)
+		<< late->note;
+	EXPECT_NE(late->note.find("blkctl abort v0"), std::string::npos) << late->note;
+	EXPECT_TRUE(host.mapper.calls.empty());
+
+	ASSERT_TRUE(volume::abort(host.context, "v0", Run::doit));
+	request.sync_none = false;
+	ASSERT_TRUE(copy(host.context, request, Run::doit));
+	EXPECT_EQ(copy(host.context, request, Run::doit)->note, "");
+}
+
 TEST_F(Verbs, CopyRefusesBadTargets)
 {
 	host.add_volume();
@@ -316,6 +337,16 @@ TEST_F(Verbs, PivotOfAnLvMustBeAskedForTwice)
 	expect_refusal(pivot(host.context, {.name = "v0"}, Run::doit), Status::usage,
 		       "until-reboot");
 	EXPECT_TRUE(pivot(host.context, {.name = "v0", .until_reboot = true}, Run::doit));
+}
+
+// Another volume comes back where it is written down, whatever is agreed to.
+TEST_F(Verbs, PivotAgreesOnTheRebootOfAnLvAlone)
+{
+	host.add_copy(table::Phase::synced);
+	for (const auto &request : {PivotRequest{.name = "v0", .until_reboot = true},
+				    PivotRequest{.name = "v0", .persist = true}})
+		expect_refusal(pivot(host.context, request, Run::doit), Status::usage, "no LV");
+	EXPECT_TRUE(pivot(host.context, {.name = "v0"}, Run::doit));
 }
 
 TEST_F(Verbs, PivotDoesNotRaiseTheSectorSizeUnderUsers)
