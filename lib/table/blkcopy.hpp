@@ -74,6 +74,12 @@ struct Params {
 	std::optional<Policy> on_base_error = {};
 	std::optional<Policy> on_top_error = {};
 
+	// Of stream and overlay: a write that the top has no room for waits for a while.
+	bool waits_for_space() const
+	{
+		return on_top_error == Policy::stop || on_top_error == Policy::enospc;
+	}
+
 	bool operator==(const Params &) const = default;
 };
 

@@ -18,12 +18,18 @@ namespace
 
 constexpr const char *create_verb = "create";
 
-// Empty: in memory.
-bool has_bitmaps_on(Context &context, const Volume &volume, const std::string &metadata)
+// Without metadata they are in memory.
+bool has_bitmaps_as(Context &context, const Volume &volume, const CreateRequest &request)
 {
 	if (!volume.table.bitmaps)
-		return metadata.empty();
-	return is_named(context, *volume.table.bitmaps, metadata);
+		return request.metadata.empty();
+	if (!is_named(context, *volume.table.bitmaps, request.metadata))
+		return false;
+	const auto place = find_place(context, request.metadata);
+	const auto super =
+		place ? superblock_of(context, *place) : Result<meta::Superblock>(place.error());
+	return super && super->geometry.bitmap_slots == request.bitmaps &&
+	       super->geometry.segment_mib == request.segment_mib;
 }
 
 // The same volume, made before.
@@ -33,22 +39,25 @@ bool is_same(Context &context, const dm::Info &info, DevNo device, const CreateR
 	return volume && volume->kind == Kind::created &&
 	       volume->table.base == table::Leg{device, 0} &&
 	       volume->table.block_sectors == request.block_sectors &&
-	       has_bitmaps_on(context, *volume, request.metadata);
+	       has_bitmaps_as(context, *volume, request);
 }
 
-// It is there; from now on it comes back by itself, too, if that is asked for.
-Result<Outcome> boot_as_well(Change &change, const dm::Info &info, bool boot)
+// It is there; from now on it comes back by itself, or, with metadata, does not, as is asked for.
+Result<Outcome> boot_as_asked(Change &change, const dm::Info &info, const CreateRequest &request)
 {
 	auto &context = change.context();
 	BLKCTL_TRY(const auto volume, find(context, info.devno));
+	const bool is_asked = request.boot || !request.metadata.empty();
 
-	if (!boot || comes_back_at_boot(context, volume))
+	if (!is_asked || comes_back_at_boot(context, volume) == request.boot)
 		return change.nothing_to_do(info);
 	add_entry(change, info.name,
-		  "write in " + context.tab_file + " that " + info.name + " comes back at boot",
-		  [&context, volume](const auto &before) -> Result<std::optional<tab::Entry>> {
+		  "write in " + context.tab_file + " that " + info.name + " comes back " +
+			  (request.boot ? "at boot" : "when it is named"),
+		  [&context, volume,
+		   boot = request.boot](const auto &before) -> Result<std::optional<tab::Entry>> {
 			  BLKCTL_TRY(auto entry, entry_of(context, volume, before));
-			  entry.noauto = false;
+			  entry.noauto = !boot;
 			  return std::optional(entry);
 		  });
 	return change.finish(info);
@@ -90,7 +99,7 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 	BLKCTL_TRY(const auto existing, find_by_name(context, request.name));
 	if (existing && !is_half_made(*existing)) {
 		if (is_same(context, *existing, devno, request))
-			return boot_as_well(change, *existing, request.boot);
+			return boot_as_asked(change, *existing, request);
 		return refusal(Status::busy, create_verb, request.name,
 			       "there is a device of this name already",
 			       "blkctl show " + request.name);

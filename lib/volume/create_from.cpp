@@ -16,13 +16,28 @@ namespace
 
 constexpr const char *create_from_verb = "create";
 
+// Whether a stream is all that is asked for by an option; without one it is as it is.
+bool is_as_asked(Context &context, const Volume &volume, const CreateFromRequest &request)
+{
+	const auto &table = volume.table;
+
+	return table.block_sectors == request.block_sectors &&
+	       (request.metadata.empty() || has_metadata_at(context, volume, request.metadata)) &&
+	       (table.features.copy_on_read || !request.copy_on_read) &&
+	       (table.features.paused || !request.no_hydrate) &&
+	       (table.params.waits_for_space() || !request.waits_for_space) &&
+	       (request.boot || !comes_back_at_boot(context, volume));
+}
+
 // The same stream, made before.
-std::optional<CopyId> find_same(Context &context, const dm::Info &info, DevNo base, DevNo top)
+std::optional<CopyId> find_same(Context &context, const dm::Info &info,
+				const CreateFromRequest &request, DevNo base, DevNo top)
 {
 	const auto volume = find(context, info.devno);
 
 	if (!volume || volume->table.mode != table::Mode::stream ||
-	    volume->table.base != table::Leg{base, 0} || volume->table.top != table::Leg{top, 0})
+	    volume->table.base != table::Leg{base, 0} || volume->table.top != table::Leg{top, 0} ||
+	    !is_as_asked(context, *volume, request))
 		return std::nullopt;
 	return copy_id(*volume);
 }
@@ -95,7 +110,8 @@ Result<Outcome> create_from(Context &context, const CreateFromRequest &request, 
 	BLKCTL_TRY(const auto top, context.probe.describe(top_number));
 	BLKCTL_TRY(const auto existing, find_by_name(context, request.name));
 	if (existing && !is_half_made(*existing)) {
-		change.outcome().copy = find_same(context, *existing, base_number, top_number);
+		change.outcome().copy =
+			find_same(context, *existing, request, base_number, top_number);
 		if (change.outcome().copy)
 			return change.nothing_to_do(*existing);
 		return refusal(Status::busy, create_from_verb, request.name,

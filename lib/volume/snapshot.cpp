@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // snapshot: from now on writes go to a store; of one volume, or of several at one instant.
+#include "volume/boot.hpp"
 #include "volume/group.hpp"
 #include "volume/leftovers.hpp"
 #include "volume/making.hpp"
@@ -24,6 +25,26 @@ void say_if_lost(Change &change, const Prepared &prepared)
 	change.outcome().note =
 		volume.name() +
 		" was attached: nothing brings it back at boot; commit or stream it before";
+}
+
+// A snapshot that is there is as it was taken.
+Result<void> check_as_taken(Change &change, const Volume &volume, const SnapshotRequest &request)
+{
+	auto &context = change.context();
+	const auto &name = volume.name();
+	const auto no = [&](const std::string &why, const std::string &next) {
+		return refusal(Status::busy, snapshot_verb, name,
+			       "it writes to that store already, and " + why, next);
+	};
+
+	if (!request.metadata.empty() && !has_metadata_at(context, volume, request.metadata))
+		return no("its metadata is elsewhere", "blkctl show " + name);
+	if (request.waits_for_space && !volume.table.params.waits_for_space())
+		return no("a write that has no room there fails",
+			  "blkctl set " + name + " on-top-error=enospc");
+	if (!request.boot && comes_back_at_boot(context, volume))
+		return no("it comes back at boot", "man blkctltab, for noauto");
+	return {};
 }
 
 /*
@@ -76,8 +97,10 @@ Result<Outcome> snapshot(Context &context, const SnapshotRequest &request, Run r
 
 	BLKCTL_TRY(const auto found, change.open(request.name));
 	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
-	if (is_same_overlay(context, volume, request.store))
+	if (is_same_overlay(context, volume, request.store)) {
+		BLKCTL_CHECK(check_as_taken(change, volume, request));
 		return change.nothing_to_do(volume.info);
+	}
 	BLKCTL_TRY(const auto prepared, prepare_overlay(change, request, volume));
 	add_instant(change, volume.info, request.no_freeze);
 	add_remembering(change, prepared);
@@ -106,8 +129,11 @@ Result<Outcome> snapshot_all(Context &context, const std::vector<SnapshotRequest
 	all.name = names_of(volumes);
 	for (size_t i = 0; i < volumes.size(); i++)
 		same += is_same_overlay(context, volumes[i], requests[i].store) ? 1 : 0;
-	if (same == volumes.size())
+	if (same == volumes.size()) {
+		for (size_t i = 0; i < volumes.size(); i++)
+			BLKCTL_CHECK(check_as_taken(change, volumes[i], requests[i]));
 		return change.nothing_to_do(all);
+	}
 	if (same > 0)
 		return refusal(Status::busy, snapshot_verb, all.name,
 			       "some of them write to these stores already, since another instant",

@@ -176,19 +176,46 @@ Result<void> check_again(Change &change, const Volume &volume, const ViewRequest
 		       "that backup was given up just now");
 }
 
-// A view that is there is as lasting as it was made.
-Result<void> check_persistent(Change &change, const Volume &volume, const ViewRequest &request)
+Result<bool> takes_discards(Context &context, const dm::Info &view)
 {
-	const bool lasts = !request.persistent || volume.table.features.backup_persistent;
-	const bool is_there = request.metadata.empty() ||
-			      has_metadata_at(change.context(), volume, request.metadata);
+	BLKCTL_TRY(const auto live, context.dm.table(view.devno, dm::Slot::live, false));
+	const auto table =
+		live.empty() ? Result<table::View>(Error{}) : table::parse_view(live[0].params);
+	return table && table->discards;
+}
 
-	if (lasts && is_there)
+// Whether nothing was given up of what is in no bitmap: that is done at once, or never.
+bool keeps_all(const Volume &volume, const std::string &bitmap)
+{
+	const auto changed = bitmap_of(view_verb, volume, bitmap);
+	const auto &status = volume.status;
+
+	return changed && changed->dirty_blocks < status.total && status.zero == 0;
+}
+
+// A view that is there is as it was made; `view`: its device, which may not be there yet. One of a
+// backup is checked by that.
+Result<void> check_as_made(Change &change, const Volume &volume, const ViewRequest &request,
+			   const std::optional<dm::Info> &view)
+{
+	auto &context = change.context();
+	const auto no = [&](const std::string &why) {
+		return refusal(Status::busy, change.verb(), request.view, "it is there, and " + why,
+			       "blkctl remove " + request.view +
+				       " to make another, of another instant");
+	};
+
+	if (request.persistent && !volume.table.features.backup_persistent)
+		return no("not a persistent one");
+	if (!request.metadata.empty() && !has_metadata_at(context, volume, request.metadata))
+		return no("its metadata is elsewhere");
+	if (request.record || !view || !view->live_table)
 		return {};
-	return refusal(Status::busy, change.verb(), request.view,
-		       lasts ? "it is there, and its metadata is elsewhere"
-			     : "it is there, and not a persistent one",
-		       "blkctl remove " + request.view + " to make another, of another instant");
+	if (request.only_changed && keeps_all(volume, request.bitmap))
+		return no("keeps what has not changed, too");
+	BLKCTL_TRY(const bool discards,
+		   request.discards ? takes_discards(context, *view) : Result<bool>(true));
+	return discards ? Result<void>() : no("takes no discards");
 }
 
 // Errors: not_found, busy.
@@ -319,7 +346,7 @@ Result<Outcome> view_all(Context &context, const std::vector<ViewRequest> &reque
 		BLKCTL_CHECK(check_bitmap(change, volumes[i], requests[i].bitmap, armed > 0));
 	if (armed > 0)
 		for (size_t i = 0; i < requests.size(); i++)
-			BLKCTL_CHECK(check_persistent(change, volumes[i], requests[i]));
+			BLKCTL_CHECK(check_as_made(change, volumes[i], requests[i], existing[i]));
 	if (done == requests.size())
 		return change.nothing_to_do(*existing[0]);
 	if (armed == 0) {

@@ -77,6 +77,29 @@ TEST_F(BitmapMetadata, ComesBackAtBootIfAskedTo)
 	}
 }
 
+TEST_F(BitmapMetadata, AVolumeThatIsThereHasWhatIsAskedFor)
+{
+	ASSERT_TRUE(make());
+	CreateRequest request{.name = "v0", .device = "/dev/sda", .metadata = file(), .boot = true};
+	EXPECT_TRUE(create(host.context, request, volume::Run::doit)->already);
+	request.bitmaps = 64;
+	EXPECT_EQ(create(host.context, request, volume::Run::doit).error().status, Status::busy);
+	request.bitmaps = 16;
+	request.segment_mib = 4;
+	EXPECT_EQ(create(host.context, request, volume::Run::doit).error().status, Status::busy);
+	request.segment_mib = 64;
+	for (const bool boot : {false, true}) {
+		request.boot = boot;
+		const auto changed = create(host.context, request, volume::Run::doit);
+		ASSERT_TRUE(changed) << changed.error().message();
+		EXPECT_FALSE(changed->already);
+		ASSERT_TRUE(entry());
+		EXPECT_EQ(entry()->noauto, !boot);
+		EXPECT_EQ(entry()->bitmaps, file());
+		EXPECT_TRUE(create(host.context, request, volume::Run::doit)->already);
+	}
+}
+
 TEST_F(BitmapMetadata, IsInEveryTable)
 {
 	const auto made = make();

@@ -352,6 +352,10 @@ Result<std::string> Mapper::message(DevNo device, uint64_t, const std::string &t
 		} else if (text.starts_with("preserve ")) {
 			if (table.mode != table::Mode::backup)
 				return Error{.why = "no backup", .sys_errno = EINVAL};
+			for (const auto &bitmap : found->status.bitmaps)
+				if (text == "preserve " + bitmap.name)
+					found->status.zero =
+						found->status.total - bitmap.dirty_blocks;
 			return {};
 		} else {
 			return Error{.why = "unknown message", .sys_errno = EINVAL};

@@ -289,6 +289,7 @@ TEST_F(Overlay, WaitsForSpaceWhenToldTo)
 	ASSERT_TRUE(made) << made.error().message();
 	EXPECT_TRUE(live().ends_with(" 128 0 2 on_top_error enospc")) << live();
 	host.mapper.calls.clear();
+	EXPECT_TRUE(snapshot(host.context, request, volume::Run::doit)->already);
 	EXPECT_EQ(set(host.context, "v0", {{"rate_kib", "1"}}, volume::Run::doit).error().status,
 		  Status::not_found);
 	EXPECT_EQ(pause(host.context, "v0", volume::Run::doit).error().status, Status::not_found);
@@ -300,6 +301,28 @@ TEST_F(Overlay, WaitsForSpaceWhenToldTo)
 	EXPECT_EQ(host.mapper.calls,
 		  (std::vector<std::string>{"message 253:0 set on_top_error report",
 					    "message 253:0 copy resume"}));
+	const auto fails = snapshot(host.context, request, volume::Run::doit);
+	ASSERT_FALSE(fails);
+	EXPECT_EQ(fails.error().next, "blkctl set v0 on-top-error=enospc");
+}
+
+TEST_F(Overlay, ASnapshotIsAsItWasTaken)
+{
+	host.add_volume();
+	SnapshotRequest request{.name = "v0", .store = "/dev/sdb"};
+	ASSERT_TRUE(snapshot(host.context, request, volume::Run::doit));
+	request.metadata = meta_file();
+	EXPECT_TRUE(snapshot(host.context, request, volume::Run::doit)->already);
+	host.mapper.calls.clear();
+	for (const auto &other :
+	     {SnapshotRequest{
+		      .name = "v0", .store = "/dev/sdb", .metadata = host.run_dir + "/other"},
+	      SnapshotRequest{.name = "v0", .store = "/dev/sdb", .boot = false}}) {
+		const auto refused = snapshot(host.context, other, volume::Run::doit);
+		ASSERT_FALSE(refused);
+		EXPECT_EQ(refused.error().status, Status::busy) << refused.error().message();
+	}
+	EXPECT_TRUE(host.mapper.calls.empty());
 }
 
 TEST_F(Overlay, CreateFromStreams)
@@ -316,6 +339,16 @@ TEST_F(Overlay, CreateFromStreams)
 	EXPECT_TRUE(check.contents.super.legs[0].stamp);
 	EXPECT_EQ(volume->info.uuid, "BLKCTL-" + meta::hex(check.contents.super.uuid) + "-vol");
 	EXPECT_TRUE(create_from(host.context, request, volume::Run::doit)->already);
+	for (const auto change : std::initializer_list<void (*)(CreateFromRequest &)>{
+		     [](auto &other) { other.boot = false; },
+		     [](auto &other) { other.waits_for_space = true; },
+		     [](auto &other) { other.block_sectors = 8; },
+		     [](auto &other) { other.metadata = "/dev/sdc"; }}) {
+		auto other = request;
+		change(other);
+		EXPECT_EQ(create_from(host.context, other, volume::Run::doit).error().status,
+			  Status::busy);
+	}
 	request.device = "/dev/sdc";
 	EXPECT_EQ(create_from(host.context, request, volume::Run::doit).error().status,
 		  Status::busy);

@@ -83,9 +83,36 @@ TEST_F(View, KeepsWhatIsInABitmapAlone)
 	ASSERT_LT(limited, std::ssize(calls));
 	EXPECT_LT(limited, at("create now"));
 	EXPECT_EQ(find(host.context, "now").error().status, Status::not_found);
+	EXPECT_TRUE(view(host.context, wanted, volume::Run::doit)->already);
 	const auto gone = volume::remove(host.context, "now", volume::Run::doit);
 	ASSERT_TRUE(gone) << gone.error().message();
 	EXPECT_EQ(live(), plain);
+}
+
+TEST_F(View, IsAsItWasMade)
+{
+	host.mapper.at(volume_number).status.bitmaps = {{"b", 3, "recording"}};
+	auto wanted = request;
+	wanted.bitmap = "b";
+	ASSERT_TRUE(view(host.context, wanted, volume::Run::doit));
+	host.mapper.calls.clear();
+	const auto no = [&](const ViewRequest &other, const std::string &why) {
+		const auto refused = view(host.context, other, volume::Run::doit);
+		ASSERT_FALSE(refused) << why;
+		EXPECT_EQ(refused.error().status, Status::busy);
+		EXPECT_NE(refused.error().why.find(why), std::string::npos) << refused.error().why;
+		EXPECT_TRUE(host.mapper.calls.empty());
+	};
+	auto other = wanted;
+	other.discards = true;
+	no(other, "takes no discards");
+	other = wanted;
+	other.only_changed = true;
+	no(other, "keeps what has not changed");
+	other = wanted;
+	other.persistent = true;
+	no(other, "persistent");
+	EXPECT_TRUE(view(host.context, wanted, volume::Run::doit)->already);
 }
 
 TEST_F(View, LastsOnlyWhereItComesUpWithTheVolume)
