@@ -131,6 +131,9 @@ Result<void> Work::open(const std::vector<BackupRequest> &requests, volume::Run 
 		item.done.target = request.target;
 		item.done.full = item.record->full;
 		item.done.resumed = found;
+		if (found && item.record->copied && request.verify)
+			item.done.note = "it was copied before this call, which does not compare "
+					 "it any more";
 		items.push_back(std::move(item));
 	}
 	BLKCTL_CHECK(check_distinct());

@@ -4,6 +4,7 @@
 #include "volume/bitmap_notes.hpp"
 #include "volume/bitmaps.hpp"
 #include "volume/steps.hpp"
+#include "volume/store.hpp"
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -14,9 +15,10 @@ using volume::refusal;
 
 std::string request_text(const BackupRequest &request, const std::string &group)
 {
-	return fmt::format("{} {} {} over \"{}\" bitmap \"{}\" {}, of {}", request.target,
+	return fmt::format("{} {} {} over \"{}\" bitmap \"{}\" {}, of {}{}", request.target,
 			   transport::word(request.format), request.full ? "full" : "as is",
-			   request.backing, request.bitmap, word(request.bitmap_mode), group);
+			   request.backing, request.bitmap, word(request.bitmap_mode), group,
+			   request.whole_view ? ", all of which can be read" : "");
 }
 
 Error bad_target(Status status, const BackupItem &item, std::string why, std::string next)
@@ -122,6 +124,13 @@ Result<bool> find_interrupted(volume::Context &context, BackupItem &item, const 
 			       "another backup of it was interrupted: " + record->request, next);
 	*item.record = *record;
 	item.resumed = true;
+	const auto &store = item.request.store;
+	if (item.volume.state() == volume::JobState::preserving && !store.empty() &&
+	    !volume::has_store(context, item.volume, store))
+		return refusal(Status::busy, backup_verb, item.volume.name(),
+			       "the store of the one that was interrupted is " +
+				       store_of(context, item),
+			       next);
 	auto target = find_target(context, item.volume, item.request, record->full);
 	if (!target)
 		return target.error();

@@ -162,6 +162,12 @@ TEST_F(Backup, AnInterruptedOneGoesOn)
 	EXPECT_EQ(left.error().status, Status::timed_out);
 	EXPECT_EQ(bitmap(), "frozen 3");
 	EXPECT_EQ(run(request()).error().status, Status::busy);
+	auto other = full;
+	other.whole_view = true;
+	EXPECT_EQ(run(other).error().status, Status::busy);
+	other = full;
+	other.store = "/dev/sdc";
+	EXPECT_NE(run(other).error().why.find("store"), std::string::npos);
 	// Somebody has frozen it anew meanwhile, with more in it: that is in no backup.
 	auto &now = host.mapper.at(fake::volume_number).status.bitmaps[0];
 	now.dirty_blocks = 4;
