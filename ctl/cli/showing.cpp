@@ -29,8 +29,16 @@ std::string json_line(const std::string &name, const std::string &stage, const j
 
 } // namespace
 
+Option end_option()
+{
+	return {.name = "timeout",
+		.value = "TIME",
+		.help = "end after so long (30, 500ms, 5m, 2h), with status 7, as by Ctrl-C; the "
+			"same command goes on, or begins again"};
+}
+
 Showing::Showing(const Arguments &args)
-	: json_(args.flag("json")), interval_(progress_interval(args))
+	: json_(args.flag("json")), pace_(pace_of(args, progress_interval(args)))
 {
 }
 

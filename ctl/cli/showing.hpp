@@ -15,12 +15,17 @@
 namespace blkctl::cli
 {
 
+// --timeout of what goes on in this process alone.
+Option end_option();
+
 class Showing
 {
       public:
 	explicit Showing(const Arguments &args);
 
-	std::chrono::milliseconds interval() const { return interval_; }
+	std::chrono::milliseconds interval() const { return pace_.interval; }
+	// Whether the time of --timeout is up.
+	bool over() const { return pace_.over(); }
 	// `stage`: "copying", "verifying".
 	void show(const std::string &name, const std::string &stage, const job::Job &job,
 		  const job::Meter &meter);
@@ -28,7 +33,7 @@ class Showing
 
       private:
 	bool json_;
-	std::chrono::milliseconds interval_;
+	Pace pace_;
 	StatusLine line_;
 };
 

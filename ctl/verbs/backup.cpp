@@ -146,7 +146,7 @@ Status run(const Arguments &args)
 		complain("blkctl: " + name + ": " + note);
 	};
 	interrupt.emplace();
-	options.cancelled = [&] { return interrupt->came(); };
+	options.cancelled = [&] { return interrupt->came() || showing.over(); };
 	auto result = job::backup(host.context(), requests, options, run_of(args));
 	interrupt.reset();
 	showing.clear();
@@ -186,7 +186,8 @@ const Register entry{Verb{
 		 "may be renamed. The note of which it is is in /var/lib/blkctl. The first backup "
 		 "of a chain is a full one: with "
 		 "--full and the bitmap.",
-		 "The copying is done by this process. Ctrl-C, or a kill, interrupts it: the same "
+		 "The copying is done by this process. Ctrl-C, a kill or --timeout interrupts it: "
+		 "the same "
 		 "command, run again, goes on with it as of the same instant; blkctl-abort(8) "
 		 "gives "
 		 "it up. So does a reboot. Several volumes are backed up as of one instant, one "
@@ -231,6 +232,7 @@ const Register entry{Verb{
 		 {.name = "force",
 		  .value = "",
 		  .help = "overwrite a TARGET, or a STORE, that holds something"},
+		 end_option(),
 		 interval_option(),
 		 dry_run_option(),
 		 json_option()},

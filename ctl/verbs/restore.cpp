@@ -51,7 +51,7 @@ Status restore_image(const Arguments &args, const std::string &image)
 		showing.show(args.at(0), verifying ? "verifying" : "copying", job, meter);
 	};
 	interrupt.emplace();
-	options.cancelled = [&] { return interrupt->came(); };
+	options.cancelled = [&] { return interrupt->came() || showing.over(); };
 	auto result = job::apply(host.context(), request, options, run_of(args));
 	interrupt.reset();
 	showing.clear();
@@ -106,10 +106,11 @@ const Register entry{Verb{
 		    {.name = "force",
 		     .value = "",
 		     .help = "overwrite what carries something; overrides no other refusal"},
+		    end_option(),
 		    interval_option(),
 		    dry_run_option(),
 		    json_option()},
-	.rules = {{.options = {"format", "verify", "interval"}, .needs = {"image"}}},
+	.rules = {{.options = {"format", "verify", "timeout", "interval"}, .needs = {"image"}}},
 	.examples = {{"blkctl restore /dev/vde --image /backup/mon.qcow2 --verify",
 		      "The chain that ends there, onto a device."},
 		     {"blkctl restore /dev/vdn data.json", "Moves metadata to another device."}},

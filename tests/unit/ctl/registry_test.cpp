@@ -135,7 +135,8 @@ TEST(Registry, ChangingVerbsHaveADryRun)
 
 TEST(Registry, LongVerbsHaveTheSameOptions)
 {
-	for (const char *name : {"copy", "pivot", "wait", "watch", "events"}) {
+	for (const char *name : {"copy", "pivot", "wait", "watch", "events", "commit", "stream",
+				 "backup", "restore"}) {
 		std::set<std::string> options;
 		for (const Option &option : find_verb(name)->options)
 			options.insert(option.name);

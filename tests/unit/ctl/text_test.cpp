@@ -253,6 +253,7 @@ TEST(Options, OfNoEffectAreRefused)
 		{{"pivot", "v", "--no-wait", "--max-downtime", "9"}, "--no-wait"},
 		{{"restore", "m", "d", "--interval", "1s"}, "--image"},
 		{{"restore", "m", "d", "--verify"}, "--image"},
+		{{"restore", "m", "d", "--timeout", "1m"}, "--image"},
 		{{"show", "v", "--map", "--json"}, "picture"},
 		{{"show", "v", "-O", "name"}, "-O"},
 		{{"view", "v", "w", "--store", "s", "--only-changed"}, "--bitmap"},
