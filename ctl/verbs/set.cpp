@@ -14,8 +14,13 @@ namespace
 Status run(const Arguments &args)
 {
 	volume::Settings settings;
-	for (const std::string &word : args.rest(1))
-		settings.push_back(read_setting(word));
+	for (const std::string &word : args.rest(1)) {
+		auto setting = read_setting(word);
+		for (const auto &[key, value] : settings)
+			if (key == setting.first)
+				bad_usage(fmt::format("\"{}\": that was given before", word));
+		settings.push_back(std::move(setting));
+	}
 	auto host = take(volume::Host::open());
 	auto outcome = take(volume::set(host.context(), args.at(0), settings, run_of(args)));
 	report_outcome(args, outcome, fmt::format("set {}", fmt::join(args.rest(1), ", ")));

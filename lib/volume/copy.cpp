@@ -126,6 +126,9 @@ Result<Place> add_durable(Change &change, const Volume &volume, DevNo target,
 	if (comes_back) {
 		say_if_nameless(change, {base.device, target});
 		BLKCTL_CHECK(add_first_layer(change, volume, place, "at boot"));
+	} else if (request.boot) {
+		change.outcome().note =
+			volume.name() + " was attached: nothing brings its copy back at boot";
 	}
 	return place;
 }

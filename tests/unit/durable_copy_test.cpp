@@ -71,6 +71,15 @@ TEST_F(DurableCopy, StartsAndIsPivoted)
 	EXPECT_EQ(entry()->device, "name:sdb");
 }
 
+TEST_F(DurableCopy, SaysIfNothingBringsItBack)
+{
+	host.add_volume().info.uuid = "LVM-x";
+	const auto attached = start();
+	ASSERT_TRUE(attached) << attached.error().message();
+	EXPECT_NE(attached->note.find("v0 was attached"), std::string::npos) << attached->note;
+	EXPECT_FALSE(entry());
+}
+
 TEST_F(DurableCopy, IsAborted)
 {
 	host.add_volume();

@@ -254,6 +254,7 @@ TEST(Options, OfNoEffectAreRefused)
 		{{"restore", "m", "d", "--interval", "1s"}, "--image"},
 		{{"restore", "m", "d", "--verify"}, "--image"},
 		{{"restore", "m", "d", "--timeout", "1m"}, "--image"},
+		{{"set", "v", "rate=1M", "run=64k", "rate=none"}, "\"rate=none\": that was given"},
 		{{"show", "v", "--map", "--json"}, "picture"},
 		{{"show", "v", "-O", "name"}, "-O"},
 		{{"view", "v", "w", "--store", "s", "--only-changed"}, "--bitmap"},
