@@ -104,12 +104,16 @@ void Arguments::check() const
 		if (word.empty())
 			bad_usage("an argument is the empty string");
 	// An unset variable of a script: what it was to ask for would not be done, without a word.
-	for (const auto &[name, value] : values_)
-		if (value.empty())
-			bad_usage("--" + name + " is empty");
-	for (const auto &[name, list] : lists_)
-		if (std::find(list.begin(), list.end(), "") != list.end())
-			bad_usage("--" + name + " is empty");
+	for (const Option &option : verb_->options) {
+		const auto value = values_.find(option.name);
+		const auto list = lists_.find(option.name);
+		const bool empty =
+			(value != values_.end() && value->second.empty()) ||
+			(list != lists_.end() && std::find(list->second.begin(), list->second.end(),
+							   "") != list->second.end());
+		if (empty && !option.may_be_empty)
+			bad_usage("--" + option.name + " is empty");
+	}
 
 	for (const Option &option : verb_->options) {
 		auto found = values_.find(option.name);

@@ -24,7 +24,8 @@ std::vector<Option> report_options()
 		 .value = "EXPRESSION",
 		 .help = "only volumes for which this holds, as in \"percent<50 && "
 			 "state=copying\"; "
-			 "help explains"},
+			 "help explains",
+		 .may_be_empty = true},
 		{.name = "noheadings", .value = "", .help = "leave the line of headings out"},
 		{.name = "units",
 		 .value = "UNIT",
@@ -32,7 +33,8 @@ std::vector<Option> report_options()
 		{.name = "nosuffix", .value = "", .help = "leave the unit off sizes"},
 		{.name = "separator",
 		 .value = "TEXT",
-		 .help = "put this between fields instead of lining them up"},
+		 .help = "put this between fields instead of lining them up",
+		 .may_be_empty = true},
 		{.name = "reportformat",
 		 .value = "FORMAT",
 		 .help = "basic, or json: an object with \"schema\": 1; all there is of a volume, "
@@ -42,26 +44,10 @@ std::vector<Option> report_options()
 	};
 }
 
-std::vector<Option> row_report_options()
-{
-	auto all = report_options();
-	std::erase_if(all, [](const Option &option) { return option.name == "sort"; });
-	return all;
-}
-
 std::vector<Rule> report_rules()
 {
-	const std::vector<std::string> as_json = {"json", "reportformat json"};
-	return {
-		{.options = {"noheadings", "separator", "nosuffix"},
-		 .excludes = as_json,
-		 .why = "it is of the text"},
-		{.options = {"json"}, .excludes = {"reportformat basic"}},
-		{.options = {"units"},
-		 .needs = {"options"},
-		 .when = as_json,
-		 .why = "in JSON all there is of a volume is in bytes"},
-	};
+	// What is of the text alone may be given with JSON, too, as with LVM's own reports.
+	return {{.options = {"json"}, .excludes = {"reportformat basic"}}};
 }
 
 bool shapes_report(const Arguments &args)

@@ -13,8 +13,6 @@ namespace blkctl::cli
 {
 
 std::vector<Option> report_options();
-// Of a report with one row, which has no order.
-std::vector<Option> row_report_options();
 
 std::vector<Rule> report_rules();
 

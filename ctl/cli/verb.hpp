@@ -35,6 +35,7 @@ struct Option {
 	std::vector<std::string> words = {}; // if any: the only values allowed
 	Offer offer = Offer::nothing;
 	bool repeated = false; // it may be given again, for another value
+	bool may_be_empty = false;
 };
 
 /*

@@ -16,7 +16,7 @@ std::vector<Rule> rules()
 {
 	auto all = report_rules();
 	Rule map{.options = {"map"}, .why = "it is a picture"};
-	for (const Option &option : row_report_options())
+	for (const Option &option : report_options())
 		map.excludes.push_back(option.name);
 	all.push_back(std::move(map));
 	return all;
@@ -65,7 +65,7 @@ const Register entry{Verb{
 			   .value = "",
 			   .help = "draw the block map: what is on the source, on both, on the "
 				   "target"}},
-			 row_report_options()}),
+			 report_options()}),
 	.rules = rules(),
 	.examples = {{"blkctl show data", "All of one volume."},
 		     {"blkctl show data --map", "How far the copy is, block by block."},

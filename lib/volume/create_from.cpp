@@ -24,7 +24,6 @@ bool is_as_asked(Context &context, const Volume &volume, const CreateFromRequest
 	return table.block_sectors == request.block_sectors &&
 	       (request.metadata.empty() || has_metadata_at(context, volume, request.metadata)) &&
 	       (table.features.copy_on_read || !request.copy_on_read) &&
-	       (table.features.paused || !request.no_hydrate) &&
 	       (table.params.waits_for_space() || !request.waits_for_space) &&
 	       (request.boot || !comes_back_at_boot(context, volume));
 }

@@ -222,7 +222,8 @@ Result<void> check_boot_after(Context &context, const Volume &volume, const Pivo
 	if (request.persist && request.until_reboot)
 		return refusal(Status::usage, "pivot", volume.name(),
 			       "persist and until-reboot exclude each other", "blkctl help pivot");
-	if ((request.persist || request.until_reboot) && !volume.lvm)
+	const bool returns = request.until_reboot && is_written_down(context, volume);
+	if ((request.persist || returns) && !volume.lvm)
 		return refusal(Status::usage, "pivot", volume.name(),
 			       "it is no LV: where it comes back from is in " + context.tab_file +
 				       ", without --persist and --until-reboot",

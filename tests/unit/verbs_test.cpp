@@ -3,6 +3,7 @@
 #include "fake_host.hpp"
 #include "volume/operations.hpp"
 #include "volume/volume.hpp"
+#include <fstream>
 #include <gtest/gtest.h>
 
 using namespace blkctl;
@@ -343,10 +344,13 @@ TEST_F(Verbs, PivotOfAnLvMustBeAskedForTwice)
 TEST_F(Verbs, PivotAgreesOnTheRebootOfAnLvAlone)
 {
 	host.add_copy(table::Phase::synced);
-	for (const auto &request : {PivotRequest{.name = "v0", .until_reboot = true},
-				    PivotRequest{.name = "v0", .persist = true}})
-		expect_refusal(pivot(host.context, request, Run::doit), Status::usage, "no LV");
-	EXPECT_TRUE(pivot(host.context, {.name = "v0"}, Run::doit));
+	expect_refusal(pivot(host.context, {.name = "v0", .persist = true}, Run::doit),
+		       Status::usage, "no LV");
+	std::ofstream(host.context.tab_file) << "v0 name:sda -\n";
+	expect_refusal(pivot(host.context, {.name = "v0", .until_reboot = true}, Run::doit),
+		       Status::usage, "no LV");
+	std::ofstream(host.context.tab_file) << "";
+	EXPECT_TRUE(pivot(host.context, {.name = "v0", .until_reboot = true}, Run::doit));
 }
 
 TEST_F(Verbs, PivotDoesNotRaiseTheSectorSizeUnderUsers)
