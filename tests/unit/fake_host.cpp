@@ -38,6 +38,16 @@ std::vector<DevNo> devices_in(const dm::Table &table)
 	return found;
 }
 
+// What is in no bitmap is given up: no more in base, where it was. All the blocks are somewhere.
+void preserve(table::BlkcopyStatus &status, const std::string &name)
+{
+	for (const auto &bitmap : status.bitmaps)
+		if (bitmap.name == name && bitmap.dirty_blocks < status.base_only) {
+			status.zero += status.base_only - bitmap.dirty_blocks;
+			status.base_only = bitmap.dirty_blocks;
+		}
+}
+
 bool is_blkcopy(const dm::Table &table)
 {
 	return table.size() == 1 && table[0].type == BLKCOPY_TARGET;
@@ -352,10 +362,7 @@ Result<std::string> Mapper::message(DevNo device, uint64_t, const std::string &t
 		} else if (text.starts_with("preserve ")) {
 			if (table.mode != table::Mode::backup)
 				return Error{.why = "no backup", .sys_errno = EINVAL};
-			for (const auto &bitmap : found->status.bitmaps)
-				if (text == "preserve " + bitmap.name)
-					found->status.zero =
-						found->status.total - bitmap.dirty_blocks;
+			preserve(found->status, text.substr(9));
 			return {};
 		} else {
 			return Error{.why = "unknown message", .sys_errno = EINVAL};
