@@ -27,7 +27,7 @@ struct BackupRequest {
 	std::string backing = {}; // of an incremental qcow2: the backup before it
 	// What has changed since the backup before is in it, and only that is copied. Empty: all.
 	std::string bitmap = {};
-	bool full = false; // all, and the bitmap begins anew
+	bool full = false; // all, as without a bitmap; and the bitmap begins anew
 	BitmapMode bitmap_mode = BitmapMode::on_success;
 	std::string store = {}; // of the view it is read from; empty: a file in the state folder
 	// Of an incremental one: all of the volume can be read from its view meanwhile.

@@ -15,10 +15,12 @@ using volume::refusal;
 
 std::string request_text(const BackupRequest &request, const std::string &group)
 {
-	return fmt::format("{} {} {} over \"{}\" bitmap \"{}\" {}, of {}{}", request.target,
-			   transport::word(request.format), request.full ? "full" : "as is",
-			   request.backing, request.bitmap, word(request.bitmap_mode), group,
-			   request.whole_view ? ", all of which can be read" : "");
+	// Without a bitmap it is full, said or not.
+	const bool full = request.full && !request.bitmap.empty();
+
+	return fmt::format("{} {} {} over \"{}\" bitmap \"{}\" {}, of {}", request.target,
+			   transport::word(request.format), full ? "full" : "as is",
+			   request.backing, request.bitmap, word(request.bitmap_mode), group);
 }
 
 Error bad_target(Status status, const BackupItem &item, std::string why, std::string next)
@@ -34,8 +36,6 @@ Result<void> check_words(const BackupRequest &request)
 	};
 	const bool qcow2 = request.format == transport::Format::qcow2;
 
-	if (request.full && request.bitmap.empty())
-		return wrong("without a bitmap it is a full one anyway");
 	if (!request.backing.empty() && (!qcow2 || request.bitmap.empty() || request.full))
 		return wrong("only an incremental qcow2 is over another one");
 	if (qcow2 && request.is_incremental() && request.backing.empty())
@@ -111,6 +111,31 @@ std::string store_of(volume::Context &context, const BackupItem &item)
 	return context.state_dir + "/" + item.volume.name() + ".backup-store";
 }
 
+namespace
+{
+
+// What is asked for of the view, and is not in request_text(): one that is there stays as it is.
+Result<void> check_same_view(volume::Context &context, const BackupItem &item,
+			     const std::string &next)
+{
+	const auto &request = item.request;
+	const auto no = [&](const std::string &why) {
+		return refusal(Status::busy, backup_verb, item.volume.name(), why, next);
+	};
+
+	if (item.volume.state() != volume::JobState::preserving)
+		return {};
+	if (!request.store.empty() && !volume::has_store(context, item.volume, request.store))
+		return no("the store of the one that was interrupted is " +
+			  store_of(context, item));
+	// The status alone says so: what is written down of a backup has no word for it.
+	if (request.whole_view && !item.record->full && item.volume.status.zero > 0)
+		return no("the one that was interrupted was without --whole-view");
+	return {};
+}
+
+} // namespace
+
 Result<bool> find_interrupted(volume::Context &context, BackupItem &item, const std::string &wanted)
 {
 	const auto record = volume::backup_record(context, item.volume.info);
@@ -124,13 +149,7 @@ Result<bool> find_interrupted(volume::Context &context, BackupItem &item, const 
 			       "another backup of it was interrupted: " + record->request, next);
 	*item.record = *record;
 	item.resumed = true;
-	const auto &store = item.request.store;
-	if (item.volume.state() == volume::JobState::preserving && !store.empty() &&
-	    !volume::has_store(context, item.volume, store))
-		return refusal(Status::busy, backup_verb, item.volume.name(),
-			       "the store of the one that was interrupted is " +
-				       store_of(context, item),
-			       next);
+	BLKCTL_CHECK(check_same_view(context, item, next));
 	auto target = find_target(context, item.volume, item.request, record->full);
 	if (!target)
 		return target.error();

@@ -203,6 +203,32 @@ TEST_F(BackupChain, AnInterruptedOneGoesOnAsWhatItWas)
 	expect_incremental(incremental());
 }
 
+// What it does not copy cannot be read on its view, and that stays so.
+TEST_F(BackupChain, AnInterruptedOneKeepsNoMoreThanItDid)
+{
+	have_backup();
+	interrupt(target);
+	auto whole = incremental();
+	whole.whole_view = true;
+	const auto refused = run(whole);
+	ASSERT_FALSE(refused);
+	EXPECT_EQ(refused.error().status, Status::busy);
+	EXPECT_NE(refused.error().why.find("without --whole-view"), std::string::npos)
+		<< refused.error().why;
+	ASSERT_TRUE(run(incremental()));
+
+	dirty();
+	int asked = 0;
+	options.cancelled = [asked]() mutable { return ++asked > 2; };
+	ASSERT_FALSE(run(whole));
+	options.cancelled = [] { return false; };
+	EXPECT_EQ(volume::backup_record(context(), device().info)->request,
+		  target + " raw as is over \"\" bitmap \"b\" on-success, of v0");
+	const auto done = run(whole);
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_TRUE(done->volumes.at(0).resumed);
+}
+
 // Killed between the two: it has its name, and its end is still to come.
 TEST_F(BackupChain, AFullOneThatWasKilledBeforeItsEndIsOneToGoOnFrom)
 {

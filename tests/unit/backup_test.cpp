@@ -3,6 +3,7 @@
 #include "backup_fixture.hpp"
 #include "job/apply.hpp"
 #include "volume/bitmaps.hpp"
+#include "volume/cache.hpp"
 
 using namespace blkctl;
 using fake::Backup;
@@ -163,9 +164,6 @@ TEST_F(Backup, AnInterruptedOneGoesOn)
 	EXPECT_EQ(bitmap(), "frozen 3");
 	EXPECT_EQ(run(request()).error().status, Status::busy);
 	auto other = full;
-	other.whole_view = true;
-	EXPECT_EQ(run(other).error().status, Status::busy);
-	other = full;
 	other.store = "/dev/sdc";
 	EXPECT_NE(run(other).error().why.find("store"), std::string::npos);
 	// Somebody has frozen it anew meanwhile, with more in it: that is in no backup.
@@ -182,6 +180,26 @@ TEST_F(Backup, AnInterruptedOneGoesOn)
 	EXPECT_EQ(read_file(target), content);
 	expect_plain();
 	EXPECT_EQ(bitmap(), "recording 0");
+}
+
+// Said or not, it is the same. Its text is on disk, and another version goes on by it.
+TEST_F(Backup, WithoutABitmapItIsAFullOne)
+{
+	int asked = 0;
+	options.cancelled = [&] { return ++asked > 2; };
+	EXPECT_FALSE(run(request()));
+	options.cancelled = [] { return false; };
+	const auto &device = host.mapper.at(fake::volume_number);
+	EXPECT_EQ(volume::backup_record(host.context, device.info)->request,
+		  target + " raw as is over \"\" bitmap \"\" on-success, of v0");
+	auto full = request();
+	full.full = true;
+	const auto done = run(full);
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_TRUE(done->volumes.at(0).resumed);
+	EXPECT_TRUE(done->volumes.at(0).full);
+	EXPECT_EQ(read_file(target), content);
+	expect_plain();
 }
 
 // Only what it was written to is gone on with; the rest is no part of it.
@@ -305,8 +323,8 @@ TEST_F(Backup, AKilledOneIsFinished)
 TEST_F(Backup, RefusesBadInput)
 {
 	auto bad = request();
-	bad.full = true;
-	expect_refusal(bad, Status::usage);
+	bad.backing = "/nowhere/image";
+	expect_refusal(bad, Status::usage); // raw
 	bad = incremental();
 	expect_refusal(bad, Status::not_found); // no backup before it
 	bad.format = transport::Format::qcow2;

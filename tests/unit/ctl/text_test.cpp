@@ -228,9 +228,7 @@ TEST(Options, OfNoEffectAreRefused)
 	const std::vector<std::pair<std::vector<std::string>, std::string>> others = {
 		{{"activate", "--all", "--break-view"}, "--break-view"},
 		{{"backup", "v", "t", "--bitmap-mode", "never"}, "--bitmap"},
-		{{"backup", "v", "t", "--full"}, "--bitmap"},
 		{{"backup", "v", "t", "--whole-view"}, "--bitmap"},
-		{{"backup", "v", "t", "--bitmap", "b", "--full", "--whole-view"}, "--full"},
 		{{"backup", "v", "t", "--bitmap", ""}, "--bitmap is empty"},
 		{{"bitmap", "list", "v", "--dry-run"}, "--dry-run"},
 		{{"bitmap", "dump", "v", "b", "--dry-run"}, "--dry-run"},
