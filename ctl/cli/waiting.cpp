@@ -68,10 +68,11 @@ std::vector<Option> wait_choice_options()
 	std::vector<Option> all{
 		{.name = "wait",
 		 .value = "",
-		 .help = "stay until it is done, showing progress: the default on a terminal"},
+		 .help = "stay until it is done, showing progress: the default on a terminal, and "
+			 "with --timeout or --interval"},
 		{.name = "no-wait",
 		 .value = "",
-		 .help = "return once it runs: the default where there is no terminal"},
+		 .help = "return once it runs: the default otherwise"},
 	};
 	for (Option &option : wait_options())
 		all.push_back(std::move(option));
@@ -118,17 +119,14 @@ Waiting waiting_of(const Arguments &args, bool must)
 {
 	Waiting waiting;
 	waiting.verb = args.verb().name;
-	waiting.wait = !args.flag("no-wait") && (args.flag("wait") || must || on_terminal());
+	// Whoever says how long to wait, or how often to show something, wants to wait.
+	for (const char *option : {"wait", "timeout", "interval"})
+		must = must || args.given(option);
+	waiting.wait = !args.flag("no-wait") && (must || on_terminal());
 	waiting.json = args.flag("json");
-	if (auto text = args.value("timeout")) {
+	if (auto text = args.value("timeout"))
 		waiting.timeout = std::chrono::milliseconds(
 			take_value("timeout", *text, parse_duration_ms(*text)));
-		// Whoever says how long to wait wants to wait.
-		waiting.wait = true;
-	}
-	// Where there is no terminal it does not wait by itself.
-	if (args.given("interval") && !waiting.wait)
-		bad_usage("--interval goes with --wait: nothing is shown otherwise");
 	waiting.interval = progress_interval(args);
 	return waiting;
 }

@@ -262,17 +262,19 @@ TEST(Options, OfNoEffectAreRefused)
 	}
 }
 
-// Where there is a terminal it waits by itself, and shows progress.
-TEST(Waiting, AnIntervalIsOfSomethingThatIsShown)
+// The same with a terminal and without.
+TEST(Waiting, WhoSaysHowWaits)
 {
 	const auto waits = [](const std::vector<std::string> &more) {
-		std::vector<std::string> words = {"v", "t", "--interval", "1s"};
+		std::vector<std::string> words = {"v", "t"};
 		words.insert(words.end(), more.begin(), more.end());
-		return why([&] { waiting_of(parse("copy", words), false); }).empty();
+		return waiting_of(parse("copy", words), false).wait;
 	};
 	EXPECT_EQ(waits({}), on_terminal());
 	EXPECT_TRUE(waits({"--wait"}));
 	EXPECT_TRUE(waits({"--timeout", "1m"}));
+	EXPECT_TRUE(waits({"--interval", "1s"}));
+	EXPECT_FALSE(waits({"--no-wait"}));
 }
 
 TEST(Reporting, ShowIsAReportWhenOneIsAskedFor)
