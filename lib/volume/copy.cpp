@@ -64,6 +64,7 @@ void say_what_is_late(Change &change, const Volume &volume, const CopyRequest &r
 	const auto &features = volume.table.features;
 	const auto entry = find_entry(change.context(), volume.name());
 	const bool at_boot = entry && !entry->layers.empty() && !entry->noauto;
+	auto &note = change.outcome().note;
 	std::string late;
 	const auto look = [&](bool is_late, const char *option) {
 		if (is_late)
@@ -74,13 +75,19 @@ void say_what_is_late(Change &change, const Volume &volume, const CopyRequest &r
 		return;
 	look(request.detect_zeroes && !features.detect_zeroes, "--detect-zeroes");
 	look(request.no_discard_passdown && !features.no_discard_passdown, "--no-discard-passdown");
-	// The kernel does not say of a copy whether it began so: what is left it copies.
-	look(request.sync_none && volume.status.base_only > 0, "--sync none");
 	look(!request.boot && at_boot, "--no-boot");
 	if (!late.empty())
-		change.outcome().note =
-			volume.name() + ": the copy goes on as it was begun: " + late +
-			" had to be given then; blkctl abort " + volume.name() + ", to begin anew";
+		note = volume.name() + ": the copy goes on without " + late +
+		       ": that is for its beginning; blkctl abort " + volume.name() +
+		       ", to begin anew";
+	/*
+	 * The kernel does not say of a copy whether it began so, and one in the background that did
+	 * has to copy what is written. To begin anew would be wrong: they are not equal.
+	 */
+	if (request.sync_none && volume.status.base_only > 0)
+		note += (note.empty() ? volume.name() + ": " : "; ") +
+			"what is not on both devices is copied: --sync none is for the beginning "
+			"of a copy, of devices that are equal";
 }
 
 table::Blkcopy mirror_of(const Volume &volume, DevNo target, const CopyRequest &request)
