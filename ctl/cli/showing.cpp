@@ -29,12 +29,12 @@ std::string json_line(const std::string &name, const std::string &stage, const j
 
 } // namespace
 
-Option end_option()
+Option end_option(const std::string &then)
 {
 	return {.name = "timeout",
 		.value = "TIME",
-		.help = "end after so long (30, 500ms, 5m, 2h), with status 7, as by Ctrl-C; the "
-			"same command goes on, or begins again"};
+		.help = "end after so long (30, 500ms, 5m, 2h), with status 7, as by Ctrl-C; " +
+			then};
 }
 
 Showing::Showing(const Arguments &args)

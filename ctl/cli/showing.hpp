@@ -15,8 +15,8 @@
 namespace blkctl::cli
 {
 
-// --timeout of what goes on in this process alone.
-Option end_option();
+// --timeout of what goes on in this process alone. `then`: what the same command does after it.
+Option end_option(const std::string &then);
 
 class Showing
 {

@@ -234,7 +234,7 @@ const Register entry{Verb{
 		 {.name = "force",
 		  .value = "",
 		  .help = "overwrite a TARGET, or a STORE, that holds something"},
-		 end_option(),
+		 end_option("the same command goes on"),
 		 interval_option(),
 		 dry_run_option(),
 		 json_option()},

@@ -106,7 +106,8 @@ const Register entry{Verb{
 		    {.name = "force",
 		     .value = "",
 		     .help = "overwrite what carries something; overrides no other refusal"},
-		    end_option(),
+		    end_option("the same command with --force begins again, over the part of the "
+			       "backup that the device holds"),
 		    interval_option(),
 		    dry_run_option(),
 		    json_option()},

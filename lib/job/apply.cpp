@@ -81,7 +81,9 @@ CopyHooks hooks_of(const ApplyOptions &options, uint64_t total, bool verifying)
 Error interrupted(const ApplyRequest &request)
 {
 	return refusal(Status::timed_out, restore_verb, request.device,
-		       "interrupted; it holds a part of the backup", "the same command again");
+		       "interrupted; it holds a part of the backup",
+		       request.force ? "the same command again"
+				     : "the same command again, with --force");
 }
 
 } // namespace
