@@ -102,7 +102,8 @@ is "$(bits_of data b), $(bits_of log b)" "1, 1" "bits of both sides"
 note "bad input"
 before=$(dmsetup table)
 exits 2 ctl backup data
-exits 2 ctl backup data "$images/x.img" --full
+exits 0 ctl backup data "$images/x.img" --full --dry-run
+exits 2 ctl backup data "$images/x.img" --whole-view
 exits 2 ctl backup data "$images/x.qcow2" --bitmap b
 exits 2 ctl backup data /dev/mapper/data
 exits 2 ctl backup data /dev/ram0
