@@ -347,6 +347,7 @@ Result<bool> Work::copy(BackupItem &item)
 	if (moved->cancelled)
 		return false;
 	// Only what is still ours, and still what we have written to, gets a name.
+	item.record->renaming = !item.target.in_place;
 	BLKCTL_CHECK(volume::update_backup(context, item.volume.info, *item.record));
 	if (identity_of(context, item.target) != item.record->target)
 		return bad_target(Status::failed, item, "somebody has replaced it meanwhile");
@@ -393,7 +394,7 @@ Result<void> Work::end(bool clear)
 					noted;
 			continue;
 		}
-		if (!item.record->target.empty())
+		if (identity_of(context, item.target) == item.record->target)
 			drop_target(item.target);
 		// What it was to get is forgotten: the next one cannot mend it. It is kept if that
 		// cannot be written down.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "job/backup_item.hpp"
+#include "base/files.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/bitmap_notes.hpp"
 #include "volume/bitmaps.hpp"
@@ -134,6 +135,18 @@ Result<void> check_same_view(volume::Context &context, const BackupItem &item,
 	return {};
 }
 
+// All was written when it was killed, and what bears the name now is that, and as large.
+bool has_its_name(volume::Context &context, const BackupItem &item)
+{
+	auto whole = item.target;
+
+	whole.in_place = true;
+	if (item.target.in_place || identity_of(context, whole) != item.record->target)
+		return false;
+	const auto info = transport::look_at_image(whole.path, whole.format);
+	return info && info->bytes == whole.bytes;
+}
+
 } // namespace
 
 Result<bool> find_interrupted(volume::Context &context, BackupItem &item, const std::string &wanted)
@@ -162,10 +175,9 @@ Result<bool> find_interrupted(volume::Context &context, BackupItem &item, const 
 	}
 	if (record->copied)
 		return true;
-	// It may have got its name just before a kill.
-	auto whole = item.target;
-	whole.in_place = true;
-	if (!item.target.in_place && identity_of(context, whole) == record->target) {
+	if (record->renaming && has_its_name(context, item)) {
+		// The kill may have come before this, and the bits go next.
+		BLKCTL_CHECK(sync_folder_of(item.target.path));
 		item.record->copied = true;
 		return true;
 	}

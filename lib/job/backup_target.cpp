@@ -2,12 +2,14 @@
 #include "job/backup_target.hpp"
 #include "base/files.hpp"
 #include "base/paths.hpp"
+#include "volume/cache.hpp"
 #include "volume/legs.hpp"
 #include "volume/metadata.hpp"
 #include "volume/target.hpp"
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
 #include <sstream>
@@ -84,6 +86,30 @@ Error not_finished(const BackupRequest &request, const BackupTarget &target)
 		"the last backup to it was not finished, and its changes are not kept: it is none",
 		fmt::format("blkctl backup {} {} --bitmap {} --full --force", request.name,
 			    target.path, request.bitmap));
+}
+
+// A part that nobody goes on with is in nobody's way; one that is gone on with is no one else's.
+Result<void> check_part(volume::Context &context, const BackupTarget &target)
+{
+	const auto part = identity_of(context, target);
+
+	if (target.in_place || !part)
+		return {};
+	BLKCTL_TRY(const auto devices, context.dm.list());
+	for (const auto &each : devices) {
+		const auto info = context.dm.info(each.devno);
+		const auto record = info ? volume::backup_record(context, *info) : std::nullopt;
+		if (!record || record->target != *part)
+			continue;
+		const auto volume = volume::find(context, each.devno);
+		if (volume && volume->table.mode == table::Mode::backup)
+			return no(Status::busy, target.file(),
+				  "it is what a backup of " + each.name +
+					  " is written to, which can go on",
+				  "that backup again, blkctl abort " + each.name +
+					  ", or another target");
+	}
+	return {};
 }
 
 Result<void> check_device(volume::Context &context, const volume::Volume &volume,
@@ -270,6 +296,7 @@ Result<BackupTarget> check_target(volume::Context &context, const volume::Volume
 		return target;
 	}
 	BLKCTL_CHECK(check_file(context, volume, target.path));
+	BLKCTL_CHECK(check_part(context, target));
 	if (target.format == transport::Format::qcow2)
 		BLKCTL_CHECK(check_qcow2(context, request, target));
 	else
@@ -279,7 +306,7 @@ Result<BackupTarget> check_target(volume::Context &context, const volume::Volume
 
 std::optional<std::string> identity_of(volume::Context &context, const BackupTarget &target)
 {
-	struct stat st;
+	struct statx st = {};
 
 	if (target.device) {
 		const auto devno = context.probe.resolve(target.path);
@@ -289,9 +316,14 @@ std::optional<std::string> identity_of(volume::Context &context, const BackupTar
 		const auto seq = read_line("/sys/dev/block/" + devno->str() + "/diskseq");
 		return fmt::format("device {} {}", devno->str(), seq.value_or(""));
 	}
-	if (stat(target.file().c_str(), &st) != 0 || !S_ISREG(st.st_mode))
+	if (statx(AT_FDCWD, target.file().c_str(), 0, STATX_BASIC_STATS | STATX_BTIME, &st) != 0 ||
+	    !S_ISREG(st.stx_mode))
 		return std::nullopt;
-	return fmt::format("file {}:{}", st.st_dev, st.st_ino);
+	// An inode comes back at once on another file; when that was made, where it is known, does
+	// not.
+	const bool born = (st.stx_mask & STATX_BTIME) != 0;
+	return fmt::format("file {}:{}:{} {}.{:09}", st.stx_dev_major, st.stx_dev_minor, st.stx_ino,
+			   born ? st.stx_btime.tv_sec : 0, born ? st.stx_btime.tv_nsec : 0);
 }
 
 std::string key_of(volume::Context &context, const std::string &text)
@@ -316,6 +348,8 @@ Result<std::unique_ptr<transport::Image>> begin_target(volume::Context &context,
 {
 	if (target.in_place)
 		return open_target(context, target);
+	// Nobody else begins one here: the caller has locked the target.
+	BLKCTL_CHECK(check_part(context, target));
 	drop_target(target);
 	if (target.format == transport::Format::raw)
 		return transport::make_raw(target.file(), target.bytes);

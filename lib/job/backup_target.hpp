@@ -52,7 +52,8 @@ std::optional<std::string> image_of(volume::Context &context, const BackupTarget
 // Two of these are to be the same file or device. `text`: a target or a store.
 std::string key_of(volume::Context &context, const std::string &text);
 
-// Begins to write it. A part that another call has given up goes. Errors: as of the images.
+// Begins to write it. A part that another call has given up goes. Errors: busy (another volume's
+// backup can go on in that part); as of the images.
 Result<std::unique_ptr<transport::Image>> begin_target(volume::Context &context,
 						       const BackupTarget &target);
 // Goes on with it.

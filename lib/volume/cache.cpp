@@ -169,6 +169,7 @@ Result<void> remember_backup(Context &context, const dm::Info &info, const Backu
 	object["full"] = record.full;
 	object["target"] = record.target;
 	object["store"] = record.store;
+	object["renaming"] = record.renaming;
 	object["copied"] = record.copied;
 	object["done"] = record.done;
 	BLKCTL_CHECK(make_folder(context.run_dir));
@@ -189,6 +190,7 @@ std::optional<BackupRecord> backup_record(Context &context, const dm::Info &info
 		  .full = flag_at(*object, "full"),
 		  .target = text_at(*object, "target"),
 		  .store = text_at(*object, "store"),
+		  .renaming = flag_at(*object, "renaming"),
 		  .copied = flag_at(*object, "copied"),
 		  .done = number_at(*object, "done")};
 	if (object->contains("kept"))

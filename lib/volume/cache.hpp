@@ -37,6 +37,7 @@ struct BackupRecord {
 	bool full = false;
 	std::string target = {}; // the very file or device that is written to; empty: none yet
 	std::string store = {};  // a file that was made for it
+	bool renaming = false;   // all is written to a part, which gets its name now
 	bool copied = false;     // all of it is done but its end
 	uint64_t done = 0;       // bytes from the beginning that are safe on the target
 };

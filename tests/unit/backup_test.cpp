@@ -225,6 +225,85 @@ TEST_F(Backup, AnotherFileIsNotGoneOnWith)
 	EXPECT_EQ(bitmap(), "recording 0");
 }
 
+// Its name alone does not make it whole, nor does the very file with that name.
+TEST_F(Backup, WhatWasNotAllWrittenIsNotTakenForTheWholeOne)
+{
+	auto full = incremental();
+	full.full = true;
+	int asked = 0;
+	options.cancelled = [&] { return ++asked > 2; };
+	EXPECT_FALSE(run(full));
+	options.cancelled = [] { return false; };
+	std::filesystem::rename(target + ".part", target);
+	const auto refused = run(full);
+	ASSERT_FALSE(refused);
+	EXPECT_EQ(refused.error().status, Status::busy) << refused.error().message();
+	EXPECT_EQ(bitmap(), "frozen 3");
+	std::filesystem::rename(target, target + ".part");
+	ASSERT_TRUE(run(full));
+	EXPECT_EQ(read_file(target), content);
+	EXPECT_EQ(bitmap(), "recording 0");
+}
+
+TEST_F(Backup, OneThatWasKilledAsItGotItsNameIsWhole)
+{
+	auto full = incremental();
+	full.full = true;
+	int asked = 0;
+	options.cancelled = [&] { return ++asked > 2; };
+	EXPECT_FALSE(run(full));
+	options.cancelled = [] { return false; };
+	const auto &info = host.mapper.at(fake::volume_number).info;
+	auto record = *volume::backup_record(host.context, info);
+	record.renaming = true;
+	ASSERT_TRUE(volume::remember_backup(host.context, info, record));
+	std::filesystem::rename(target + ".part", target);
+	// The same file, and somebody else's by now.
+	std::ofstream(target) << "short";
+	const auto refused = run(full);
+	ASSERT_FALSE(refused);
+	EXPECT_EQ(refused.error().status, Status::busy) << refused.error().message();
+	EXPECT_EQ(bitmap(), "frozen 3");
+	std::ofstream(target) << content;
+	const auto done = run(full);
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_TRUE(done->volumes.at(0).resumed);
+	EXPECT_EQ(read_file(target), content);
+	EXPECT_EQ(bitmap(), "recording 0");
+	expect_plain();
+}
+
+// What it has written would be gone, and it could not go on.
+TEST_F(Backup, ThePartOfAnotherVolumeStays)
+{
+	constexpr DevNo other_number{253, 40}, other_base{8, 64};
+
+	host.probe.add(other_base, "/dev/sde", volume_sectors);
+	host.probe.add({8, 80}, "/dev/sdf", volume_sectors);
+	host.mapper.add("v1", "BLKCTL-ffeeddccbbaa99887766554433221100-vol", other_number,
+			{{0, volume_sectors, "blkcopy", "track 8:64 0 - 0 - 128"}});
+	auto full = incremental();
+	full.full = true;
+	int asked = 0;
+	options.cancelled = [&] { return ++asked > 2; };
+	EXPECT_FALSE(run(full));
+	options.cancelled = [] { return false; };
+	auto other = request();
+	other.name = "v1";
+	other.store = "/dev/sdf";
+	other.force = true;
+	const auto refused = run(other);
+	ASSERT_FALSE(refused);
+	EXPECT_EQ(refused.error().status, Status::busy);
+	EXPECT_NE(refused.error().message().find("v0"), std::string::npos)
+		<< refused.error().message();
+	EXPECT_TRUE(std::filesystem::exists(target + ".part"));
+	const auto done = run(full);
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_TRUE(done->volumes.at(0).resumed);
+	EXPECT_EQ(read_file(target), content);
+}
+
 // The view of somebody else that came after it is not ended with it.
 TEST_F(Backup, OneThatWasGivenUpMeanwhileEndsNothingElse)
 {
