@@ -48,6 +48,7 @@ struct Work {
 			   uint64_t before) const;
 	Result<bool> copy(BackupItem &item);
 	Result<bool> run_all();
+	void note_left() const;
 	Result<void> end(bool clear);
 	Error interrupted() const;
 };
@@ -314,6 +315,7 @@ Result<bool> Work::copy(BackupItem &item)
 	may_come_back = !target && begun;
 	if (!target)
 		return explain(context, item, target.error());
+	item.opened = true;
 	const auto total = total_of(*total_ranges);
 	const auto left = from(*total_ranges, item.record->done);
 
@@ -376,6 +378,15 @@ Result<bool> Work::run_all()
 	return true;
 }
 
+// Of what this call has not written to, or somebody has replaced, nobody knows whose it is by now.
+void Work::note_left() const
+{
+	for (const auto &item : items)
+		if (item.opened && !item.record->copied &&
+		    identity_of(context, item.target) == item.record->target)
+			job::note_left(context, item.target, item.record->id);
+}
+
 Result<void> Work::end(bool clear)
 {
 	bool noted = true;
@@ -404,6 +415,7 @@ Result<void> Work::end(bool clear)
 				(bitmap.empty() ||
 				 volume::note_forgotten(context, item.volume.name(), bitmap));
 	}
+	note_left();
 	for (auto &item : items) {
 		if (!clear || noted || item.record->bitmap.empty())
 			continue;
@@ -450,8 +462,10 @@ Result<BackupResult> backup(volume::Context &context, const std::vector<BackupRe
 		return std::move(work.result);
 	}
 	const auto whole = work.run_all();
-	if (whole && !*whole)
+	if (whole && !*whole) {
+		work.note_left();
 		return work.interrupted();
+	}
 	// What it was written to is not there now, but may be again.
 	if (!whole && work.may_come_back)
 		return whole.error();

@@ -21,6 +21,7 @@ struct BackupItem {
 	std::string view = {};
 	BackupTarget target = {};
 	bool resumed = false;
+	bool opened = false; // what is at the target this call has written to
 	// Shared with the plan that writes it down.
 	std::shared_ptr<volume::BackupRecord> record = std::make_shared<volume::BackupRecord>();
 	BackupDone done = {};

@@ -231,27 +231,49 @@ Result<void> check_qcow2(volume::Context &context, const BackupRequest &request,
 	return check_chain(context, target, format);
 }
 
-// A device has neither an inode nor times: the backup that it was said to have, and that its ends
-// look like it.
-std::optional<std::string> image_at(volume::Context &context, const std::string &path,
-				    uint64_t bytes)
-{
-	const auto device = context.probe.resolve(path);
-	const auto note = note_of(context, device ? std::optional(*device) : std::nullopt, path);
-	const auto text = read_file(note).value_or("");
+// What a note says: what was begun, or of a device which backup it has; and of what is written to
+// in place what it was before, and what it was left as.
+struct Note {
+	std::string begun = {}, before = {}, left = {};
+};
 
-	// What it was before a backup into it was begun: that lacks nothing that it had then.
-	std::istringstream lines(text);
-	std::string line;
-	if (text.starts_with(part_word) && std::getline(lines, line) && std::getline(lines, line))
-		return line;
+Note read_note(const std::string &file)
+{
+	std::istringstream lines(read_file(file).value_or(""));
+	Note note;
+
+	for (auto *line : {&note.begun, &note.before, &note.left})
+		std::getline(lines, *line);
+	return note;
+}
+
+// A device has neither an inode nor times: it has to be the same, and its ends to look the same.
+std::optional<std::string> looks_of(volume::Context &context, const std::optional<DevNo> &device,
+				    const std::string &path, uint64_t bytes)
+{
 	if (!device)
 		return content_identity(path);
 	const auto identity = context.probe.identity(*device);
 	const auto stamp = volume::stamp_of(context.probe, *device, 0, bytes / 512);
 	if (!identity || !stamp)
 		return std::nullopt;
-	return fmt::format("{} {:08x} {}", *identity, *stamp, text.substr(0, text.find('\n')));
+	return fmt::format("{} {:08x}", *identity, *stamp);
+}
+
+// Of a device also the backup that it was said to have.
+std::optional<std::string> image_at(volume::Context &context, const std::string &path,
+				    uint64_t bytes)
+{
+	const auto found = context.probe.resolve(path);
+	const auto device = found ? std::optional(*found) : std::nullopt;
+	const auto note = read_note(note_of(context, device, path));
+	const auto looks = looks_of(context, device, path, bytes);
+
+	// What it was before a backup into it was begun: that lacks nothing that it had then. But
+	// something else may be in its place by now.
+	if (looks && note.begun.starts_with(part_word) && note.left == *looks)
+		return note.before;
+	return looks && device ? *looks + " " + note.begun : looks;
 }
 
 } // namespace
@@ -387,6 +409,18 @@ Result<void> note_unfinished(volume::Context &context, const BackupTarget &targe
 	if (target.device)
 		BLKCTL_CHECK(make_folder(context.state_dir));
 	return replace_file_durably(note_of(context, target.device, target.path), text);
+}
+
+void note_left(volume::Context &context, const BackupTarget &target, const std::string &id)
+{
+	const auto file = note_of(context, target.device, target.path);
+	const auto note = read_note(file);
+	const auto looks = looks_of(context, target.device, target.path, target.bytes);
+
+	// If it cannot be written down nothing goes on from what is there.
+	if (target.in_place && looks && note.begun.ends_with(" " + id))
+		(void)replace_file_durably(
+			file, fmt::format("{}\n{}\n{}\n", note.begun, note.before, *looks));
 }
 
 void note_finished(volume::Context &context, const BackupTarget &target, const std::string &id)

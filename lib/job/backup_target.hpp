@@ -72,6 +72,8 @@ void drop_target(const BackupTarget &target);
  */
 Result<void> note_unfinished(volume::Context &context, const BackupTarget &target, bool full,
 			     const std::string &id);
+// It is closed, and not whole: only what is as it was left is what the next one goes on from.
+void note_left(volume::Context &context, const BackupTarget &target, const std::string &id);
 void note_finished(volume::Context &context, const BackupTarget &target, const std::string &id);
 // Errors: failed, if a backup into that image, a file or a device, or into one that it is over, was
 // not finished; also if nobody can say what it is over.

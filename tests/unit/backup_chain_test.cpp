@@ -363,6 +363,37 @@ TEST_F(BackupChain, OneThatWasGivenUpInPlaceIsStillTheOneToGoOnFrom)
 	expect_incremental(incremental());
 }
 
+// A note beside it does not make it the image that it was of.
+TEST_F(BackupChain, WhatIsInThePlaceOfOneThatWasGivenUpIsAnother)
+{
+	have_backup();
+	interrupt(target);
+	ASSERT_TRUE(volume::abort(context(), "v0", volume::Run::doit));
+	std::filesystem::rename(target, host.run_dir + "/away");
+	expect_refusal(incremental(), Status::not_found);
+	std::ofstream(target) << std::string(volume_bytes, 'o');
+	expect_full(incremental(), "does not go on from " + target);
+	EXPECT_EQ(read_file(target), content);
+}
+
+// Nobody has written down what it left.
+TEST_F(BackupChain, OneThatWasKilledInPlaceAndGivenUpIsBroughtUpByAFullOne)
+{
+	have_backup();
+	int asked = 0;
+	options.cancelled = [&asked] {
+		if (++asked > 2)
+			throw fake::Killed();
+		return false;
+	};
+	EXPECT_THROW((void)run(incremental()), fake::Killed);
+	options.cancelled = [] { return false; };
+	ASSERT_TRUE(volume::abort(context(), "v0", volume::Run::doit));
+	expect_full(incremental(), "does not go on from " + target);
+	EXPECT_EQ(read_file(target), content);
+	EXPECT_FALSE(std::filesystem::exists(target + ".unfinished"));
+}
+
 TEST_F(BackupChain, ALayerOverAnOlderImageIsAFullOne)
 {
 	have_backup();
