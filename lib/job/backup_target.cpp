@@ -3,6 +3,7 @@
 #include "base/files.hpp"
 #include "base/paths.hpp"
 #include "volume/cache.hpp"
+#include "volume/content.hpp"
 #include "volume/legs.hpp"
 #include "volume/metadata.hpp"
 #include "volume/target.hpp"
@@ -38,6 +39,25 @@ bool is_there(const std::string &path)
 	return lstat(path.c_str(), &st) == 0;
 }
 
+// Somebody's disk, metadata or store: whatever was asked for, it would be gone for whoever has it.
+Result<void> check_nobodys(volume::Context &context, const std::string &path)
+{
+	for (const auto &loop : context.probe.loops())
+		if (is_same_file(loop.file, path))
+			return no(Status::busy, path,
+				  "it is the file behind " +
+					  volume::device_path(context, loop.devno),
+				  "another target; or losetup -d " +
+					  volume::device_path(context, loop.devno) +
+					  ", if nobody needs it");
+	// Of the volume itself as well.
+	if (const auto owner = volume::tab_owner(context, {.file = path}, {}))
+		return no(Status::busy, path,
+			  "it belongs to the volume '" + *owner + "' of " + context.tab_file,
+			  "another target");
+	return {};
+}
+
 // A file beside which there is, or will be, nothing else; and not on the volume itself.
 Result<void> check_file(volume::Context &context, const volume::Volume &volume,
 			const std::string &path)
@@ -54,6 +74,8 @@ Result<void> check_file(volume::Context &context, const volume::Volume &volume,
 		return no(Status::not_found, path, "there is no folder " + folder.string());
 	volume::Place place;
 	place.file = path;
+	for (const auto &each : {path, path + ".part"})
+		BLKCTL_CHECK(check_nobodys(context, each));
 	return volume::check_not_on(context, target_verb, volume, place);
 }
 

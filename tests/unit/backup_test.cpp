@@ -428,6 +428,36 @@ TEST_F(Backup, RefusesBadInput)
 	expect_refusal(incremental(), Status::busy);
 }
 
+// A volume is on it, or will be: --force is not for that.
+TEST_F(Backup, AFileThatADeviceOrAVolumeIsMadeOfIsNoTarget)
+{
+	auto full = request();
+	full.force = true;
+	for (const auto &each : {target, target + ".part"}) {
+		std::ofstream(each) << "a disk";
+		host.probe.add({7, 9}, "/dev/loop9", volume_sectors);
+		host.probe.loop_devices = {{{7, 9}, each}};
+		expect_refusal(full, Status::busy);
+		EXPECT_NE(run(full).error().message().find("/dev/loop9"), std::string::npos);
+		// And by another name.
+		const auto link = host.run_dir + "/link";
+		std::filesystem::create_symlink(target, link);
+		auto linked = full;
+		linked.target = link;
+		if (each == target)
+			expect_refusal(linked, Status::busy);
+		std::filesystem::remove(link);
+		host.probe.loop_devices.clear();
+		std::ofstream(host.context.tab_file) << "v9 /dev/sda - bitmaps=" << each << "\n";
+		expect_refusal(full, Status::busy);
+		EXPECT_NE(run(full).error().message().find("v9"), std::string::npos);
+		EXPECT_EQ(read_file(each), "a disk");
+		std::filesystem::remove(host.context.tab_file);
+		std::filesystem::remove(each);
+	}
+	EXPECT_TRUE(run(full));
+}
+
 TEST_F(Backup, RestoreRefusesBadInput)
 {
 	const auto apply = [&](const std::string &device) {
