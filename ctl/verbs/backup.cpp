@@ -183,9 +183,12 @@ const Register entry{Verb{
 		 "that it goes on from that. And so does an incremental into or over another image "
 		 "than the last one that was made with the bitmap (or, with bits that were kept, "
 		 "one since): an older one, a copy, or one that has been written to since. A file "
-		 "may be renamed. The note of which it is is in /var/lib/blkctl. The first backup "
-		 "of a chain is a full one: with "
-		 "--full and the bitmap.",
+		 "may be renamed. The note of which it is is in /var/lib/blkctl. Without --force "
+		 "such a full one overwrites nothing but an image that was made with the bitmap; "
+		 "what a backup left that was killed and given up is none. The first backup of a "
+		 "chain is a full one: with "
+		 "--full and the bitmap. A file behind a loop device, or that a volume of "
+		 "blkctltab(5) is made of, is never a TARGET.",
 		 "The copying is done by this process. Ctrl-C, a kill or --timeout interrupts it: "
 		 "the same "
 		 "command, run again, goes on with it as of the same instant; blkctl-abort(8) "

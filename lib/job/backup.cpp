@@ -378,12 +378,17 @@ Result<bool> Work::run_all()
 	return true;
 }
 
-// Of what this call has not written to, or somebody has replaced, nobody knows whose it is by now.
+// Of what another call has written to, or somebody has replaced, nobody knows whose it is by now.
 void Work::note_left() const
 {
+	const auto is_ours = [&](const BackupItem &item) {
+		const auto &target = item.record->target;
+		return target.empty() ||
+		       (item.opened && identity_of(context, item.target) == target);
+	};
+
 	for (const auto &item : items)
-		if (item.opened && !item.record->copied &&
-		    identity_of(context, item.target) == item.record->target)
+		if (!item.record->copied && is_ours(item))
 			job::note_left(context, item.target, item.record->id);
 }
 
@@ -413,7 +418,7 @@ Result<void> Work::end(bool clear)
 			noted = noted &&
 				note_unfinished(context, item.target, true, item.record->id) &&
 				(bitmap.empty() ||
-				 volume::note_forgotten(context, item.volume.name(), bitmap));
+				 volume::note_forgotten(context, item.volume, bitmap));
 	}
 	note_left();
 	for (auto &item : items) {

@@ -80,12 +80,12 @@ struct BackupResult {
 /*
  * Backs volumes up as of one instant, one after the other. An incremental into a raw image changes
  * the backup before it, a qcow2 is a new file over that. A bitmap that may have missed writes makes
- * a full one. With several, all keep their bits if one fails. An interrupted one goes on, from the
- * instant it began at, when it is asked for again; abort() of the volume ends it.
- * Errors: usage (what does not fit together; a target that is too small, or the volume itself),
- * not_found, busy (a target or store in use, or holding something; another backup under way),
- * timed_out (interrupted), failed: the view, the target or the comparison; then the bits are kept,
- * unless they are to be forgotten always.
+ * a full one, which without `force` replaces nothing but an image made with it. With several, all
+ * keep their bits if one fails. An interrupted one goes on, from the instant it began at, when it
+ * is asked for again; abort() of the volume ends it. Errors: usage (what does not fit together; a
+ * target that is too small, or the volume itself), not_found, busy (a target or store in use, or
+ * holding something; another backup under way), timed_out (interrupted), failed: the view, the
+ * target or the comparison; then the bits are kept, unless they are to be forgotten always.
  */
 Result<BackupResult> backup(volume::Context &context, const std::vector<BackupRequest> &requests,
 			    const BackupOptions &options, volume::Run run);

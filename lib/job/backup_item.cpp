@@ -94,7 +94,15 @@ Result<void> decide(volume::Context &context, BackupItem &item)
 			record.full = !item.done.note.empty();
 		}
 	}
-	BLKCTL_TRY(item.target, check_target(context, item.volume, request, record.full));
+	auto target = check_target(context, item.volume, request, record.full);
+	if (!target) {
+		auto error = target.error();
+		// That it is a full one may be why.
+		if (!item.done.note.empty())
+			error.why = item.done.note + ", and " + error.why;
+		return error;
+	}
+	item.target = std::move(*target);
 	return {};
 }
 

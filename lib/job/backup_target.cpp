@@ -2,6 +2,7 @@
 #include "job/backup_target.hpp"
 #include "base/files.hpp"
 #include "base/paths.hpp"
+#include "volume/bitmap_notes.hpp"
 #include "volume/cache.hpp"
 #include "volume/content.hpp"
 #include "volume/legs.hpp"
@@ -101,6 +102,77 @@ std::string note(volume::Context &context, const BackupTarget &target)
 	return read_line(note_of(context, target.device, target.path)).value_or("");
 }
 
+// What a note says: what was begun, or of a device which backup it has; and of what is written to
+// in place what it was before, and what it was left as.
+struct Note {
+	std::string begun = {}, before = {}, left = {};
+};
+
+Note read_note(const std::string &file)
+{
+	std::istringstream lines(read_file(file).value_or(""));
+	Note note;
+
+	for (auto *line : {&note.begun, &note.before, &note.left})
+		std::getline(lines, *line);
+	return note;
+}
+
+// A device has neither an inode nor times: it has to be the same, and its ends to look the same.
+std::optional<std::string> looks_of(volume::Context &context, const std::optional<DevNo> &device,
+				    const std::string &path, uint64_t bytes)
+{
+	if (!device)
+		return content_identity(path);
+	const auto identity = context.probe.identity(*device);
+	const auto stamp = volume::stamp_of(context.probe, *device, 0, bytes / 512);
+	if (!identity || !stamp)
+		return std::nullopt;
+	return fmt::format("{} {:08x}", *identity, *stamp);
+}
+
+// Which of what is left in the place of an image is taken for that.
+enum class Left {
+	complete, // what lacks nothing that it had before
+	any,
+};
+
+// Of a device also the backup that it was said to have.
+std::optional<std::string> image_at(volume::Context &context, const std::string &path,
+				    uint64_t bytes, Left left)
+{
+	const auto found = context.probe.resolve(path);
+	const auto device = found ? std::optional(*found) : std::nullopt;
+	const auto note = read_note(note_of(context, device, path));
+	const auto looks = looks_of(context, device, path, bytes);
+
+	// What it was before a backup into it was begun. But something else may be in its place by
+	// now.
+	if (looks && note.left == *looks &&
+	    (left == Left::any || note.begun.starts_with(part_word)))
+		return note.before;
+	return looks && device ? *looks + " " + note.begun : looks;
+}
+
+// A full one, as nothing less would do, in the place of what an incremental was to change. Without
+// --force that is nothing but an image that was made with the bitmap.
+bool is_strange(volume::Context &context, const volume::Volume &volume,
+		const BackupRequest &request, const BackupTarget &target, bool full)
+{
+	if (!full || !request.is_incremental())
+		return false;
+	const auto images = volume::bitmap_note(context, volume, request.bitmap).images;
+	const auto image = image_at(context, target.path, target.bytes, Left::any);
+	return !image || std::find(images.begin(), images.end(), *image) == images.end();
+}
+
+Error strange(const BackupRequest &request, const BackupTarget &target)
+{
+	return no(Status::busy, target.path,
+		  "what is there is no backup that was made with bitmap " + request.bitmap,
+		  "the same with --force, to overwrite it; or another target");
+}
+
 Error not_finished(const BackupRequest &request, const BackupTarget &target)
 {
 	return no(
@@ -140,19 +212,22 @@ Result<void> check_device(volume::Context &context, const volume::Volume &volume
 	if (target.format == transport::Format::qcow2)
 		return no(Status::usage, target.path, "a qcow2 is a file here");
 	BLKCTL_TRY(const auto block, context.probe.describe(*target.device));
+	const bool foreign = is_strange(context, volume, request, target, full);
 	BLKCTL_CHECK(volume::check_target(context,
 					  {.verb = target_verb,
 					   .role = "target",
 					   .any_content = request.force,
-					   .equal = request.is_incremental()},
+					   .equal = request.is_incremental() && !foreign},
 					  volume, block));
+	if (foreign && !request.force)
+		return strange(request, target);
 	if (full || !note(context, target).starts_with(full_word))
 		return {};
 	return not_finished(request, target);
 }
 
-Result<void> check_raw(volume::Context &context, const BackupRequest &request,
-		       const BackupTarget &target, bool full)
+Result<void> check_raw(volume::Context &context, const volume::Volume &volume,
+		       const BackupRequest &request, const BackupTarget &target, bool full)
 {
 	struct stat st = {};
 	const bool there = stat(target.path.c_str(), &st) == 0;
@@ -162,6 +237,9 @@ Result<void> check_raw(volume::Context &context, const BackupRequest &request,
 		if (there && size == target.bytes && !full &&
 		    note(context, target).starts_with(full_word))
 			return not_finished(request, target);
+		if (there && size == target.bytes && !request.force &&
+		    is_strange(context, volume, request, target, full))
+			return strange(request, target);
 		if (there && size == target.bytes)
 			return {};
 		return no(there ? Status::usage : Status::not_found, target.path,
@@ -253,62 +331,17 @@ Result<void> check_qcow2(volume::Context &context, const BackupRequest &request,
 	return check_chain(context, target, format);
 }
 
-// What a note says: what was begun, or of a device which backup it has; and of what is written to
-// in place what it was before, and what it was left as.
-struct Note {
-	std::string begun = {}, before = {}, left = {};
-};
-
-Note read_note(const std::string &file)
-{
-	std::istringstream lines(read_file(file).value_or(""));
-	Note note;
-
-	for (auto *line : {&note.begun, &note.before, &note.left})
-		std::getline(lines, *line);
-	return note;
-}
-
-// A device has neither an inode nor times: it has to be the same, and its ends to look the same.
-std::optional<std::string> looks_of(volume::Context &context, const std::optional<DevNo> &device,
-				    const std::string &path, uint64_t bytes)
-{
-	if (!device)
-		return content_identity(path);
-	const auto identity = context.probe.identity(*device);
-	const auto stamp = volume::stamp_of(context.probe, *device, 0, bytes / 512);
-	if (!identity || !stamp)
-		return std::nullopt;
-	return fmt::format("{} {:08x}", *identity, *stamp);
-}
-
-// Of a device also the backup that it was said to have.
-std::optional<std::string> image_at(volume::Context &context, const std::string &path,
-				    uint64_t bytes)
-{
-	const auto found = context.probe.resolve(path);
-	const auto device = found ? std::optional(*found) : std::nullopt;
-	const auto note = read_note(note_of(context, device, path));
-	const auto looks = looks_of(context, device, path, bytes);
-
-	// What it was before a backup into it was begun: that lacks nothing that it had then. But
-	// something else may be in its place by now.
-	if (looks && note.begun.starts_with(part_word) && note.left == *looks)
-		return note.before;
-	return looks && device ? *looks + " " + note.begun : looks;
-}
-
 } // namespace
 
 std::optional<std::string> image_before(volume::Context &context, const volume::Volume &volume,
 					const BackupRequest &request)
 {
-	return image_at(context, request.before(), volume.sectors * 512);
+	return image_at(context, request.before(), volume.sectors * 512, Left::complete);
 }
 
 std::optional<std::string> image_of(volume::Context &context, const BackupTarget &target)
 {
-	return image_at(context, target.path, target.bytes);
+	return image_at(context, target.path, target.bytes, Left::complete);
 }
 
 Result<BackupTarget> find_target(volume::Context &context, const volume::Volume &volume,
@@ -344,7 +377,7 @@ Result<BackupTarget> check_target(volume::Context &context, const volume::Volume
 	if (target.format == transport::Format::qcow2)
 		BLKCTL_CHECK(check_qcow2(context, request, target));
 	else
-		BLKCTL_CHECK(check_raw(context, request, target, full));
+		BLKCTL_CHECK(check_raw(context, volume, request, target, full));
 	return target;
 }
 
@@ -422,15 +455,18 @@ void drop_target(const BackupTarget &target)
 Result<void> note_unfinished(volume::Context &context, const BackupTarget &target, bool full,
 			     const std::string &id)
 {
-	auto text = std::string(full ? full_word : part_word) + id + "\n";
-
 	if (!target.in_place)
 		return {};
-	if (!full)
-		text += image_of(context, target).value_or("") + "\n";
+	const auto file = note_of(context, target.device, target.path);
+	const auto note = read_note(file);
+	const auto before =
+		note.begun.ends_with(" " + id)
+			? note.before
+			: image_at(context, target.path, target.bytes, Left::any).value_or("");
 	if (target.device)
 		BLKCTL_CHECK(make_folder(context.state_dir));
-	return replace_file_durably(note_of(context, target.device, target.path), text);
+	return replace_file_durably(
+		file, fmt::format("{}{}\n{}\n", full ? full_word : part_word, id, before));
 }
 
 void note_left(volume::Context &context, const BackupTarget &target, const std::string &id)

@@ -26,7 +26,8 @@ struct BackupTarget {
 };
 
 /*
- * Looks whether a backup of the volume can go there. `full`: it is one, whatever was asked for.
+ * Looks whether a backup of the volume can go there. `full`: it is one, whatever was asked for; in
+ * the place of one that was to be changed only with --force, but for an image of that bitmap.
  * Errors: usage, not_found, busy, failed; each names the target.
  */
 Result<BackupTarget> check_target(volume::Context &context, const volume::Volume &volume,

@@ -52,9 +52,10 @@ BitmapNote bitmap_note(Context &context, const Volume &volume, const std::string
 	std::getline(lines, line);
 	if (line == forgotten_word)
 		note.kind = Kind::forgotten;
-	if (line != backup_line(context, volume))
+	else if (line == backup_line(context, volume))
+		note.kind = Kind::backup;
+	else
 		return note;
-	note.kind = Kind::backup;
 	while (std::getline(lines, line))
 		if (!line.empty()) // of an image that nobody will know again
 			note.images.push_back(line);
@@ -73,16 +74,20 @@ Result<void> note_backup(Context &context, const dm::Info &info, const BackupRec
 	if (!text)
 		return {};
 	const auto before = bitmap_note(context, volume, record.bitmap);
-	if (kept)
+	if (kept && before.kind == BitmapNote::Kind::backup)
 		for (const auto &each : before.images)
 			if (each != image)
 				*text += "\n" + each;
 	return write_note(context, volume.name(), record.bitmap, *text + "\n" + image);
 }
 
-Result<void> note_forgotten(Context &context, const std::string &volume, const std::string &bitmap)
+Result<void> note_forgotten(Context &context, const Volume &volume, const std::string &bitmap)
 {
-	return write_note(context, volume, bitmap, std::string(forgotten_word));
+	std::string text(forgotten_word);
+
+	for (const auto &image : bitmap_note(context, volume, bitmap).images)
+		text += "\n" + image;
+	return write_note(context, volume.name(), bitmap, text);
 }
 
 bool has_bitmap_note(Context &context, const std::string &volume, const std::string &bitmap)

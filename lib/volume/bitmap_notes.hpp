@@ -20,7 +20,7 @@ struct BitmapNote {
 	};
 	Kind kind = Kind::none;
 	// Of a backup: what has all but what is in the bitmap. The last one, and with bits that
-	// were kept those before it.
+	// were kept those before it. Of what was forgotten: what was that until then.
 	std::vector<std::string> images = {};
 };
 BitmapNote bitmap_note(Context &context, const Volume &volume, const std::string &bitmap);
@@ -35,7 +35,7 @@ Result<void> note_backup(Context &context, const dm::Info &info, const BackupRec
 			 const std::string &image, bool kept);
 
 // Errors: failed.
-Result<void> note_forgotten(Context &context, const std::string &volume, const std::string &bitmap);
+Result<void> note_forgotten(Context &context, const Volume &volume, const std::string &bitmap);
 
 bool has_bitmap_note(Context &context, const std::string &volume, const std::string &bitmap);
 // It stays gone, after a power cut too. Errors: failed.

@@ -49,7 +49,8 @@ class BackupChain : public fake::Backup
 	// An incremental of `image` that is left in the middle.
 	void interrupt(const std::string &image)
 	{
-		const auto request = into(image);
+		auto request = into(image);
+		request.force = true; // what is there, if it is a full one
 		int asked = 0;
 		options.cancelled = [asked]() mutable { return ++asked > 2; };
 		const auto left = run(request);
@@ -79,7 +80,7 @@ class BackupChain : public fake::Backup
 TEST_F(BackupChain, ABitmapThatNoBackupWasMadeWithMakesAFullOne)
 {
 	dirty();
-	expect_full(incremental(), unknown);
+	expect_full_by_force(incremental(), unknown);
 	EXPECT_EQ(read_file(target), content);
 	EXPECT_EQ(bitmap(), "recording 0");
 	dirty();
@@ -113,23 +114,23 @@ TEST_F(BackupChain, WhatIsDoneToABitmapByHand)
 
 	have_backup();
 	ASSERT_TRUE(b(volume::bitmap_clear));
-	expect_full(incremental(), unknown);
+	expect_full_by_force(incremental(), unknown);
 	// Somebody else copies what was frozen.
 	have_backup();
 	ASSERT_TRUE(b(volume::bitmap_freeze));
 	ASSERT_TRUE(b(volume::bitmap_clear));
-	expect_full(incremental(), unknown);
+	expect_full_by_force(incremental(), unknown);
 	// Writes between the two are not in it.
 	have_backup();
 	ASSERT_TRUE(volume::bitmap_enable(context(), "v0", "b", false, Run::doit));
 	ASSERT_TRUE(volume::bitmap_enable(context(), "v0", "b", true, Run::doit));
-	expect_full(incremental(), unknown);
+	expect_full_by_force(incremental(), unknown);
 	have_backup();
 	ASSERT_TRUE(b(volume::bitmap_remove));
 	EXPECT_FALSE(std::filesystem::exists(note()));
 	ASSERT_TRUE(volume::bitmap_remove(context(), "v0", "other", Run::doit));
 	ASSERT_TRUE(volume::bitmap_add(context(), "v0", "b", {}, Run::doit));
-	expect_full(incremental(), unknown);
+	expect_full_by_force(incremental(), unknown);
 }
 
 // It went with the device, and so the note of it was not taken away.
@@ -138,20 +139,20 @@ TEST_F(BackupChain, ABitmapThatIsAddedAgainBeginsAnew)
 	have_backup();
 	device().status.bitmaps.clear();
 	ASSERT_TRUE(volume::bitmap_add(context(), "v0", "b", {}, volume::Run::doit));
-	expect_full(incremental(), unknown);
+	expect_full_by_force(incremental(), unknown);
 }
 
 TEST_F(BackupChain, ANoteIsOfOneBootAndOneVolume)
 {
 	have_backup();
 	host.boot("second");
-	expect_full(incremental(), unknown);
+	expect_full_by_force(incremental(), unknown);
 	have_backup();
 	device().info.uuid = "BLKCTL-ffeeddccbbaa99887766554433221100-vol";
-	expect_full(incremental(), unknown);
+	expect_full_by_force(incremental(), unknown);
 	have_backup();
 	host.context.boot_id_file = host.run_dir + "/none";
-	expect_full(incremental(), unknown);
+	expect_full_by_force(incremental(), unknown);
 }
 
 // Bitmaps that are on a device come back after a boot, with all that is in them.
@@ -189,7 +190,7 @@ TEST_F(BackupChain, AFailedOneLeavesWhatItWentOnFrom)
 	ASSERT_TRUE(volume::bitmap_clear(context(), "v0", "b", volume::Run::doit));
 	interrupt(target);
 	ASSERT_TRUE(volume::abort(context(), "v0", volume::Run::doit));
-	expect_full(incremental(), unknown);
+	expect_full_by_force(incremental(), unknown);
 }
 
 TEST_F(BackupChain, AnInterruptedOneGoesOnAsWhatItWas)
@@ -259,7 +260,7 @@ TEST_F(BackupChain, ABitmapThatIsClearedJustNowMakesNoIncremental)
 	EXPECT_EQ(read_file(target), std::string(volume_bytes, 'x'));
 	EXPECT_EQ(run(incremental()).error().status, Status::busy);
 	ASSERT_TRUE(volume::abort(context(), "v0", volume::Run::doit));
-	expect_full(incremental(), unknown);
+	expect_full_by_force(incremental(), unknown);
 }
 
 TEST_F(BackupChain, WhatIsOverAnImageThatIsNotFinishedIsNotTaken)
@@ -314,7 +315,7 @@ TEST_F(BackupChain, WhatWasForgottenInPlaceIsNotOverIt)
 	have_backup();
 	std::ofstream(host.run_dir + "/copy") << std::string(volume_bytes, 'x');
 	fail_always(target);
-	expect_full(into(host.run_dir + "/copy"), "was forgotten");
+	expect_full_by_force(into(host.run_dir + "/copy"), "was forgotten");
 }
 
 // The bits are those since the last one: an older one would lack what that one got.
@@ -326,7 +327,7 @@ TEST_F(BackupChain, AnOlderImageIsBroughtUpByAFullOne)
 	std::filesystem::copy_file(target, old);
 	expect_incremental(incremental());
 	change();
-	expect_full(into(old), "does not go on from " + old);
+	expect_full_by_force(into(old), "does not go on from " + old);
 	EXPECT_EQ(read_file(old), content);
 	change();
 	expect_incremental(into(old));
@@ -338,7 +339,7 @@ TEST_F(BackupChain, AnOlderImageIsBroughtUpByAFullOne)
 	change();
 	std::filesystem::rename(host.run_dir + "/moved", host.run_dir + "/away");
 	std::filesystem::copy_file(target, host.run_dir + "/moved");
-	expect_full(into(host.run_dir + "/moved"), "does not go on from");
+	expect_full_by_force(into(host.run_dir + "/moved"), "does not go on from");
 }
 
 // An older one was copied over it, or it was used.
@@ -346,7 +347,7 @@ TEST_F(BackupChain, AnImageThatWasWrittenToSinceIsBroughtUpByAFullOne)
 {
 	have_backup();
 	std::ofstream(target) << std::string(volume_bytes, 'o');
-	expect_full(incremental(), "does not go on from " + target);
+	expect_full_by_force(incremental(), "does not go on from " + target);
 	EXPECT_EQ(read_file(target), content);
 	change();
 	expect_incremental(incremental());
@@ -372,7 +373,7 @@ TEST_F(BackupChain, WhatIsInThePlaceOfOneThatWasGivenUpIsAnother)
 	std::filesystem::rename(target, host.run_dir + "/away");
 	expect_refusal(incremental(), Status::not_found);
 	std::ofstream(target) << std::string(volume_bytes, 'o');
-	expect_full(incremental(), "does not go on from " + target);
+	expect_full_by_force(incremental(), "does not go on from " + target);
 	EXPECT_EQ(read_file(target), content);
 }
 
@@ -389,9 +390,53 @@ TEST_F(BackupChain, OneThatWasKilledInPlaceAndGivenUpIsBroughtUpByAFullOne)
 	EXPECT_THROW((void)run(incremental()), fake::Killed);
 	options.cancelled = [] { return false; };
 	ASSERT_TRUE(volume::abort(context(), "v0", volume::Run::doit));
-	expect_full(incremental(), "does not go on from " + target);
+	expect_full_by_force(incremental(), "does not go on from " + target);
 	EXPECT_EQ(read_file(target), content);
 	EXPECT_FALSE(std::filesystem::exists(target + ".unfinished"));
+}
+
+// It was its image before, and is as that backup has left it.
+TEST_F(BackupChain, WhatIsLeftOfAnImageIsOverwrittenByAFullOne)
+{
+	const auto good = options.open_view;
+	const auto fail_in_the_middle = [&] {
+		options.open_view =
+			[&](const std::string &path) -> Result<std::unique_ptr<transport::Image>> {
+			std::ofstream(view_file) << content.substr(0, 4 * block_bytes);
+			return good(path);
+		};
+		auto always = incremental();
+		always.bitmap_mode = job::BitmapMode::always;
+		EXPECT_FALSE(run(always));
+		std::ofstream(view_file) << content;
+		options.open_view = good;
+		change();
+	};
+
+	have_backup();
+	fail_in_the_middle();
+	expect_not_finished(target);
+	expect_full(incremental(), "was forgotten");
+	EXPECT_EQ(read_file(target), content);
+	change();
+	fail_in_the_middle();
+	std::filesystem::rename(target, host.run_dir + "/away");
+	std::ofstream(target) << std::string(volume_bytes, 'o');
+	expect_full_by_force(incremental(), "was forgotten");
+}
+
+// They lack what was forgotten, whether or not the bits of the next one are kept.
+TEST_F(BackupChain, WhatWasForgottenIsInNoImageBefore)
+{
+	have_backup();
+	const auto old = host.run_dir + "/old";
+	std::filesystem::rename(target, old);
+	fail_always(old);
+	change();
+	auto never = over("1.qcow2", old);
+	never.bitmap_mode = job::BitmapMode::never;
+	expect_full(never, "was forgotten");
+	expect_full(over("2.qcow2", old), "does not go on from " + old);
 }
 
 TEST_F(BackupChain, ALayerOverAnOlderImageIsAFullOne)
@@ -436,7 +481,9 @@ TEST_F(BackupChain, BitsAreKeptIfItCannotBeNotedWhatGoesOnFromThem)
 	options.on_note = [&](const std::string &name, const std::string &note) {
 		said += name + ": " + note + "; ";
 	};
-	ASSERT_TRUE(run(incremental()));
+	auto forced = incremental();
+	forced.force = true;
+	ASSERT_TRUE(run(forced));
 	EXPECT_NE(said.find(unknown), std::string::npos);
 	EXPECT_NE(said.find("v0: its bitmap keeps its bits"), std::string::npos) << said;
 	EXPECT_EQ(bitmap(), "recording 3");

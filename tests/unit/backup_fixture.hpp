@@ -80,6 +80,19 @@ class Backup : public testing::Test
 		EXPECT_NE(done->volumes.at(0).note.find(why), std::string::npos)
 			<< done->volumes.at(0).note;
 	}
+	// What is there is not overwritten just because no less than all would do.
+	void expect_full_by_force(BackupRequest request, const std::string &why)
+	{
+		const auto refused = run(request);
+		ASSERT_FALSE(refused);
+		EXPECT_EQ(refused.error().status, Status::busy) << refused.error().message();
+		EXPECT_NE(refused.error().why.find(why), std::string::npos)
+			<< refused.error().message();
+		EXPECT_NE(refused.error().message().find("--force"), std::string::npos)
+			<< refused.error().message();
+		request.force = true;
+		expect_full(request, why);
+	}
 	void expect_incremental(const BackupRequest &request)
 	{
 		const auto done = run(request);

@@ -106,10 +106,7 @@ TEST_F(Backup, WhatWasForgottenMakesAFullOne)
 	options.open_view = good;
 
 	std::ofstream(target) << std::string(volume_bytes, 'x');
-	const auto next = run(incremental());
-	ASSERT_TRUE(next) << next.error().message();
-	EXPECT_TRUE(next->volumes.at(0).full);
-	EXPECT_NE(next->volumes.at(0).note.find("was forgotten"), std::string::npos);
+	expect_full_by_force(incremental(), "was forgotten");
 	EXPECT_EQ(read_file(target), content);
 	const auto after = run(incremental());
 	ASSERT_TRUE(after) << after.error().message();
@@ -142,7 +139,7 @@ TEST_F(Backup, AnImageThatIsWrittenToInPlaceIsNotRestored)
 
 TEST_F(Backup, OneThatMayHaveMissedWritesIsAFullOne)
 {
-	std::ofstream(target) << std::string(volume_bytes, 'x');
+	have_backup();
 	host.mapper.at(fake::volume_number).status.bitmaps[0].state = "inconsistent";
 	const auto done = run(incremental());
 	ASSERT_TRUE(done) << done.error().message();
@@ -150,6 +147,14 @@ TEST_F(Backup, OneThatMayHaveMissedWritesIsAFullOne)
 	EXPECT_NE(done->volumes.at(0).note.find("may have missed"), std::string::npos);
 	EXPECT_EQ(read_file(target), content);
 	EXPECT_EQ(bitmap(), "recording 0");
+
+	// Of the bitmap's own image only.
+	host.mapper.at(fake::volume_number).status.bitmaps[0].state = "inconsistent";
+	std::filesystem::rename(target, host.run_dir + "/away");
+	std::ofstream(target) << std::string(volume_bytes, 'o');
+	expect_refusal(incremental(), Status::busy);
+	EXPECT_EQ(read_file(target), std::string(volume_bytes, 'o'));
+	expect_full_by_force(incremental(), "may have missed");
 }
 
 TEST_F(Backup, AnInterruptedOneGoesOn)
@@ -425,7 +430,35 @@ TEST_F(Backup, RefusesBadInput)
 	expect_refusal(incremental(), Status::busy);
 	host.mapper.at(fake::volume_number).status.bitmaps[0].state = "frozen";
 	std::ofstream(target) << std::string(volume_bytes, 'x');
-	expect_refusal(incremental(), Status::busy);
+	bad = incremental();
+	bad.force = true; // over what is at the target; the bitmap is somebody else's
+	expect_refusal(bad, Status::busy);
+}
+
+// Nothing that an incremental was said to go on from: it is not overwritten by a full one.
+TEST_F(Backup, ADeviceThatHoldsNoBackupIsNotOverwrittenByAFullOne)
+{
+	constexpr DevNo device{8, 64};
+	auto onto = incremental();
+	const auto expect = [&](const std::string &why) {
+		expect_refusal(onto, Status::busy);
+		const auto message = run(onto).error().message();
+		EXPECT_NE(message.find(why), std::string::npos) << message;
+		EXPECT_NE(message.find("no backup is known"), std::string::npos) << message;
+	};
+
+	host.probe.add(device, "/dev/sde", volume_sectors);
+	onto.target = "/dev/sde";
+	expect("no backup that was made with bitmap b");
+	host.probe.signatures[device] = {.type = "ext4"};
+	expect("ext4");
+	// Not even if it looks like the volume.
+	host.probe.signatures[fake::volume_number] = {.type = "ext4"};
+	expect("ext4");
+	std::ofstream(host.context.tab_file) << "v9 /dev/sde -\n";
+	expect("v9");
+	onto.force = true;
+	EXPECT_TRUE(run(onto, volume::Run::dry));
 }
 
 // A volume is on it, or will be: --force is not for that.

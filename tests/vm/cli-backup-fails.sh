@@ -33,7 +33,9 @@ has "$OUT" 'No space' "why"
 cp --sparse=always "$images/data.img" "$WORK/data.img"
 truncate -s 16M "$WORK/small/data.img"
 dd if=/dev/urandom of=/dev/mapper/data bs=1M count=8 seek=4 oflag=direct conv=notrunc status=none
-exits 5 ctl backup data "$WORK/small/data.img" --bitmap b
+exits 4 ctl backup data "$WORK/small/data.img" --bitmap b
+has "$OUT" 'no backup that was made with bitmap b' "what it would overwrite"
+exits 5 ctl backup data "$WORK/small/data.img" --bitmap b --force
 plain data
 is "$(bits_of data b), $(bits_state data b)" "130, recording" "bits after a target that was full"
 exits 0 ctl backup data "$images/data.img" --bitmap b
@@ -123,10 +125,17 @@ exits 2 ctl backup data "$images/short.img" --bitmap b
 ctl bitmap disable data b
 exits 4 ctl backup data "$images/data.img" --bitmap b
 ctl bitmap enable data b
-exits 0 ctl backup data "$images/data.img" --bitmap b --dry-run
+exits 4 ctl backup data "$images/data.img" --bitmap b --dry-run
+exits 0 ctl backup data "$images/data.img" --bitmap b --dry-run --force
 has "$OUT" 'no backup is known' "a bitmap that did not record"
 mkfs.ext4 -q -F /dev/ram2
 exits 4 ctl backup data /dev/ram2
+exits 4 ctl backup data /dev/ram2 --bitmap b
+truncate -s 16M "$WORK/disk"
+disk=$(losetup -f --show "$WORK/disk")
+exits 4 ctl backup data "$WORK/disk" --force
+has "$OUT" "behind $disk" "the file behind a loop device"
+losetup -d "$disk"
 exits 4 ctl restore /dev/ram2 --image "$images/data.img"
 exits 4 ctl restore /dev/ram0 --image "$images/data.img" --force
 exits 2 ctl restore /dev/ram2 --image "$images/data.img" extra

@@ -58,7 +58,9 @@ for signal in INT KILL; do
 	is "$(bits_state data raw)" frozen "the bitmap after $signal"
 	exits 4 ctl bitmap thaw data raw
 	mv "$images/cut.img.part" "$images/moved"
+	touch "$images/cut.img"
 	exits 4 ctl backup data "$images/cut.img" --bitmap raw --full
+	rm "$images/cut.img"
 	mv "$images/moved" "$images/cut.img.part"
 	exits 0 ctl backup data "$images/cut.img" --bitmap raw --full
 	has "$OUT" 'went on with one' "what it says after $signal"
@@ -94,8 +96,10 @@ note "a bitmap that is added anew goes on from nothing"
 exits 0 ctl bitmap remove data raw
 dd if=/dev/urandom of=/dev/mapper/data bs=64k seek=40 count=2 oflag=direct conv=notrunc status=none
 exits 0 ctl bitmap add data raw
+exits 4 ctl backup data "$images/cut.img" --bitmap raw
+has "$OUT" 'no backup that was made with bitmap raw' "what it would overwrite"
 for kind in full incremental; do
-	exits 0 ctl backup data "$images/cut.img" --bitmap raw
+	exits 0 ctl backup data "$images/cut.img" --bitmap raw --force
 	has "$OUT" "$kind backup in" "what it says"
 	is "$(sum_of "$images/cut.img")" "$(sum /dev/mapper/data)" "the $kind one"
 done

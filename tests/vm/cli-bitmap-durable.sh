@@ -24,11 +24,17 @@ power_cut() {
 	ctl activate --all
 }
 # An incremental onto $SPARE, which then is what the volume is.
-incremental() { # WHAT [REGEX]
-	exits 0 ctl backup data "$SPARE" --bitmap nightly
+incremental() { # WHAT [REGEX [OPTION]]
+	exits 0 ctl backup data "$SPARE" --bitmap nightly "${@:3}"
 	has "$OUT" "${2:-incremental backup}" "$1"
 	note "$1: $(grep -o '[^;]*backup[^;]*' <<<"$OUT" | head -n 1)"
 	is "$(sum "$SPARE")" "$(sum /dev/mapper/data)" "the backup $1"
+}
+# The same onto what is not the bitmap's image any more.
+strange() { # WHAT
+	exits 4 ctl backup data "$SPARE" --bitmap nightly
+	has "$OUT" 'does not go on from' "$1"
+	incremental "$1" 'full backup' --force
 }
 
 note "made, and refused"
@@ -52,13 +58,13 @@ incremental "in order"
 note "another backup, or whatever else, has been there"
 ctl backup data "$SPARE" --force
 put 4
-incremental "after another backup" 'does not go on from'
+strange "after another backup"
 dd if=/dev/urandom of="$SPARE" bs=4k count=1 oflag=direct conv=notrunc status=none
-incremental "after other writes" 'does not go on from'
+strange "after other writes"
 ctl backup data "$WORK/other.img"
 ctl restore "$SPARE" --image "$WORK/other.img" --force
 put 6
-incremental "after a restore" 'does not go on from'
+strange "after a restore"
 put 8
 incremental "and then as before"
 
@@ -88,7 +94,8 @@ ctl abort data
 ctl deactivate data
 cp "$WORK/cut" "$bits"
 ctl activate data
-incremental "after a cut in a backup"
+# A full one, unless the kill came before the first byte.
+incremental "after a cut in a backup" 'backup in' --force
 
 note "through every job"
 put 17
