@@ -197,6 +197,14 @@ Result<void> parse_option(std::string_view word, Entry &entry)
 		return entry.bitmaps.empty() ? Result<void>(bad("bitmaps names nothing"))
 					     : Result<void>();
 	}
+	if (key == "was") {
+		BLKCTL_TRY(entry.was, unescaped(value));
+		return entry.was.empty() ? Result<void>(bad("was names nothing")) : Result<void>();
+	}
+	if (key == "was_offset") {
+		BLKCTL_TRY(entry.was_offset, number<uint64_t>(value, 10, "was_offset"));
+		return {};
+	}
 	if (key == "stamp") {
 		BLKCTL_TRY(entry.stamp, number<uint32_t>(value, 16, "stamp"));
 		return {};
@@ -216,6 +224,10 @@ Result<void> check_whole(const Entry &entry)
 	if (!plain && (!entry.uuid.empty() || entry.sectors || entry.offset ||
 		       entry.block_sectors != Entry().block_sectors))
 		return bad("uuid, sectors, offset and block go with DEVICE: the metadata has them");
+	if (!plain && (!entry.was.empty() || entry.was_offset))
+		return bad("was and was_offset go with DEVICE: the metadata knows where it is");
+	if (entry.was.empty() && entry.was_offset)
+		return bad("was_offset goes with was");
 	if (!entry.lv.empty() && !entry.uuid.empty())
 		return bad("an LV has the UUID that LVM gives it: one of uuid and lv");
 	return {};
@@ -279,6 +291,8 @@ std::string print(const Entry &entry)
 	option(entry.block_sectors != Entry().block_sectors,
 	       "block=" + std::to_string(entry.block_sectors));
 	option(!entry.bitmaps.empty(), "bitmaps=" + escaped(entry.bitmaps));
+	option(!entry.was.empty(), "was=" + escaped(entry.was));
+	option(entry.was_offset != 0, "was_offset=" + std::to_string(entry.was_offset));
 	char stamp[16];
 	std::snprintf(stamp, sizeof(stamp), "stamp=%08x", entry.stamp.value_or(0));
 	option(entry.stamp.has_value(), stamp);

@@ -33,6 +33,10 @@ struct Entry {
 	uint64_t offset = 0;          // of its data on the device, 512-byte sectors
 	uint32_t block_sectors = 128; // of a volume without metadata
 	std::string bitmaps = {};     // their metadata, as a layer's; empty: they are in memory
+	// Where it was before a pivot that may or may not have been: one of the two is stale. Empty
+	// if that is known.
+	std::string was = {};
+	uint64_t was_offset = 0; // of its data there
 	// What the lowest base looked like when it was frozen, while nothing else records it.
 	std::optional<uint32_t> stamp = {};
 	bool noauto = false;          // only when it is named

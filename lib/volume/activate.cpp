@@ -364,6 +364,21 @@ Result<Place> plain_place(Change &change, const tab::Entry &entry, const OwnDevi
 	return place;
 }
 
+/*
+ * Of a pivot that was killed, and no kernel is left that knows whether it has been: of the two one
+ * may have failed or been left behind since, and nothing on them tells which.
+ */
+Result<void> check_decided(Context &context, const tab::Entry &entry)
+{
+	if (entry.was.empty())
+		return {};
+	return refusal(Status::needs_attention, activate_verb, entry.name,
+		       "a pivot from " + entry.was + " to " + entry.device +
+			       " was not finished, and it is not known which of them is up to date",
+		       "look at both, and write the right one as the DEVICE of " + entry.name +
+			       " in " + context.tab_file + ", without was");
+}
+
 // A volume that is on one device.
 Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 {
@@ -382,6 +397,7 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 	BLKCTL_CHECK(check_ours(context, named, entry));
 	if (named && named->live_table)
 		return change.nothing_to_do(*named);
+	BLKCTL_CHECK(check_decided(context, entry));
 
 	const auto device = std::make_shared<dm::Info>(named.value_or(dm::Info{}));
 	std::shared_ptr<dm::Info> hidden;

@@ -84,6 +84,22 @@ Result<tab::Entry> plain_entry(Context &context, const Volume &volume, const tab
 	return entry;
 }
 
+void add_alone_entry(Change &change, const Volume &volume, const table::Leg &base, bool for_good)
+{
+	auto &context = change.context();
+
+	add_entry(
+		change, volume.name(),
+		"write in " + context.tab_file + " that " + volume.name() + " is on " +
+			device_path(context, base.device) + " alone",
+		[&context, volume, base](const auto &before) -> Result<std::optional<tab::Entry>> {
+			BLKCTL_TRY(auto entry, plain_entry(context, volume, base));
+			keep_options(before, entry);
+			return std::optional(entry);
+		},
+		for_good);
+}
+
 // The entry of a volume, and not that of another one of its name.
 std::optional<tab::Entry> own_entry(Context &context, const Volume &volume)
 {
@@ -136,7 +152,7 @@ bool comes_back_at_boot(Context &context, const Volume &volume)
 {
 	const auto entry = own_entry(context, volume);
 
-	return entry && !entry->noauto;
+	return entry && !entry->noauto && entry->was.empty();
 }
 
 void add_entry(Change &change, const std::string &name, const std::string &text,
@@ -264,25 +280,41 @@ Result<bool> add_return_from(Change &change, const Volume &volume, const table::
 	return is_lvms;
 }
 
-Result<void> add_alone(Change &change, const Volume &volume, const table::Leg &base, bool for_good,
-		       const std::function<bool()> &stays)
+Result<void> add_alone(Change &change, const Volume &volume, const table::Leg &base, bool for_good)
 {
-	auto &context = change.context();
-
 	// Before what is for good, as nothing before that is undone; and it is no harm.
 	if (for_good)
 		BLKCTL_CHECK(add_hold(change, volume.info));
+	add_alone_entry(change, volume, base, for_good);
+	return for_good ? Result<void>() : add_hold(change, volume.info);
+}
+
+Result<void> add_undecided(Change &change, const Volume &volume, const table::Leg &target,
+			   const std::function<bool()> &stays)
+{
+	auto &context = change.context();
+	const auto base = volume.table.base;
+
 	add_entry(
 		change, volume.name(),
 		"write in " + context.tab_file + " that " + volume.name() + " is on " +
-			device_path(context, base.device) + " alone",
-		[&context, volume, base](const auto &before) -> Result<std::optional<tab::Entry>> {
-			BLKCTL_TRY(auto entry, plain_entry(context, volume, base));
+			device_path(context, target.device) + " or still on " +
+			device_path(context, base.device),
+		[&context, volume, base,
+		 target](const auto &before) -> Result<std::optional<tab::Entry>> {
+			BLKCTL_TRY(auto entry, plain_entry(context, volume, target));
+			BLKCTL_TRY(entry.was, context.probe.identity(base.device));
+			entry.was_offset = base.offset;
 			keep_options(before, entry);
 			return std::optional(entry);
 		},
-		for_good, stays);
-	return for_good ? Result<void>() : add_hold(change, volume.info);
+		false, stays);
+	return add_hold(change, volume.info);
+}
+
+void add_decided(Change &change, const Volume &volume, const table::Leg &target)
+{
+	add_alone_entry(change, volume, target, true);
 }
 
 Result<void> add_plain_entry(Change &change, const Volume &volume, const table::Leg &base,
@@ -300,7 +332,8 @@ Result<void> add_entry_repair(Change &change, const Volume &volume)
 	const auto entry = find_entry(context, volume.name());
 	const auto &base = volume.table.base;
 
-	if (!entry || !entry->layers.empty() || leg_in(context, *entry) == base)
+	if (!entry || !entry->layers.empty() ||
+	    (entry->was.empty() && leg_in(context, *entry) == base))
 		return {};
 	return add_plain_entry(change, volume, base);
 }

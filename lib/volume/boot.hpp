@@ -37,7 +37,7 @@ std::optional<table::Leg> leg_in(Context &context, const tab::Entry &entry);
 // Whether the volume's coming back is written down, and not that of another one of its name.
 bool is_written_down(Context &context, const Volume &volume);
 
-// The same, and not only for who names it.
+// The same, and not only for who names it; nor refused, as what a killed pivot leaves is.
 bool comes_back_at_boot(Context &context, const Volume &volume);
 
 // Has the outcome say so if one of them has no name that lasts over a boot. Nothing at a device
@@ -64,8 +64,18 @@ Result<void> add_first_layer(Change &change, const Volume &volume, const Place &
 
 // Adds that the volume is on `base` alone, and of an LV that LVM leaves it to us. Otherwise as
 // add_entry(). Errors: failed.
-Result<void> add_alone(Change &change, const Volume &volume, const table::Leg &base, bool for_good,
-		       const std::function<bool()> &stays = {});
+Result<void> add_alone(Change &change, const Volume &volume, const table::Leg &base, bool for_good);
+
+/*
+ * Adds, before a pivot, that the volume is on one of its base and `target`, and that only the
+ * kernel knows on which: either alone would be stale if it were wrong. Of an LV that LVM leaves it
+ * to us from then on. Errors: failed.
+ */
+Result<void> add_undecided(Change &change, const Volume &volume, const table::Leg &target,
+			   const std::function<bool()> &stays);
+
+// Adds, after it, that it is on the target alone. For good.
+void add_decided(Change &change, const Volume &volume, const table::Leg &target);
 
 /*
  * Adds that the volume is on `base` alone from now on, if that it comes back is written down. An LV
@@ -82,7 +92,7 @@ Result<void> add_plain_entry(Change &change, const Volume &volume, const table::
 Result<bool> add_return_from(Change &change, const Volume &volume, const table::Leg &base);
 
 // Adds what add_plain_entry() does if the volume is written down as being on another device than
-// its base: a pivot was killed that has not been. Errors: failed.
+// its base, or as undecided: a pivot was killed that has not been. Errors: failed.
 Result<void> add_entry_repair(Change &change, const Volume &volume);
 
 // Adds that LVM has its LV again, wherever it has it, and that nothing is written down of it. For

@@ -21,6 +21,7 @@ std::vector<Place> places_of(Context &context, const tab::Entry &entry)
 	};
 
 	add(entry.device);
+	add(entry.was);
 	add(entry.bitmaps);
 	for (const auto &layer : entry.layers) {
 		const auto meta = find_place(context, layer.meta);

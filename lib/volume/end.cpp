@@ -171,18 +171,19 @@ Error not_there(const Volume &volume, Fate fate)
 		       "blkctl show " + volume.name());
 }
 
-// Whether a copy that was to be pivoted is on its target, or may be at any moment: that is as good
-// as the source as long as it is ready.
-bool is_on_target(Context &context, DevNo device)
+// Whether a copy that was to be pivoted is on its target, or may be at any moment, for all we know.
+bool may_be_on_target(Context &context, DevNo device)
 {
 	const auto now = find(context, device);
 
-	return now && (now->state() == JobState::ready || now->state() == JobState::pivoted);
+	return !now || now->state() == JobState::ready || now->state() == JobState::pivoted;
 }
 
 /*
  * Adds what is written down before the pivot: from then on the source misses what is written, and
- * whatever comes between is not to bring it back. The target has all by then, as the copy is ready.
+ * whatever comes between is not to bring it back. Nor the target: until the pivot, and after one
+ * that has not been, the source goes on and the target may fail. So a kill in between leaves both
+ * named, and whoever knows the kernel's phase decides: pivot or abort, run again.
  * False, and nothing, where metadata says it better, or LVM may have it where it was.
  */
 Result<bool> add_entry_before(Change &change, const Volume &volume, const PivotRequest &request)
@@ -198,12 +199,13 @@ Result<bool> add_entry_before(Change &change, const Volume &volume, const PivotR
 			    return wait_until_ready(context, device, Clock::now() + timeout);
 		    },
 		    {}});
-	BLKCTL_CHECK(add_alone(change, volume, *volume.table.top, false,
-			       [&context, device] { return is_on_target(context, device); }));
+	BLKCTL_CHECK(add_undecided(change, volume, *volume.table.top, [&context, device] {
+		return may_be_on_target(context, device);
+	}));
 	return true;
 }
 
-// And after it, unless that was said before.
+// And after it, unless it was said before that this one may be.
 Result<void> add_entry_after(Change &change, const Volume &volume, const PivotRequest &request)
 {
 	const auto &top = *volume.table.top;
@@ -287,7 +289,9 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 			 {},
 			 true});
 	}
-	if (!written)
+	if (written)
+		add_decided(change, volume, *volume.table.top);
+	else
 		BLKCTL_CHECK(add_entry_after(change, volume, request));
 	change.load(device, track_table(volume, *volume.table.top));
 	change.switch_table(device, {}, volume.table.top->device);

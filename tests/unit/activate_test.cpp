@@ -356,6 +356,86 @@ TEST_F(Activate, APlainVolumeComesBack)
 	EXPECT_FALSE(entry());
 }
 
+// Until the kernel has pivoted the source goes on, and the target may fail: neither is to come back
+// without question.
+TEST_F(Activate, AfterAKilledPivotNeitherComesBackUnasked)
+{
+	const auto killed_pivot = [&] {
+		host.mapper.calls.clear();
+		host.mapper.kill_before = 0; // phase pivot
+		EXPECT_THROW((void)pivot(host.context, {.name = "v0"}, volume::Run::doit),
+			     fake::Killed);
+		host.mapper.kill_before = -1;
+	};
+	const auto expect_undecided = [&] {
+		ASSERT_TRUE(entry());
+		EXPECT_EQ(entry()->device, "name:sdb");
+		EXPECT_EQ(entry()->was, "name:sda");
+		EXPECT_FALSE(report::make_row(host.context, *find(host.context, "v0")).at_boot);
+	};
+	const auto copy_to_b = [&] {
+		return copy(host.context, {.name = "v0", .target = "/dev/sdb", .sync_none = true},
+			    volume::Run::doit);
+	};
+	ASSERT_TRUE(create(host.context, {.name = "v0", .device = "/dev/sda", .boot = true},
+			   volume::Run::doit));
+	ASSERT_TRUE(copy_to_b());
+	killed_pivot();
+	expect_undecided();
+	ASSERT_TRUE(volume::abort(host.context, "v0", volume::Run::doit));
+	EXPECT_EQ(entry()->device, "name:sda");
+	EXPECT_EQ(entry()->was, "");
+
+	// Not pivoted in time, and it may still be.
+	ASSERT_TRUE(copy_to_b());
+	host.mapper.pivot_at_once = false;
+	host.mapper.on_wait = [] {};
+	EXPECT_EQ(pivot(host.context, {.name = "v0", .timeout = std::chrono::milliseconds(0)},
+			volume::Run::doit)
+			  .error()
+			  .status,
+		  Status::timed_out);
+	host.mapper.pivot_at_once = true;
+	expect_undecided();
+	killed_pivot();
+	expect_undecided();
+
+	// The machine is booted.
+	const auto was = tab();
+	const auto devices = host.mapper.devices;
+	host.mapper.devices.clear();
+	host.mapper.calls.clear();
+	expect_refusal(Status::needs_attention, "from name:sda to name:sdb was not finished");
+
+	// It goes on instead: whoever finds the kernel there says so.
+	host.mapper.devices = devices;
+	EXPECT_EQ(tab(), was);
+	ASSERT_TRUE(pivot(host.context, {.name = "v0"}, volume::Run::doit));
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:16 0 - 0 - 128");
+	EXPECT_EQ(entry()->device, "name:sdb");
+	EXPECT_EQ(entry()->was, "");
+	down();
+	ASSERT_TRUE(activate_v0());
+}
+
+// The kernel has pivoted, and nobody was there to say so.
+TEST_F(Activate, APivotThatWasKilledOnceItHadBeenIsWrittenDownByTheNextOne)
+{
+	ASSERT_TRUE(create(host.context, {.name = "v0", .device = "/dev/sda", .boot = true},
+			   volume::Run::doit));
+	ASSERT_TRUE(copy(host.context, {.name = "v0", .target = "/dev/sdb", .sync_none = true},
+			 volume::Run::doit));
+	host.mapper.calls.clear();
+	host.mapper.kill_after = 0; // phase pivot
+	EXPECT_THROW((void)pivot(host.context, {.name = "v0"}, volume::Run::doit), fake::Killed);
+	host.mapper.kill_after = -1;
+	EXPECT_EQ(entry()->was, "name:sda");
+	EXPECT_FALSE(volume::abort(host.context, "v0", volume::Run::doit));
+	ASSERT_TRUE(pivot(host.context, {.name = "v0"}, volume::Run::doit));
+	EXPECT_EQ(entry()->device, "name:sdb");
+	EXPECT_EQ(entry()->was, "");
+}
+
 TEST_F(Activate, AllIsWhatTheTabNames)
 {
 	std::ofstream(host.context.tab_file)

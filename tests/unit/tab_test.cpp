@@ -30,6 +30,10 @@ TEST(Tab, EntriesComeBackAsTheyWere)
 		 .offset = 2048,
 		 .block_sectors = 8,
 		 .bitmaps = "/var/lib/blkctl/a, b.bitmaps"},
+		{.name = "pivoting",
+		 .device = "id:virtio-disk1",
+		 .was = "file:/a, b=",
+		 .was_offset = 2048},
 		{.name = "chain",
 		 .layers = {{1, "/with blank, comma=\\"}, {3, "-"}, {0, "partuuid:1-2"}},
 		 .bitmaps = "id:virtio-disk1",
@@ -63,6 +67,9 @@ TEST(Tab, RefusesWhatMakesNoSense)
 	expect_bad("data /dev/vdb - sectors=0", "sectors is 0");
 	expect_bad("data /dev/vdb - bitmaps=", "names nothing");
 	expect_bad("data - /meta offset=1", "go with DEVICE");
+	expect_bad("data - /meta was=/dev/vda", "go with DEVICE");
+	expect_bad("data /dev/vdb - was=", "names nothing");
+	expect_bad("data /dev/vdb - was_offset=1", "goes with was");
 	expect_bad("data - /meta lv=abc", "64 letters");
 	expect_bad("data - /meta lv=" + std::string(63, 'a') + "/", "64 letters");
 	expect_bad("data /dev/vdb - uuid=" + std::string(32, 'a') + ",lv=" + std::string(64, 'a'),
