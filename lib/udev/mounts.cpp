@@ -57,10 +57,36 @@ std::vector<Mount> parse_mountinfo(std::string_view text)
 			dash++;
 		if (dash + 2 >= words.size())
 			continue;
-		mounts.push_back(
-			{parse_devno(words[2]), unescape(words[dash + 2]), unescape(words[4])});
+		mounts.push_back({parse_devno(words[2]), unescape(words[dash + 2]),
+				  unescape(words[4]), std::string(words[dash + 1])});
 	}
 	return mounts;
+}
+
+const Mount *mount_of(const std::vector<Mount> &mounts, std::string_view path)
+{
+	const Mount *found = nullptr;
+
+	for (const auto &mount : mounts) {
+		const std::string_view point = mount.point;
+		const bool is_on = point == "/" ||
+				   (path.starts_with(point) &&
+				    (path.size() == point.size() || path[point.size()] == '/'));
+		// Of two at one point the later one is what is seen there.
+		if (is_on && (!found || point.size() >= found->point.size()))
+			found = &mount;
+	}
+	return found;
+}
+
+// "nodev\ttmpfs", or "\text4"; of "fuse.sshfs" only "fuse" is listed.
+bool is_on_devices(std::string_view filesystems, std::string_view type)
+{
+	type = type.substr(0, type.find('.'));
+	for (const auto line : split(filesystems, '\n'))
+		if (line.starts_with('\t') && line.substr(1) == type)
+			return true;
+	return false;
 }
 
 // "Filename Type Size Used Priority", then one line an area.

@@ -90,6 +90,18 @@ class Probe
 	// The device that goes by it now. Errors: not_found.
 	virtual Result<DevNo> find_identity(const std::string &identity) = 0;
 
+	// What a device is built on, a layer down: the devices that sysfs names (dm, md, bcache),
+	// and of a loop device those of the filesystem that its file is on. Not the disk of a
+	// partition.
+	virtual std::vector<DevNo> built_on(DevNo device) = 0;
+
+	/*
+	 * The devices of the filesystem that a file is on, or will be once its folder is made;
+	 * none, if it is on none of ours (tmpfs, NFS). What is behind overlayfs, FUSE or ZFS is not
+	 * seen. Errors: failed, if it is on block devices and nothing tells on which.
+	 */
+	virtual Result<std::vector<DevNo>> devices_of(const std::string &file) = 0;
+
 	// The loop devices that are set up.
 	virtual std::vector<LoopDevice> loops() = 0;
 

@@ -129,14 +129,47 @@ std::vector<DevNo> partitions(DevNo disk)
 	return found;
 }
 
-std::vector<DevNo> holders(DevNo device)
+namespace
+{
+
+// Of a folder of links to block devices.
+std::vector<DevNo> linked_in(const std::string &path)
 {
 	std::vector<DevNo> found;
 
-	for (const auto &name : names_in(folder(device) + "/holders"))
-		if (const auto devno = devno_in(folder(device) + "/holders/" + name + "/dev"))
+	for (const auto &name : names_in(path))
+		if (const auto devno = devno_in(path + "/" + name + "/dev"))
 			found.push_back(*devno);
 	return found;
+}
+
+} // namespace
+
+std::vector<DevNo> holders(DevNo device)
+{
+	return linked_in(folder(device) + "/holders");
+}
+
+std::vector<DevNo> slaves(DevNo device)
+{
+	return linked_in(folder(device) + "/slaves");
+}
+
+std::string loop_file(DevNo device)
+{
+	return read_line(folder(device) + "/loop/backing_file").value_or("");
+}
+
+std::vector<DevNo> btrfs_with(DevNo device)
+{
+	const std::string all_of_them = "/sys/fs/btrfs";
+
+	for (const auto &uuid : names_in(all_of_them)) {
+		auto found = linked_in(all_of_them + "/" + uuid + "/devices");
+		if (std::find(found.begin(), found.end(), device) != found.end())
+			return found;
+	}
+	return {};
 }
 
 std::vector<std::pair<DevNo, std::string>> loops()

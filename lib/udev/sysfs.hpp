@@ -43,6 +43,15 @@ std::vector<DevNo> partitions(DevNo disk);
 // What is built on a device: dm, md, bcache, ...
 std::vector<DevNo> holders(DevNo device);
 
+// What a device is built on, as the host shows it; not of a partition.
+std::vector<DevNo> slaves(DevNo device);
+
+// The path of the backing file of a loop device; empty for others.
+std::string loop_file(DevNo device);
+
+// Every device of the btrfs that is on this one; nothing: there is no btrfs mounted from it.
+std::vector<DevNo> btrfs_with(DevNo device);
+
 // The loop devices that are set up, each with the path of its backing file.
 std::vector<std::pair<DevNo, std::string>> loops();
 

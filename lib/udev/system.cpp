@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "udev/system.hpp"
 #include "base/files.hpp"
+#include "base/paths.hpp"
 #include "base/unique_fd.hpp"
 #include "udev/mounts.hpp"
 #include "udev/sysfs.hpp"
@@ -8,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <fcntl.h>
+#include <filesystem>
 #include <libudev.h>
 #include <sys/stat.h>
 #include <thread>
@@ -208,6 +210,55 @@ Result<std::vector<Use>> System::uses(DevNo device)
 	if (uses.empty() && impl_->claimed(device))
 		uses.push_back({Use::Kind::claimed, {}, {}, device});
 	return uses;
+}
+
+std::vector<DevNo> System::built_on(DevNo device)
+{
+	auto found = sysfs::slaves(device);
+	const auto file = sysfs::loop_file(device);
+
+	if (const auto devices = file.empty() ? Result<std::vector<DevNo>>(std::vector<DevNo>())
+					      : devices_of(file))
+		found.insert(found.end(), devices->begin(), devices->end());
+	return found;
+}
+
+Result<std::vector<DevNo>> System::devices_of(const std::string &file)
+{
+	std::filesystem::path path = canonical_path(file);
+	struct stat st = {};
+
+	while (stat(path.c_str(), &st) != 0) {
+		if (!path.has_relative_path())
+			return errno_error("look at", file, errno);
+		path = path.parent_path();
+	}
+	// A loop device may be of another device.
+	if (S_ISBLK(st.st_mode))
+		return std::vector<DevNo>{DevNo::from(st.st_rdev)};
+	const auto own = DevNo::from(st.st_dev);
+	if (own.major != 0)
+		return std::vector<DevNo>{own};
+
+	// It has made up a number of its own.
+	const auto mounts = parse_mountinfo(read_file("/proc/self/mountinfo").value_or(""));
+	const auto *const mount = mount_of(mounts, path.string());
+	const auto source = mount && mount->source.starts_with('/') ? devno_of_path(mount->source)
+								    : std::nullopt;
+	if (source) {
+		auto all = sysfs::btrfs_with(*source);
+		return all.empty() ? std::vector<DevNo>{*source} : std::move(all);
+	}
+	const auto types = read_file("/proc/filesystems").value_or("");
+	if (mount && !is_on_devices(types, mount->type))
+		return std::vector<DevNo>();
+	return Error{.what = "find the device of",
+		     .device = file,
+		     .why = mount ? "the " + mount->type + " at " + mount->point +
+					    " is mounted from " + mount->source +
+					    ", which is no device"
+				  : "nothing tells what is mounted there",
+		     .next = "findmnt --target " + path.string()};
 }
 
 Result<std::optional<Signature>> System::signature(DevNo device)

@@ -22,6 +22,8 @@ class System final : public Probe
 	Result<std::optional<Signature>> signature(DevNo device) override;
 	Result<std::string> identity(DevNo device) override;
 	Result<DevNo> find_identity(const std::string &identity) override;
+	std::vector<DevNo> built_on(DevNo device) override;
+	Result<std::vector<DevNo>> devices_of(const std::string &file) override;
 	std::vector<LoopDevice> loops() override;
 	Result<std::vector<uint8_t>> read(DevNo device, uint64_t at, size_t count) override;
 

@@ -351,16 +351,17 @@ Result<void> check_not_on(Context &context, const std::string &verb, const Volum
 {
 	const auto shown = place.block ? file_behind(context, place.block->devno) : "";
 	const auto file = shown.empty() ? place.file : shown;
-	struct stat st;
 
 	if (file.empty())
 		return {};
-	// The folder may be there only once it is made.
-	auto folder = std::filesystem::path(file).parent_path();
-	while (stat(folder.c_str(), &st) != 0 && folder.has_relative_path())
-		folder = folder.parent_path();
-	const auto filesystem = DevNo::from(st.st_dev);
-	const auto under = below(context, {filesystem});
+	const auto filesystem = context.probe.devices_of(file);
+	if (!filesystem)
+		return refusal(
+			Status::usage, verb, volume.name(),
+			"whether the file " + file +
+				" is on the volume itself is not known: " + filesystem.error().why,
+			filesystem.error().next);
+	const auto under = below(context, *filesystem);
 	if (std::find(under.begin(), under.end(), volume.devno()) == under.end())
 		return {};
 	return refusal(Status::usage, verb, volume.name(),

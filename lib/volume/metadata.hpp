@@ -81,7 +81,7 @@ bool has_metadata_at(Context &context, const Volume &volume, const std::string &
 Result<meta::Superblock> superblock_of(Context &context, const Place &place);
 
 // Errors: usage, if a file, or the file behind a loop device, is on the volume itself: it could not
-// be written to while the volume waits for it.
+// be written to while the volume waits for it; or if that cannot be told.
 Result<void> check_not_on(Context &context, const std::string &verb, const Volume &volume,
 			  const Place &place);
 

@@ -504,9 +504,9 @@ std::string options_text(const table::Blkcopy &table)
 std::vector<DevNo> below(Context &context, std::vector<DevNo> devices)
 {
 	for (size_t i = 0; i < devices.size(); i++) {
-		std::vector<DevNo> lower;
+		auto lower = context.probe.built_on(devices[i]);
 		if (const auto deps = context.dm.deps(devices[i]))
-			lower = *deps;
+			lower.insert(lower.end(), deps->begin(), deps->end());
 		if (const auto block = context.probe.describe(devices[i]);
 		    block && block->whole_disk)
 			lower.push_back(*block->whole_disk);

@@ -117,7 +117,8 @@ dm::Table track_table(const Volume &volume, const table::Leg &base);
 // Of a line in words, not of mode track: what comes behind the block size.
 std::string options_text(const table::Blkcopy &table);
 
-// Every device below these, and the whole disks of partitions among them; with themselves.
+// Every device below these, and the whole disks of partitions among them; with themselves. What a
+// loop device's file is on is below it.
 std::vector<DevNo> below(Context &context, std::vector<DevNo> devices);
 
 // "NAME (253:0)"

@@ -421,6 +421,27 @@ Result<udev::BlockDevice> Probe::describe(DevNo device)
 	return no_device(device.str());
 }
 
+std::vector<DevNo> Probe::built_on(DevNo device)
+{
+	const auto found = lower.find(device);
+	auto below = found == lower.end() ? std::vector<DevNo>() : found->second;
+
+	for (const auto &loop : loop_devices)
+		if (const auto on = devices_of(loop.file); loop.devno == device && on)
+			below.insert(below.end(), on->begin(), on->end());
+	return below;
+}
+
+Result<std::vector<DevNo>> Probe::devices_of(const std::string &file)
+{
+	if (!unknown.empty() && file.starts_with(unknown + "/"))
+		return Error{.what = "find the device of", .device = file, .why = "no device"};
+	for (const auto &[folder, devices] : filesystems)
+		if (file.starts_with(folder + "/"))
+			return devices;
+	return std::vector<DevNo>();
+}
+
 Result<std::vector<udev::Use>> Probe::uses(DevNo device)
 {
 	std::vector<udev::Use> found;

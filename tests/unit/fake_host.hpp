@@ -112,6 +112,9 @@ class Probe final : public udev::Probe
 	std::map<DevNo, udev::Signature> signatures;
 	std::map<DevNo, std::string> identities; // "name:..." if there is none
 	std::vector<udev::LoopDevice> loop_devices;
+	std::map<DevNo, std::vector<DevNo>> lower;             // what sysfs has below a device
+	std::map<std::string, std::vector<DevNo>> filesystems; // by their folder; else on none
+	std::string unknown;              // a folder of which nothing tells where it is
 	std::map<DevNo, uint8_t> content; // what all bytes of a device are; 0 if not given
 	Mapper *mapper = nullptr;         // so that its devices resolve too
 
@@ -123,6 +126,8 @@ class Probe final : public udev::Probe
 	Result<std::optional<udev::Signature>> signature(DevNo device) override;
 	Result<std::string> identity(DevNo device) override;
 	Result<DevNo> find_identity(const std::string &identity) override;
+	std::vector<DevNo> built_on(DevNo device) override;
+	Result<std::vector<DevNo>> devices_of(const std::string &file) override;
 	std::vector<udev::LoopDevice> loops() override { return loop_devices; }
 	Result<std::vector<uint8_t>> read(DevNo device, uint64_t at, size_t count) override;
 };

@@ -26,7 +26,30 @@ TEST(Mounts, ParsesMountinfo)
 	EXPECT_EQ(mounts[2].devno, (DevNo{253, 0}));
 	EXPECT_EQ(mounts[2].point, "/mnt/a b\\c");
 	EXPECT_EQ(mounts[3].source, "/dev/vdb");
+	EXPECT_EQ(mounts[3].type, "btrfs");
 	EXPECT_TRUE(udev::parse_mountinfo("").empty());
+}
+
+TEST(Mounts, AFileIsOnTheDeepestAndLatestOfThem)
+{
+	const auto mounts = udev::parse_mountinfo("22 1 0:20 / / rw - btrfs /dev/vda1 rw\n"
+						  "23 22 0:21 / /srv rw - tmpfs none rw\n"
+						  "24 22 0:22 / /srv rw - btrfs /dev/vdb rw\n"
+						  "25 24 0:23 / /srv/a rw - nfs host:/x rw\n");
+	const auto source = [&](const char *path) { return udev::mount_of(mounts, path)->source; };
+	EXPECT_EQ(source("/"), "/dev/vda1");
+	EXPECT_EQ(source("/srvx/file"), "/dev/vda1");
+	EXPECT_EQ(source("/srv"), "/dev/vdb");
+	EXPECT_EQ(source("/srv/b/c"), "/dev/vdb");
+	EXPECT_EQ(source("/srv/a/c"), "host:/x");
+	EXPECT_EQ(udev::mount_of({}, "/"), nullptr);
+
+	const char *const types = "nodev\ttmpfs\nnodev\tfuse\n\tbtrfs\n\tfuseblk\n";
+	EXPECT_TRUE(udev::is_on_devices(types, "btrfs"));
+	EXPECT_TRUE(udev::is_on_devices(types, "fuseblk"));
+	EXPECT_FALSE(udev::is_on_devices(types, "fuse.sshfs"));
+	EXPECT_FALSE(udev::is_on_devices(types, "tmpfs"));
+	EXPECT_FALSE(udev::is_on_devices(types, "unheard"));
 }
 
 TEST(Mounts, ParsesSwaps)

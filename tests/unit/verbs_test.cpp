@@ -255,6 +255,33 @@ TEST_F(Verbs, CopySeesTheSourceThroughAStackAndPartitions)
 		       Status::usage, "on the volume itself");
 }
 
+// Whatever is between the two: the volume would wait for itself.
+TEST_F(Verbs, AFileOnTheVolumeItselfIsNotTaken)
+{
+	const DevNo raid{9, 0}, loop{7, 9};
+	const auto snapshot_at = [&](const std::string &meta) {
+		return snapshot(host.context, {.name = "v0", .store = "/dev/sdb", .metadata = meta},
+				Run::doit);
+	};
+	auto &probe = host.probe;
+	host.add_volume();
+	probe.add(raid, "/dev/md0", disk_sectors);
+	probe.lower[raid] = {volume_number};
+	probe.loop_devices.push_back({loop, "/lower/file"});
+	probe.add(loop, "/dev/loop9", disk_sectors);
+	probe.filesystems = {{"/lower", {raid}}, {"/upper", {disk_small, loop}}};
+	for (const char *meta : {"/lower/meta", "/upper/not/yet/meta"})
+		expect_refusal(snapshot_at(meta), Status::usage, "on the volume itself");
+	probe.unknown = "/unknown";
+	expect_refusal(snapshot_at("/unknown/meta"), Status::usage, "is not known");
+	EXPECT_TRUE(host.mapper.calls.empty());
+	// The usual place is a file like any other.
+	probe.filesystems[host.context.state_dir] = {loop};
+	expect_refusal(snapshot_at(""), Status::usage, "on the volume itself");
+	probe.filesystems.clear();
+	EXPECT_TRUE(snapshot_at(""));
+}
+
 TEST_F(Verbs, PivotNeedsAReadyCopy)
 {
 	expect_refusal(pivot(host.context, {.name = "v0"}, Run::doit), Status::not_found, "v0");
