@@ -241,6 +241,7 @@ Result<std::unique_ptr<transport::Image>> Work::open_image(BackupItem &item) con
 	if (!record.target.empty())
 		return open_target(context, item.target);
 	BLKCTL_TRY(auto image, begin_target(context, item.target));
+	BLKCTL_CHECK(note_backing(item.target));
 	BLKCTL_CHECK(note_unfinished(context, item.target, record.full, record.id));
 	record.target = identity_of(context, item.target).value_or("");
 	record.done = 0;

@@ -299,6 +299,51 @@ Result<void> check_no_note(volume::Context &context, const std::string &verb,
 		       "that backup again; or rm " + note + ", to take it all the same");
 }
 
+/*
+ * Beside an image that is over another one: that one's size and time when the image was made. With
+ * another content below it the image is of no instant, and looks as good as ever. No inode, so that
+ * copies with their times are as good.
+ */
+std::string over_of(const std::string &image)
+{
+	return image + ".over";
+}
+
+std::string size_and_time(const struct stat &st)
+{
+	return fmt::format("{} {}.{:09}", st.st_size, st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+// Nothing is known of an image without a note: it is an older one, or somebody else's.
+bool has_moved_on(const std::string &note, const std::string &backing)
+{
+	struct stat st = {};
+	const auto then = read_line(note);
+
+	if (!then || stat(backing.c_str(), &st) != 0 || !S_ISREG(st.st_mode))
+		return false;
+	// A copy may be where times have whole seconds only.
+	const auto coarse = then->substr(0, then->find('.')) + ".000000000";
+	const auto now = size_and_time(st);
+	return now != *then && now != coarse;
+}
+
+// Of a chain, from its top: each image is still over what it was made over.
+Result<void> check_not_moved_on(const std::string &verb, const std::vector<std::string> &files)
+{
+	for (size_t i = 0; i + 1 < files.size(); i++) {
+		const auto note = over_of(files[i]);
+		if (has_moved_on(note, files[i + 1]))
+			return refusal(Status::failed, verb, files[i],
+				       "it is over " + files[i + 1] +
+					       ", which has been written to since: of no one "
+					       "instant",
+				       "that image as it was; or rm " + note +
+					       ", to take it all the same");
+	}
+	return {};
+}
+
 // What it will be over: the target is none of it, and all of it is whole.
 Result<void> check_chain(volume::Context &context, const BackupTarget &target,
 			 transport::Format format)
@@ -311,7 +356,7 @@ Result<void> check_chain(volume::Context &context, const BackupTarget &target,
 			return no(Status::usage, target.path, "it cannot be over itself");
 		BLKCTL_CHECK(check_no_note(context, target_verb, file));
 	}
-	return {};
+	return check_not_moved_on(target_verb, files);
 }
 
 Result<void> check_qcow2(volume::Context &context, const BackupRequest &request,
@@ -437,10 +482,31 @@ Result<std::unique_ptr<transport::Image>> begin_target(volume::Context &context,
 	return transport::open_qcow2(target.file(), transport::Access::write, context.run_dir);
 }
 
+Result<void> note_backing(const BackupTarget &target)
+{
+	struct stat st = {};
+
+	if (target.in_place || target.backing.empty())
+		return {};
+	if (stat(target.backing.c_str(), &st) != 0)
+		return errno_error("look at", target.backing, errno);
+	return replace_file_durably(over_of(target.file()), size_and_time(st) + "\n");
+}
+
 Result<void> finish_target(const BackupTarget &target)
 {
 	if (target.in_place)
 		return {};
+	const auto begun = over_of(target.file());
+	if (has_moved_on(begun, target.backing))
+		return no(Status::failed, target.path,
+			  target.backing + ", which it is over, has been written to meanwhile",
+			  "the same again");
+	// Before its name: what has that now is replaced anyway.
+	if (const auto line = read_line(begun))
+		BLKCTL_CHECK(replace_file_durably(over_of(target.path), *line + "\n"));
+	else
+		(void)unlink(over_of(target.path).c_str());
 	if (std::rename(target.file().c_str(), target.path.c_str()) != 0)
 		return errno_error("rename", target.file(), errno);
 	return sync_folder_of(target.path);
@@ -448,8 +514,10 @@ Result<void> finish_target(const BackupTarget &target)
 
 void drop_target(const BackupTarget &target)
 {
-	if (!target.in_place)
-		(void)unlink(target.file().c_str());
+	if (target.in_place)
+		return;
+	(void)unlink(target.file().c_str());
+	(void)unlink(over_of(target.file()).c_str());
 }
 
 Result<void> note_unfinished(volume::Context &context, const BackupTarget &target, bool full,
@@ -485,6 +553,7 @@ void note_finished(volume::Context &context, const BackupTarget &target, const s
 {
 	const auto note = note_of(context, target.device, target.path);
 
+	(void)unlink(over_of(target.path + ".part").c_str());
 	if (!target.device || !replace_file_durably(note, std::string(whole_word) + id + "\n"))
 		(void)unlink(note.c_str());
 }
@@ -496,7 +565,7 @@ Result<void> check_finished(volume::Context &context, const std::string &verb,
 
 	for (const auto &file : files)
 		BLKCTL_CHECK(check_no_note(context, verb, file));
-	return {};
+	return check_not_moved_on(verb, files);
 }
 
 bool is_unfinished(volume::Context &context, const BackupTarget &target, const std::string &id)

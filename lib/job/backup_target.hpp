@@ -57,10 +57,14 @@ std::string key_of(volume::Context &context, const std::string &text);
 // backup can go on in that part); as of the images.
 Result<std::unique_ptr<transport::Image>> begin_target(volume::Context &context,
 						       const BackupTarget &target);
+// What it is over, as that is now, is written down beside it: with anything else below it, it is no
+// backup. Errors: failed.
+Result<void> note_backing(const BackupTarget &target);
 // Goes on with it.
 Result<std::unique_ptr<transport::Image>> open_target(volume::Context &context,
 						      const BackupTarget &target);
-// It is whole, and closed: it gets its name, durably. Errors: failed.
+// It is whole, and closed: it gets its name, durably. Errors: failed; also if what it is over was
+// written to meanwhile.
 Result<void> finish_target(const BackupTarget &target);
 // It will not be.
 void drop_target(const BackupTarget &target);
@@ -77,7 +81,8 @@ Result<void> note_unfinished(volume::Context &context, const BackupTarget &targe
 void note_left(volume::Context &context, const BackupTarget &target, const std::string &id);
 void note_finished(volume::Context &context, const BackupTarget &target, const std::string &id);
 // Errors: failed, if a backup into that image, a file or a device, or into one that it is over, was
-// not finished; also if nobody can say what it is over.
+// not finished, or if one that it is over was written to since it was made; also if nobody can say
+// what it is over.
 Result<void> check_finished(volume::Context &context, const std::string &verb,
 			    const std::string &image, transport::Format format);
 // Whether it is still that backup's.

@@ -46,6 +46,15 @@ class BackupChain : public fake::Backup
 		EXPECT_NE(refused.error().why.find("not finished"), std::string::npos)
 			<< refused.error().message();
 	}
+	void expect_moved_on(const std::string &image, const std::string &backing)
+	{
+		const auto refused = apply(image);
+		ASSERT_FALSE(refused) << image;
+		EXPECT_EQ(refused.error().status, Status::failed);
+		EXPECT_NE(refused.error().why.find(backing + ", which has been written to since"),
+			  std::string::npos)
+			<< refused.error().message();
+	}
 	// An incremental of `image` that is left in the middle.
 	void interrupt(const std::string &image)
 	{
@@ -286,9 +295,69 @@ TEST_F(BackupChain, WhatIsOverAnImageThatIsNotFinishedIsNotTaken)
 		EXPECT_NE(next.error().why.find("not finished"), std::string::npos)
 			<< next.error().message();
 	}
-	// It is brought up to date as before.
+	// It is brought up to date as before; what is over it then is not what it was.
 	expect_incremental(incremental());
+	EXPECT_TRUE(apply(target));
+	expect_moved_on(mon, target);
+	expect_moved_on(host.run_dir + "/tue.qcow2", target);
+}
+
+// Blocks of one instant over all those of another look like any image.
+TEST_F(BackupChain, WhatIsOverAnImageThatHasMovedOnIsNotTaken)
+{
+	const auto mon = host.run_dir + "/mon.qcow2";
+	const auto copied = host.run_dir + "/copied";
+
+	have_backup();
+	expect_incremental(over("mon.qcow2", target));
+	EXPECT_FALSE(std::filesystem::exists(mon + ".part.over"));
 	EXPECT_TRUE(apply(mon));
+	// A copy with its times is as good, also where those have whole seconds only.
+	const auto line = read_line(mon + ".over").value_or("");
+	const auto then = std::filesystem::last_write_time(target);
+	std::filesystem::rename(target, copied);
+	std::filesystem::copy_file(copied, target);
+	expect_moved_on(mon, target);
+	std::filesystem::last_write_time(target, then);
+	EXPECT_TRUE(apply(mon));
+	std::filesystem::last_write_time(target,
+					 std::chrono::time_point_cast<std::chrono::seconds>(then));
+	EXPECT_TRUE(apply(mon)) << line;
+
+	// Another full one in its place; and of one without a note nothing is known.
+	auto full = incremental();
+	full.full = full.force = true;
+	ASSERT_TRUE(run(full));
+	change();
+	expect_moved_on(mon, target);
+	std::filesystem::remove(mon + ".over");
+	EXPECT_TRUE(apply(mon));
+
+	// Its note goes with an image that is over nothing.
+	std::ofstream(mon + ".over") << line << "\n";
+	expect_moved_on(mon, target);
+	auto alone = incremental();
+	alone.target = mon;
+	alone.format = transport::Format::qcow2;
+	alone.full = alone.force = true;
+	ASSERT_TRUE(run(alone));
+	EXPECT_FALSE(std::filesystem::exists(mon + ".over"));
+	EXPECT_TRUE(apply(mon));
+}
+
+TEST_F(BackupChain, AnImageThatIsWrittenToMeanwhileIsNothingToBeOver)
+{
+	have_backup();
+	options.cancelled = [&] {
+		std::ofstream(target) << std::string(volume_bytes, 'o');
+		return false;
+	};
+	const auto failed = run(over("mon.qcow2", target));
+	ASSERT_FALSE(failed);
+	EXPECT_NE(failed.error().why.find("meanwhile"), std::string::npos)
+		<< failed.error().message();
+	EXPECT_FALSE(std::filesystem::exists(host.run_dir + "/mon.qcow2"));
+	EXPECT_FALSE(std::filesystem::exists(host.run_dir + "/mon.qcow2.part.over"));
 }
 
 TEST_F(BackupChain, ALinkToAnImageIsTheImage)
