@@ -185,7 +185,9 @@ const Register entry{Verb{
 		 "one since): an older one, a copy, or one that has been written to since. A file "
 		 "may be renamed. The note of which it is is in /var/lib/blkctl. Without --force "
 		 "such a full one overwrites nothing but an image that was made with the bitmap; "
-		 "what a backup left that was killed and given up is none. The first backup of a "
+		 "what a backup left that was killed and given up is none. What a qcow2 is over "
+		 "must stay as it was: IMAGE.over beside it has the size and time of that, and it "
+		 "is not taken any more once that has been written to. The first backup of a "
 		 "chain is a full one: with "
 		 "--full and the bitmap. A file behind a loop device, or that a volume of "
 		 "blkctltab(5) is made of, is never a TARGET.",

@@ -78,6 +78,21 @@ CopyHooks hooks_of(const ApplyOptions &options, uint64_t total, bool verifying)
 	return hooks;
 }
 
+// What a backup into the image, or anybody else, has written meanwhile is in a part of what was
+// read.
+Result<void> check_unchanged(volume::Context &context, const ApplyRequest &request,
+			     transport::Format format, const std::string &before)
+{
+	BLKCTL_CHECK(check_finished(context, restore_verb, request.image, format));
+	BLKCTL_TRY(const auto now, chain_identity(restore_verb, request.image, format));
+	if (now == before)
+		return {};
+	return refusal(Status::failed, restore_verb, request.device,
+		       "it is of no one instant: " + request.image +
+			       ", or what that is over, was written to while it was read",
+		       "the same command again");
+}
+
 Error interrupted(const ApplyRequest &request)
 {
 	return refusal(Status::timed_out, restore_verb, request.device,
@@ -92,6 +107,11 @@ Result<Applied> apply(volume::Context &context, const ApplyRequest &request,
 		      const ApplyOptions &options, volume::Run run)
 {
 	BLKCTL_TRY(const auto format, format_of(request));
+	std::vector<volume::Lock> locks;
+	if (run == volume::Run::doit) {
+		BLKCTL_TRY(locks, lock_chain(context, restore_verb, request.image, format));
+	}
+	BLKCTL_TRY(const auto before, chain_identity(restore_verb, request.image, format));
 	BLKCTL_CHECK(check_finished(context, restore_verb, request.image, format));
 	BLKCTL_TRY(const auto source,
 		   transport::open_image(request.image, format, transport::Access::read,
@@ -119,6 +139,7 @@ Result<Applied> apply(volume::Context &context, const ApplyRequest &request,
 	}
 	BLKCTL_CHECK(target->close());
 	BLKCTL_CHECK(source->close());
+	BLKCTL_CHECK(check_unchanged(context, request, format, before));
 	return applied;
 }
 

@@ -35,8 +35,8 @@ struct Applied {
 
 /*
  * Makes a device, or a volume that nobody has open, read as the image does. Errors: usage (it is
- * smaller), not_found, busy (in use; a signature), failed, timed_out (interrupted: the device holds
- * a part).
+ * smaller), not_found, busy (in use; a signature; a backup is written to the image), failed (also
+ * if the image was written to meanwhile), timed_out (interrupted: the device holds a part).
  */
 Result<Applied> apply(volume::Context &context, const ApplyRequest &request,
 		      const ApplyOptions &options, volume::Run run);

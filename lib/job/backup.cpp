@@ -143,9 +143,10 @@ Result<void> Work::open(const std::vector<BackupRequest> &requests, volume::Run 
 	for (auto &item : items) {
 		if (id.empty())
 			item.record->id = fresh_id;
-		const auto key = std::hash<std::string>{}(key_of(context, item.request.target));
-		if (run == volume::Run::doit && !lock(fmt::format("target-{:x}", key)))
-			return bad_target(Status::busy, item, "another backup is written to it");
+		if (run == volume::Run::doit && !lock(lock_name_of(context, item.request.target)))
+			return bad_target(
+				Status::busy, item,
+				"another backup is written to it, or it is being restored");
 	}
 	return {};
 }

@@ -28,6 +28,7 @@ namespace fs = std::filesystem;
 using volume::refusal;
 
 constexpr const char *target_verb = "backup";
+constexpr auto chain_lock_timeout = std::chrono::milliseconds(200);
 
 Error no(Status status, const std::string &path, std::string why, std::string next = {})
 {
@@ -454,6 +455,11 @@ std::string key_of(volume::Context &context, const std::string &text)
 	return devno ? devno->str() : canonical_path(text);
 }
 
+std::string lock_name_of(volume::Context &context, const std::string &text)
+{
+	return fmt::format("target-{:x}", std::hash<std::string>{}(key_of(context, text)));
+}
+
 Result<std::unique_ptr<transport::Image>> open_target(volume::Context &context,
 						      const BackupTarget &target)
 {
@@ -566,6 +572,40 @@ Result<void> check_finished(volume::Context &context, const std::string &verb,
 	for (const auto &file : files)
 		BLKCTL_CHECK(check_no_note(context, verb, file));
 	return check_not_moved_on(verb, files);
+}
+
+Result<std::vector<volume::Lock>> lock_chain(volume::Context &context, const std::string &verb,
+					     const std::string &image, transport::Format format)
+{
+	BLKCTL_TRY(const auto files, chain_of(verb, image, format));
+	std::vector<volume::Lock> locks;
+
+	for (const auto &file : files) {
+		auto lock = volume::Lock::shared_name(context.run_dir, lock_name_of(context, file),
+						      chain_lock_timeout);
+		if (!lock && lock.error().status == Status::busy)
+			return refusal(Status::busy, verb, file, "a backup is written to it",
+				       "the same again, once that is done");
+		if (!lock)
+			return lock.error();
+		locks.push_back(std::move(*lock));
+	}
+	return locks;
+}
+
+Result<std::string> chain_identity(const std::string &verb, const std::string &image,
+				   transport::Format format)
+{
+	BLKCTL_TRY(const auto files, chain_of(verb, image, format));
+	std::error_code ignored;
+	std::string all;
+
+	for (const auto &file : files)
+		all += file + ": " +
+		       (fs::is_block_file(file, ignored) ? ""
+							 : content_identity(file).value_or("")) +
+		       "\n";
+	return all;
 }
 
 bool is_unfinished(volume::Context &context, const BackupTarget &target, const std::string &id)

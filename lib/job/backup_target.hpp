@@ -5,10 +5,12 @@
 #define BLKCTL_JOB_BACKUP_TARGET_HPP
 
 #include "job/backup.hpp"
+#include "volume/lock.hpp"
 #include "volume/volume.hpp"
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace blkctl::job
 {
@@ -53,6 +55,9 @@ std::optional<std::string> image_of(volume::Context &context, const BackupTarget
 // Two of these are to be the same file or device. `text`: a target or a store.
 std::string key_of(volume::Context &context, const std::string &text);
 
+// The name of the lock of what is written to, or read as an image.
+std::string lock_name_of(volume::Context &context, const std::string &text);
+
 // Begins to write it. A part that another call has given up goes. Errors: busy (another volume's
 // backup can go on in that part); as of the images.
 Result<std::unique_ptr<transport::Image>> begin_target(volume::Context &context,
@@ -85,6 +90,16 @@ void note_finished(volume::Context &context, const BackupTarget &target, const s
 // what it is over.
 Result<void> check_finished(volume::Context &context, const std::string &verb,
 			    const std::string &image, transport::Format format);
+
+/*
+ * Locks an image and all that it is over against backups into them, but not against other readers.
+ * Errors: busy; also if nobody can say what it is over.
+ */
+Result<std::vector<volume::Lock>> lock_chain(volume::Context &context, const std::string &verb,
+					     const std::string &image, transport::Format format);
+// What tells them all from themselves once any was written to or replaced; of a device nothing.
+Result<std::string> chain_identity(const std::string &verb, const std::string &image,
+				   transport::Format format);
 // Whether it is still that backup's.
 bool is_unfinished(volume::Context &context, const BackupTarget &target, const std::string &id);
 // Something else is on a device from here on.

@@ -16,7 +16,7 @@ namespace
 constexpr auto poll_interval = std::chrono::milliseconds(20);
 
 Result<UniqueFd> take(const std::string &run_dir, const std::string &file, const std::string &what,
-		      std::chrono::milliseconds timeout)
+		      std::chrono::milliseconds timeout, int how = LOCK_EX)
 {
 	BLKCTL_CHECK(make_folder(run_dir));
 	const auto path = run_dir + "/" + file;
@@ -25,7 +25,7 @@ Result<UniqueFd> take(const std::string &run_dir, const std::string &file, const
 
 	if (!fd)
 		return errno_error("lock", path, errno);
-	while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+	while (flock(fd.get(), how | LOCK_NB) != 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return errno_error("lock", path, errno);
 		if (std::chrono::steady_clock::now() >= deadline)
@@ -55,6 +55,13 @@ Result<Lock> Lock::name(const std::string &run_dir, const std::string &name,
 			std::chrono::milliseconds timeout)
 {
 	BLKCTL_TRY(auto fd, take(run_dir, "name-" + name + ".lock", name, timeout));
+	return Lock(std::move(fd));
+}
+
+Result<Lock> Lock::shared_name(const std::string &run_dir, const std::string &name,
+			       std::chrono::milliseconds timeout)
+{
+	BLKCTL_TRY(auto fd, take(run_dir, "name-" + name + ".lock", name, timeout, LOCK_SH));
 	return Lock(std::move(fd));
 }
 

@@ -22,6 +22,9 @@ class Lock
 	// The lock of a name that has no device yet: RUN_DIR/name-NAME.lock.
 	static Result<Lock> name(const std::string &run_dir, const std::string &name,
 				 std::chrono::milliseconds timeout);
+	// The same, held together with others that take it so.
+	static Result<Lock> shared_name(const std::string &run_dir, const std::string &name,
+					std::chrono::milliseconds timeout);
 
 	// The lock of the file that says which volumes come back: RUN_DIR/tab.lock.
 	static Result<Lock> tab(const std::string &run_dir, std::chrono::milliseconds timeout);

@@ -5,6 +5,7 @@
 #include "job/apply.hpp"
 #include "volume/bitmaps.hpp"
 #include "volume/cache.hpp"
+#include <utility>
 
 using namespace blkctl;
 
@@ -343,6 +344,66 @@ TEST_F(BackupChain, WhatIsOverAnImageThatHasMovedOnIsNotTaken)
 	ASSERT_TRUE(run(alone));
 	EXPECT_FALSE(std::filesystem::exists(mon + ".over"));
 	EXPECT_TRUE(apply(mon));
+}
+
+// A restore and a backup into what it reads, each beside the other.
+TEST_F(BackupChain, ARestoreReadsOneInstant)
+{
+	const auto mon = host.run_dir + "/mon.qcow2";
+	const auto disk = host.run_dir + "/disk";
+	const auto good = options.open_view;
+	const auto restore = [&](const std::string &image, const job::ApplyOptions &how) {
+		return job::apply(context(), {.image = image, .device = disk, .force = true}, how,
+				  volume::Run::doit);
+	};
+	std::ofstream(disk) << std::string(volume_bytes, 'd');
+	host.probe.add({8, 200}, disk, volume_sectors);
+	have_backup();
+	auto request = over("mon.qcow2", target);
+	request.bitmap_mode = job::BitmapMode::never;
+	expect_incremental(request);
+
+	// The backup is first: nothing is written down of it yet.
+	int asked = 0;
+	options.open_view = [&](const std::string &path) {
+		for (const auto &image : {target, mon}) {
+			const auto refused = restore(image, {});
+			EXPECT_FALSE(refused);
+			EXPECT_EQ(refused ? Status::ok : refused.error().status, Status::busy);
+		}
+		asked++;
+		return good(path);
+	};
+	expect_incremental(into(target));
+	EXPECT_EQ(asked, 1);
+	EXPECT_EQ(read_file(disk), std::string(volume_bytes, 'd'));
+	options.open_view = good;
+
+	// The restore is.
+	job::ApplyOptions how;
+	how.cancelled = [&, done = false]() mutable {
+		if (!std::exchange(done, true)) {
+			change();
+			const auto refused = run(into(target));
+			EXPECT_FALSE(refused);
+			EXPECT_EQ(refused ? Status::ok : refused.error().status, Status::busy);
+			EXPECT_TRUE(restore(target, {})) << "two at once";
+		}
+		return false;
+	};
+	const auto restored = restore(target, how);
+	EXPECT_TRUE(restored) << restored.error().message();
+	EXPECT_EQ(read_file(disk), read_file(target));
+
+	// Somebody else, who takes no lock.
+	how.cancelled = [&] {
+		std::ofstream(target) << std::string(volume_bytes, 'o');
+		return false;
+	};
+	const auto torn = restore(target, how);
+	ASSERT_FALSE(torn);
+	EXPECT_EQ(torn.error().status, Status::failed);
+	EXPECT_NE(torn.error().why.find("no one instant"), std::string::npos);
 }
 
 TEST_F(BackupChain, AnImageThatIsWrittenToMeanwhileIsNothingToBeOver)
