@@ -2,6 +2,7 @@
 #include "job/backup_target.hpp"
 #include "base/files.hpp"
 #include "base/paths.hpp"
+#include "job/backing_note.hpp"
 #include "volume/bitmap_notes.hpp"
 #include "volume/cache.hpp"
 #include "volume/content.hpp"
@@ -300,51 +301,6 @@ Result<void> check_no_note(volume::Context &context, const std::string &verb,
 		       "that backup again; or rm " + note + ", to take it all the same");
 }
 
-/*
- * Beside an image that is over another one: that one's size and time when the image was made. With
- * another content below it the image is of no instant, and looks as good as ever. No inode, so that
- * copies with their times are as good.
- */
-std::string over_of(const std::string &image)
-{
-	return image + ".over";
-}
-
-std::string size_and_time(const struct stat &st)
-{
-	return fmt::format("{} {}.{:09}", st.st_size, st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-}
-
-// Nothing is known of an image without a note: it is an older one, or somebody else's.
-bool has_moved_on(const std::string &note, const std::string &backing)
-{
-	struct stat st = {};
-	const auto then = read_line(note);
-
-	if (!then || stat(backing.c_str(), &st) != 0 || !S_ISREG(st.st_mode))
-		return false;
-	// A copy may be where times have whole seconds only.
-	const auto coarse = then->substr(0, then->find('.')) + ".000000000";
-	const auto now = size_and_time(st);
-	return now != *then && now != coarse;
-}
-
-// Of a chain, from its top: each image is still over what it was made over.
-Result<void> check_not_moved_on(const std::string &verb, const std::vector<std::string> &files)
-{
-	for (size_t i = 0; i + 1 < files.size(); i++) {
-		const auto note = over_of(files[i]);
-		if (has_moved_on(note, files[i + 1]))
-			return refusal(Status::failed, verb, files[i],
-				       "it is over " + files[i + 1] +
-					       ", which has been written to since: of no one "
-					       "instant",
-				       "that image as it was; or rm " + note +
-					       ", to take it all the same");
-	}
-	return {};
-}
-
 // What it will be over: the target is none of it, and all of it is whole.
 Result<void> check_chain(volume::Context &context, const BackupTarget &target,
 			 transport::Format format)
@@ -490,13 +446,9 @@ Result<std::unique_ptr<transport::Image>> begin_target(volume::Context &context,
 
 Result<void> note_backing(const BackupTarget &target)
 {
-	struct stat st = {};
-
 	if (target.in_place || target.backing.empty())
 		return {};
-	if (stat(target.backing.c_str(), &st) != 0)
-		return errno_error("look at", target.backing, errno);
-	return replace_file_durably(over_of(target.file()), size_and_time(st) + "\n");
+	return note_over(target.file(), target.backing);
 }
 
 Result<void> finish_target(const BackupTarget &target)

@@ -84,7 +84,7 @@ esac
 write_files new
 ctl show $VOL
 cp /etc/blkctltab "$RESULTS/"
-[[ $1 != bitmaps ]] || cp /var/lib/blkctl/data.nightly.note "$RESULTS/"
+[[ $1 != bitmaps ]] || cp /var/lib/blkctl/data.nightly.note /var/lib/blkctl/unfinished-* "$RESULTS/"
 cat /etc/blkctltab
 sync -f "$RESULTS/sums"
 # What comes from here on need not be there.

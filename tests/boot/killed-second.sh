@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The second life: the disks, the tab and the note of a backup are all there is.
+# The second life: the disks, the tab and the notes of a backup are all there is.
 # usage: killed-second.sh MODE
 # shellcheck source=tests/boot/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -8,7 +8,7 @@ setup
 name_volume "$1"
 cp "$RESULTS/blkctltab" /etc/
 mkdir -p /var/lib/blkctl
-[[ $1 != bitmaps ]] || cp "$RESULTS/data.nightly.note" /var/lib/blkctl/
+[[ $1 != bitmaps ]] || cp "$RESULTS"/data.nightly.note "$RESULTS"/unfinished-* /var/lib/blkctl/
 
 # incremental: vdc, a backup, is what the volume is; only what has changed is copied.
 incremental() {

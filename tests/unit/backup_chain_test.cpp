@@ -321,8 +321,7 @@ TEST_F(BackupChain, WhatIsOverAnImageThatHasMovedOnIsNotTaken)
 	expect_moved_on(mon, target);
 	std::filesystem::last_write_time(target, then);
 	EXPECT_TRUE(apply(mon));
-	std::filesystem::last_write_time(target,
-					 std::chrono::time_point_cast<std::chrono::seconds>(then));
+	std::filesystem::last_write_time(target, std::chrono::floor<std::chrono::seconds>(then));
 	EXPECT_TRUE(apply(mon)) << line;
 
 	// Another full one in its place; and of one without a note nothing is known.
@@ -397,7 +396,8 @@ TEST_F(BackupChain, ARestoreReadsOneInstant)
 
 	// Somebody else, who takes no lock.
 	how.cancelled = [&] {
-		std::ofstream(target) << std::string(volume_bytes, 'o');
+		std::fstream(target, std::ios::in | std::ios::out)
+			<< std::string(volume_bytes, 'o');
 		return false;
 	};
 	const auto torn = restore(target, how);

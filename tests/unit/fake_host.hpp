@@ -19,6 +19,11 @@
 namespace blkctl::fake
 {
 
+// Every MAJ:MIN that a table holds. A view does not open the volume that it is of.
+std::vector<DevNo> devices_in(const dm::Table &table);
+
+Error no_device(const std::string &device);
+
 // What a kill looks like to the code under test: it unwinds, and nothing more is done.
 struct Killed : std::runtime_error {
 	Killed() : std::runtime_error("killed") {}

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the verbs do and refuse, on a recorded host.
-#include "fake_host.hpp"
-#include "volume/operations.hpp"
-#include "volume/volume.hpp"
+#include "verbs_fixture.hpp"
 #include <fstream>
-#include <gtest/gtest.h>
 
 using namespace blkctl;
 using namespace blkctl::volume;
@@ -13,31 +10,8 @@ using fake::disk_a, fake::disk_b, fake::disk_sectors, fake::disk_small, fake::vo
 namespace
 {
 
-class Verbs : public testing::Test
+class Verbs : public fake::VerbsTest
 {
-      protected:
-	std::string live(DevNo device = volume_number)
-	{
-		const auto &table = host.mapper.at(device).live;
-		return table.empty() ? "" : table[0].str();
-	}
-
-	void expect_refusal(const Result<Outcome> &result, Status status, const std::string &word)
-	{
-		ASSERT_FALSE(result);
-		EXPECT_EQ(result.error().status, status) << result.error().message();
-		EXPECT_NE(result.error().message().find(word), std::string::npos)
-			<< result.error().message();
-		EXPECT_TRUE(host.mapper.calls.empty()) << host.mapper.calls.front();
-	}
-
-	// A foreign device whose table is to be taken over.
-	fake::Device &add_foreign(const dm::Table &table, const std::string &uuid = "LVM-x")
-	{
-		return host.mapper.add("vg-lv", uuid, {253, 7}, table);
-	}
-
-	fake::Host host;
 };
 
 } // namespace
@@ -478,124 +452,6 @@ TEST_F(Verbs, PauseResumeAndSet)
 	const auto half = set(host.context, "v0", {{"rate", "2M"}, {"run_kib", "64"}}, Run::doit);
 	EXPECT_FALSE(half);
 	EXPECT_NE(device.live[0].params.find("rate_kib 1024"), std::string::npos);
-}
-
-TEST_F(Verbs, AttachAbsorbsOneLinearLine)
-{
-	auto &device = add_foreign({{0, 4096, "linear", "8:0 2048"}});
-	device.info.read_only = true;
-	device.info.open_count = 1;
-	ASSERT_TRUE(attach(host.context, {.device = "vg-lv"}, Run::doit));
-	EXPECT_EQ(live({253, 7}), "0 4096 blkcopy track 8:0 2048 - 0 - 128");
-	EXPECT_TRUE(device.info.read_only);
-	EXPECT_EQ(find(host.context, "vg-lv")->kind, Kind::absorbed);
-	host.mapper.calls.clear();
-	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::busy,
-		       "already");
-	ASSERT_TRUE(detach(host.context, {.name = "vg-lv"}, Run::doit));
-	EXPECT_EQ(live({253, 7}), "0 4096 linear 8:0 2048");
-	EXPECT_TRUE(device.info.read_only);
-}
-
-TEST_F(Verbs, DetachAfterAPivotMustBeAskedForTwice)
-{
-	auto &device = add_foreign({{0, 4096, "linear", "8:0 2048"}});
-	ASSERT_TRUE(attach(host.context, {.device = "vg-lv"}, Run::doit));
-	ASSERT_TRUE(copy(host.context, {.name = "vg-lv", .target = "/dev/sdb", .sync_none = true},
-			 Run::doit));
-	ASSERT_TRUE(pivot(host.context, {.name = "vg-lv", .until_reboot = true}, Run::doit));
-	host.mapper.calls.clear();
-	expect_refusal(detach(host.context, {.name = "vg-lv"}, Run::doit), Status::usage,
-		       "--to-copy");
-	expect_refusal(detach(host.context, {.name = "vg-lv"}, Run::doit), Status::usage,
-		       "from /dev/sda to /dev/sdb");
-	ASSERT_TRUE(detach(host.context, {.name = "vg-lv", .to_copy = true}, Run::doit));
-	EXPECT_EQ(device.live[0].str(), "0 4096 linear 8:16 0");
-
-	// An aborted copy moves nothing; what nobody remembers is not taken for granted.
-	device.live = {{0, 4096, "linear", "8:0 2048"}};
-	ASSERT_TRUE(attach(host.context, {.device = "vg-lv"}, Run::doit));
-	ASSERT_TRUE(copy(host.context, {.name = "vg-lv", .target = "/dev/sdb"}, Run::doit));
-	ASSERT_TRUE(volume::abort(host.context, "vg-lv", Run::doit));
-	const auto before = host.mapper.at({253, 7});
-	ASSERT_TRUE(detach(host.context, {.name = "vg-lv"}, Run::doit));
-	EXPECT_EQ(device.live[0].str(), "0 4096 linear 8:0 2048");
-	device = before;
-	host.mapper.calls.clear();
-	expect_refusal(detach(host.context, {.name = "vg-lv"}, Run::doit), Status::usage,
-		       "not known");
-}
-
-TEST_F(Verbs, AttachStacksTheRest)
-{
-	const dm::Table tables[] = {
-		{{0, 4096, "linear", "8:0 0"}, {4096, 4096, "linear", "8:16 0"}},
-		{{0, 4096, "striped", "2 128 8:0 0 8:16 0"}},
-		{{0, 4096, "crypt", "aes-xts-plain64 00ffee 0 8:0 0"}},
-		{{0, 4096, "thin", "253:99 1"}},
-	};
-	for (const auto &table : tables) {
-		auto &device = add_foreign(table);
-		const auto plan = attach(host.context, {.device = "vg-lv"}, Run::dry);
-		ASSERT_TRUE(plan) << plan.error().message();
-		for (const auto &step : plan->steps)
-			EXPECT_EQ(step.find("00ffee"), std::string::npos) << step;
-		ASSERT_TRUE(attach(host.context, {.device = "vg-lv"}, Run::doit));
-		auto *const hidden = host.mapper.named("vg-lv-blkreal");
-		ASSERT_TRUE(hidden);
-		EXPECT_EQ(hidden->live, table);
-		EXPECT_EQ(find(host.context, "vg-lv")->kind, Kind::stacked);
-		ASSERT_TRUE(detach(host.context, {.name = "vg-lv"}, Run::doit));
-		EXPECT_EQ(device.live, table);
-		EXPECT_FALSE(host.mapper.named("vg-lv-blkreal"));
-	}
-}
-
-TEST_F(Verbs, AttachRefusesTheOthersWithReason)
-{
-	for (const char *type :
-	     {"snapshot", "snapshot-origin", "thin-pool", "cache", "writecache", "era", "raid",
-	      "mirror", "integrity", "verity", "multipath", "flakey"}) {
-		add_foreign({{0, 4096, type, "8:0 0"}});
-		expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::failed,
-			       type);
-	}
-	add_foreign({{0, 4096, "crypt", "aes-xts-plain64 :64:logon:cryptsetup:x-d0 0 8:0 32768"}});
-	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::failed,
-		       "cryptsetup refresh --disable-keyring vg-lv");
-	auto &device = add_foreign({{0, 4096, "linear", "8:0 0"}});
-	host.probe.signatures[{253, 7}] = {"LVM2_member", "raid"};
-	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::busy, "LVM");
-	host.probe.signatures.clear();
-	device.info.suspended = true;
-	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::busy,
-		       "suspended");
-	device.info.suspended = false;
-	device.info.uuid = "LVM-" + std::string(64, 'x') + "-tdata";
-	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::failed, "LVM");
-	device.info.uuid = "";
-	device.inactive = {{0, 8, "zero", ""}};
-	expect_refusal(attach(host.context, {.device = "vg-lv"}, Run::doit), Status::busy,
-		       "another tool");
-	expect_refusal(attach(host.context, {.device = "/dev/sdb"}, Run::doit), Status::usage,
-		       "blkctl create");
-	host.probe.used[disk_a] = {{udev::Use::Kind::mounted, "/", {}, disk_a}};
-	expect_refusal(attach(host.context, {.device = "/dev/sda"}, Run::doit), Status::busy,
-		       "wrapped");
-}
-
-TEST_F(Verbs, DetachAndRemoveKnowWhoseVolumeItIs)
-{
-	auto &device = host.add_volume();
-	expect_refusal(detach(host.context, {.name = "v0"}, Run::doit), Status::usage, "remove");
-	device.info.open_count = 1;
-	expect_refusal(remove(host.context, "v0", Run::doit), Status::busy, "open");
-	device.info.open_count = 0;
-	host.add_copy(table::Phase::copying);
-	expect_refusal(remove(host.context, "v0", Run::doit), Status::busy, "copy");
-	device.info.uuid = "other";
-	expect_refusal(detach(host.context, {.name = "v0"}, Run::doit), Status::busy, "copy");
-	expect_refusal(remove(host.context, "v0", Run::doit), Status::usage, "detach");
 }
 
 TEST_F(Verbs, AFailedSwitchIsUndone)
