@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <dirent.h>
+#include <fmt/format.h>
 #include <memory>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -138,7 +139,7 @@ std::vector<DevNo> linked_in(const std::string &path)
 	std::vector<DevNo> found;
 
 	for (const auto &name : names_in(path))
-		if (const auto devno = devno_in(path + "/" + name + "/dev"))
+		if (const auto devno = devno_in(fmt::format("{}/{}/dev", path, name)))
 			found.push_back(*devno);
 	return found;
 }
@@ -165,7 +166,7 @@ std::vector<DevNo> btrfs_with(DevNo device)
 	const std::string all_of_them = "/sys/fs/btrfs";
 
 	for (const auto &uuid : names_in(all_of_them)) {
-		auto found = linked_in(all_of_them + "/" + uuid + "/devices");
+		auto found = linked_in(fmt::format("{}/{}/devices", all_of_them, uuid));
 		if (std::find(found.begin(), found.end(), device) != found.end())
 			return found;
 	}
