@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "job/apply.hpp"
 #include "base/size.hpp"
+#include "job/backing_note.hpp"
 #include "job/backup_copy.hpp"
 #include "job/backup_target.hpp"
 #include "volume/content.hpp"
@@ -81,11 +82,10 @@ CopyHooks hooks_of(const ApplyOptions &options, uint64_t total, bool verifying)
 // What a backup into the image, or anybody else, has written meanwhile is in a part of what was
 // read.
 Result<void> check_unchanged(volume::Context &context, const ApplyRequest &request,
-			     transport::Format format, const std::string &before)
+			     const std::vector<std::string> &files, const std::string &before)
 {
-	BLKCTL_CHECK(check_finished(context, restore_verb, request.image, format));
-	BLKCTL_TRY(const auto now, chain_identity(restore_verb, request.image, format));
-	if (now == before)
+	BLKCTL_CHECK(check_finished(context, restore_verb, files));
+	if (chain_identity(files) == before)
 		return {};
 	return refusal(Status::failed, restore_verb, request.device,
 		       "it is of no one instant: " + request.image +
@@ -111,8 +111,10 @@ Result<Applied> apply(volume::Context &context, const ApplyRequest &request,
 	if (run == volume::Run::doit) {
 		BLKCTL_TRY(locks, lock_chain(context, restore_verb, request.image, format));
 	}
-	BLKCTL_TRY(const auto before, chain_identity(restore_verb, request.image, format));
-	BLKCTL_CHECK(check_finished(context, restore_verb, request.image, format));
+	// Not before they are locked: an image that has just got its name may be over another.
+	BLKCTL_TRY(const auto files, chain_of(restore_verb, request.image, format));
+	const auto before = chain_identity(files);
+	BLKCTL_CHECK(check_finished(context, restore_verb, files));
 	BLKCTL_TRY(const auto source,
 		   transport::open_image(request.image, format, transport::Access::read,
 					 context.run_dir));
@@ -139,7 +141,7 @@ Result<Applied> apply(volume::Context &context, const ApplyRequest &request,
 	}
 	BLKCTL_CHECK(target->close());
 	BLKCTL_CHECK(source->close());
-	BLKCTL_CHECK(check_unchanged(context, request, format, before));
+	BLKCTL_CHECK(check_unchanged(context, request, files, before));
 	return applied;
 }
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "job/backing_note.hpp"
 #include "base/files.hpp"
+#include "base/paths.hpp"
 #include "volume/operations.hpp"
+#include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -17,7 +20,35 @@ std::string size_and_time(const struct stat &st)
 	return fmt::format("{} {}.{:09}", st.st_size, st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }
 
+// Whether QEMU reaches it by a protocol, not by a path.
+bool is_address(const std::string &backing)
+{
+	return backing.find(':') < backing.find('/');
+}
+
 } // namespace
+
+Result<std::vector<std::string>> chain_of(const std::string &verb, const std::string &image,
+					  transport::Format format)
+{
+	std::vector<std::string> files{canonical_path(image)};
+	std::filesystem::path path = image;
+
+	while (format == transport::Format::qcow2) {
+		BLKCTL_TRY(const auto info, transport::look_at_image(path.string(), format));
+		if (!info.backing || is_address(info.backing->path))
+			break;
+		// As it was reached: a link's folder is not that of what it leads to.
+		path = path.parent_path() / info.backing->path;
+		format = info.backing->format;
+		const auto next = canonical_path(path.string());
+		if (std::find(files.begin(), files.end(), next) != files.end())
+			return volume::refusal(Status::usage, verb, image,
+					       "the chain below it has no end");
+		files.push_back(next);
+	}
+	return files;
+}
 
 std::string over_of(const std::string &image)
 {

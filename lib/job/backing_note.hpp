@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Beside an image that is over another one: that one's size and time when the image was made. With
- * another content below it the image is of no instant, and looks as good as ever. No inode, so that
- * copies with their times are as good.
+ * What an image is over. Beside one that is over another: that one's size and time when the image
+ * was made. With another content below it the image is of no instant, and looks as good as ever. No
+ * inode, so that copies with their times are as good.
  */
 #ifndef BLKCTL_JOB_BACKING_NOTE_HPP
 #define BLKCTL_JOB_BACKING_NOTE_HPP
 
 #include "base/error.hpp"
+#include "transport/image.hpp"
 #include <string>
 #include <vector>
 
 namespace blkctl::job
 {
+
+// An image and all that it is over, canonical, from the top. Errors: usage, if that has no end;
+// also if nobody can say what one is over.
+Result<std::vector<std::string>> chain_of(const std::string &verb, const std::string &image,
+					  transport::Format format);
 
 // The name of the note.
 std::string over_of(const std::string &image);

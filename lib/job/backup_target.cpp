@@ -258,34 +258,6 @@ Result<void> check_raw(volume::Context &context, const volume::Volume &volume,
 	return {};
 }
 
-// Whether QEMU reaches it by a protocol, not by a path.
-bool is_address(const std::string &backing)
-{
-	return backing.find(':') < backing.find('/');
-}
-
-// An image and all that it is over, canonical.
-Result<std::vector<std::string>> chain_of(const std::string &verb, const std::string &image,
-					  transport::Format format)
-{
-	std::vector<std::string> files{canonical_path(image)};
-	fs::path path = image;
-
-	while (format == transport::Format::qcow2) {
-		BLKCTL_TRY(const auto info, transport::look_at_image(path.string(), format));
-		if (!info.backing || is_address(info.backing->path))
-			break;
-		// As it was reached: a link's folder is not that of what it leads to.
-		path = path.parent_path() / info.backing->path;
-		format = info.backing->format;
-		const auto next = canonical_path(path.string());
-		if (std::find(files.begin(), files.end(), next) != files.end())
-			return refusal(Status::usage, verb, image, "the chain below it has no end");
-		files.push_back(next);
-	}
-	return files;
-}
-
 Result<void> check_no_note(volume::Context &context, const std::string &verb,
 			   const std::string &file)
 {
@@ -517,10 +489,8 @@ void note_finished(volume::Context &context, const BackupTarget &target, const s
 }
 
 Result<void> check_finished(volume::Context &context, const std::string &verb,
-			    const std::string &image, transport::Format format)
+			    const std::vector<std::string> &files)
 {
-	BLKCTL_TRY(const auto files, chain_of(verb, image, format));
-
 	for (const auto &file : files)
 		BLKCTL_CHECK(check_no_note(context, verb, file));
 	return check_not_moved_on(verb, files);
@@ -545,10 +515,8 @@ Result<std::vector<volume::Lock>> lock_chain(volume::Context &context, const std
 	return locks;
 }
 
-Result<std::string> chain_identity(const std::string &verb, const std::string &image,
-				   transport::Format format)
+std::string chain_identity(const std::vector<std::string> &files)
 {
-	BLKCTL_TRY(const auto files, chain_of(verb, image, format));
 	std::error_code ignored;
 	std::string all;
 

@@ -85,11 +85,10 @@ Result<void> note_unfinished(volume::Context &context, const BackupTarget &targe
 // It is closed, and not whole: only what is as it was left is what the next one goes on from.
 void note_left(volume::Context &context, const BackupTarget &target, const std::string &id);
 void note_finished(volume::Context &context, const BackupTarget &target, const std::string &id);
-// Errors: failed, if a backup into that image, a file or a device, or into one that it is over, was
-// not finished, or if one that it is over was written to since it was made; also if nobody can say
-// what it is over.
+// Of an image and what it is over, from the top. Errors: failed, if a backup into one of them was
+// not finished, or if one that another is over was written to since that was made.
 Result<void> check_finished(volume::Context &context, const std::string &verb,
-			    const std::string &image, transport::Format format);
+			    const std::vector<std::string> &files);
 
 /*
  * Locks an image and all that it is over against backups into them, but not against other readers.
@@ -97,9 +96,8 @@ Result<void> check_finished(volume::Context &context, const std::string &verb,
  */
 Result<std::vector<volume::Lock>> lock_chain(volume::Context &context, const std::string &verb,
 					     const std::string &image, transport::Format format);
-// What tells them all from themselves once any was written to or replaced; of a device nothing.
-Result<std::string> chain_identity(const std::string &verb, const std::string &image,
-				   transport::Format format);
+// What tells these from themselves once any was written to or replaced; of a device nothing.
+std::string chain_identity(const std::vector<std::string> &files);
 // Whether it is still that backup's.
 bool is_unfinished(volume::Context &context, const BackupTarget &target, const std::string &id);
 // Something else is on a device from here on.

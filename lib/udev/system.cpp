@@ -217,8 +217,9 @@ std::vector<DevNo> System::built_on(DevNo device)
 	auto found = sysfs::slaves(device);
 	const auto file = sysfs::loop_file(device);
 
-	if (const auto devices = file.empty() ? Result<std::vector<DevNo>>(std::vector<DevNo>())
-					      : devices_of(file))
+	if (file.empty())
+		return found;
+	if (const auto devices = devices_of(file))
 		found.insert(found.end(), devices->begin(), devices->end());
 	return found;
 }

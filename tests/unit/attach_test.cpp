@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Devices of others that are taken over and given back, on a recorded host.
 #include "verbs_fixture.hpp"
-#include <fstream>
 
 using namespace blkctl;
 using namespace blkctl::volume;
-using fake::disk_a, fake::disk_b, fake::disk_sectors, fake::disk_small, fake::volume_number;
+using fake::disk_a;
 
-namespace
-{
-
-class Attach : public fake::VerbsTest
-{
-};
-
-} // namespace
+using Attach = fake::VerbsTest;
 
 TEST_F(Attach, AbsorbsOneLinearLine)
 {

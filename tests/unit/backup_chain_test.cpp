@@ -61,12 +61,9 @@ class BackupChain : public fake::Backup
 	{
 		auto request = into(image);
 		request.force = true; // what is there, if it is a full one
-		int asked = 0;
-		options.cancelled = [asked]() mutable { return ++asked > 2; };
-		const auto left = run(request);
+		const auto left = cut_off(request);
 		ASSERT_FALSE(left);
 		EXPECT_EQ(left.error().status, Status::timed_out) << left.error().message();
-		options.cancelled = [] { return false; };
 	}
 	void fail_always(const std::string &image)
 	{
@@ -229,10 +226,7 @@ TEST_F(BackupChain, AnInterruptedOneKeepsNoMoreThanItDid)
 	ASSERT_TRUE(run(incremental()));
 
 	dirty();
-	int asked = 0;
-	options.cancelled = [asked]() mutable { return ++asked > 2; };
-	ASSERT_FALSE(run(whole));
-	options.cancelled = [] { return false; };
+	ASSERT_FALSE(cut_off(whole));
 	EXPECT_EQ(volume::backup_record(context(), device().info)->request,
 		  target + " raw as is over \"\" bitmap \"b\" on-success, of v0");
 	const auto done = run(whole);
@@ -245,10 +239,7 @@ TEST_F(BackupChain, AFullOneThatWasKilledBeforeItsEndIsOneToGoOnFrom)
 {
 	auto full = incremental();
 	full.full = true;
-	int asked = 0;
-	options.cancelled = [asked]() mutable { return ++asked > 2; };
-	ASSERT_FALSE(run(full));
-	options.cancelled = [] { return false; };
+	ASSERT_FALSE(cut_off(full));
 	auto record = *volume::backup_record(context(), device().info);
 	record.copied = true;
 	ASSERT_TRUE(volume::remember_backup(context(), device().info, record));

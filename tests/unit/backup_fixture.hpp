@@ -52,6 +52,14 @@ class Backup : public testing::Test
 	{
 		return job::backup(host.context, {request}, options, run);
 	}
+	// Stopped in its middle, as by Ctrl-C; the next is not.
+	Result<job::BackupResult> cut_off(const BackupRequest &request)
+	{
+		options.cancelled = [asked = 0]() mutable { return ++asked > 2; };
+		auto left = run(request);
+		options.cancelled = [] { return false; };
+		return left;
+	}
 	// A backup in `target` that the three blocks in the bitmap go on from; all of it is x.
 	void have_backup()
 	{

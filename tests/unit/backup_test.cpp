@@ -122,14 +122,11 @@ TEST_F(Backup, AnImageThatIsWrittenToInPlaceIsNotRestored)
 	};
 	have_backup();
 	ASSERT_TRUE(apply());
-	int asked = 0;
-	options.cancelled = [&] { return ++asked > 2; };
-	ASSERT_FALSE(run(incremental()));
+	ASSERT_FALSE(cut_off(incremental()));
 	const auto refused = apply();
 	ASSERT_FALSE(refused);
 	EXPECT_EQ(refused.error().status, Status::failed);
 	EXPECT_NE(refused.error().why.find("not finished"), std::string::npos);
-	options.cancelled = [] { return false; };
 	const auto done = run(incremental());
 	ASSERT_TRUE(done) << done.error().message();
 	EXPECT_TRUE(done->volumes.at(0).resumed);
@@ -161,9 +158,7 @@ TEST_F(Backup, AnInterruptedOneGoesOn)
 {
 	auto full = incremental();
 	full.full = true;
-	int asked = 0;
-	options.cancelled = [&] { return ++asked > 2; };
-	const auto left = run(full);
+	const auto left = cut_off(full);
 	ASSERT_FALSE(left);
 	EXPECT_EQ(left.error().status, Status::timed_out);
 	EXPECT_EQ(bitmap(), "frozen 3");
@@ -174,7 +169,6 @@ TEST_F(Backup, AnInterruptedOneGoesOn)
 	// Somebody has frozen it anew meanwhile, with more in it: that is in no backup.
 	auto &now = host.mapper.at(fake::volume_number).status.bitmaps[0];
 	now.dirty_blocks = 4;
-	options.cancelled = [] { return false; };
 	EXPECT_EQ(run(full).error().status, Status::busy);
 	EXPECT_EQ(bitmap(), "frozen 4");
 	now.dirty_blocks = 3;
@@ -190,10 +184,7 @@ TEST_F(Backup, AnInterruptedOneGoesOn)
 // Said or not, it is the same. Its text is on disk, and another version goes on by it.
 TEST_F(Backup, WithoutABitmapItIsAFullOne)
 {
-	int asked = 0;
-	options.cancelled = [&] { return ++asked > 2; };
-	EXPECT_FALSE(run(request()));
-	options.cancelled = [] { return false; };
+	EXPECT_FALSE(cut_off(request()));
 	const auto &device = host.mapper.at(fake::volume_number);
 	EXPECT_EQ(volume::backup_record(host.context, device.info)->request,
 		  target + " raw as is over \"\" bitmap \"\" on-success, of v0");
@@ -212,12 +203,9 @@ TEST_F(Backup, AnotherFileIsNotGoneOnWith)
 {
 	auto full = incremental();
 	full.full = true;
-	int asked = 0;
-	options.cancelled = [&] { return ++asked > 2; };
-	EXPECT_FALSE(run(full));
+	EXPECT_FALSE(cut_off(full));
 	EXPECT_FALSE(std::filesystem::exists(target));
 	std::filesystem::rename(target + ".part", target + ".moved");
-	options.cancelled = [] { return false; };
 	EXPECT_EQ(run(full).error().status, Status::busy);
 	EXPECT_EQ(bitmap(), "frozen 3");
 	std::filesystem::rename(target + ".moved", target + ".part");
@@ -235,10 +223,7 @@ TEST_F(Backup, WhatWasNotAllWrittenIsNotTakenForTheWholeOne)
 {
 	auto full = incremental();
 	full.full = true;
-	int asked = 0;
-	options.cancelled = [&] { return ++asked > 2; };
-	EXPECT_FALSE(run(full));
-	options.cancelled = [] { return false; };
+	EXPECT_FALSE(cut_off(full));
 	std::filesystem::rename(target + ".part", target);
 	const auto refused = run(full);
 	ASSERT_FALSE(refused);
@@ -254,10 +239,7 @@ TEST_F(Backup, OneThatWasKilledAsItGotItsNameIsWhole)
 {
 	auto full = incremental();
 	full.full = true;
-	int asked = 0;
-	options.cancelled = [&] { return ++asked > 2; };
-	EXPECT_FALSE(run(full));
-	options.cancelled = [] { return false; };
+	EXPECT_FALSE(cut_off(full));
 	const auto &info = host.mapper.at(fake::volume_number).info;
 	auto record = *volume::backup_record(host.context, info);
 	record.renaming = true;
@@ -289,10 +271,7 @@ TEST_F(Backup, ThePartOfAnotherVolumeStays)
 			{{0, volume_sectors, "blkcopy", "track 8:64 0 - 0 - 128"}});
 	auto full = incremental();
 	full.full = true;
-	int asked = 0;
-	options.cancelled = [&] { return ++asked > 2; };
-	EXPECT_FALSE(run(full));
-	options.cancelled = [] { return false; };
+	EXPECT_FALSE(cut_off(full));
 	auto other = request();
 	other.name = "v1";
 	other.store = "/dev/sdf";

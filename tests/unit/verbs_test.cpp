@@ -7,14 +7,7 @@ using namespace blkctl;
 using namespace blkctl::volume;
 using fake::disk_a, fake::disk_b, fake::disk_sectors, fake::disk_small, fake::volume_number;
 
-namespace
-{
-
-class Verbs : public fake::VerbsTest
-{
-};
-
-} // namespace
+using Verbs = fake::VerbsTest;
 
 TEST_F(Verbs, CreateMakesATrackVolume)
 {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cli/arguments.hpp"
-#include "cli/refusal.hpp"
-#include <gtest/gtest.h>
+#include "refused.hpp"
 
 using namespace blkctl;
 using namespace blkctl::cli;
@@ -20,19 +18,6 @@ Verb sample()
 			{.name = "mode", .value = "MODE", .help = "", .words = {"dual", "other"}},
 			{.name = "wait", .value = "", .help = ""}};
 	return verb;
-}
-
-// The words of the refusal, or "" if it parsed.
-std::string refusal(const Verb &verb, const std::vector<std::string> &words)
-{
-	try {
-		Arguments::parse(verb, words);
-	} catch (const Refusal &refusal) {
-		EXPECT_EQ(refusal.error.status, Status::usage);
-		EXPECT_EQ(refusal.error.message().find('\n'), std::string::npos);
-		return refusal.error.why;
-	}
-	return "";
 }
 
 } // namespace
@@ -55,7 +40,7 @@ TEST(Arguments, KeepsAllValuesOfARepeatedOption)
 	auto args = Arguments::parse(verb, {"--bitmap", "b", "data", "--bitmap=a"});
 	EXPECT_EQ(args.values("bitmap"), (std::vector<std::string>{"b", "a"}));
 	EXPECT_TRUE(Arguments::parse(verb, {"data"}).values("bitmap").empty());
-	EXPECT_FALSE(refusal(verb, {"data", "--rate", "1", "--rate", "2"}).empty());
+	EXPECT_FALSE(refused(verb, {"data", "--rate", "1", "--rate", "2"}).empty());
 }
 
 TEST(Arguments, TakesEveryFormOfAValue)
@@ -88,22 +73,22 @@ TEST(Arguments, LeftOutReadsAsEmpty)
 TEST(Arguments, RefusesInWords)
 {
 	Verb verb = sample();
-	EXPECT_NE(refusal(verb, {}).find("NAME is missing"), std::string::npos);
-	EXPECT_NE(refusal(verb, {"a", "b", "c"}).find("\"c\""), std::string::npos);
-	EXPECT_NE(refusal(verb, {"a", "--nonsense"}).find("--nonsense"), std::string::npos);
-	EXPECT_NE(refusal(verb, {"a", "--rate"}).find("rate"), std::string::npos);
-	EXPECT_NE(refusal(verb, {"a", "--mode", "odd"}).find("dual, other"), std::string::npos);
-	EXPECT_NE(refusal(verb, {"a", "--rate", "1", "--rate", "2"}), "");
-	EXPECT_NE(refusal(verb, {"a", "--wait=yes"}), "");
-	EXPECT_NE(refusal(verb, {"a", ""}), "");
+	EXPECT_NE(refused(verb, {}).find("NAME is missing"), std::string::npos);
+	EXPECT_NE(refused(verb, {"a", "b", "c"}).find("\"c\""), std::string::npos);
+	EXPECT_NE(refused(verb, {"a", "--nonsense"}).find("--nonsense"), std::string::npos);
+	EXPECT_NE(refused(verb, {"a", "--rate"}).find("rate"), std::string::npos);
+	EXPECT_NE(refused(verb, {"a", "--mode", "odd"}).find("dual, other"), std::string::npos);
+	EXPECT_NE(refused(verb, {"a", "--rate", "1", "--rate", "2"}), "");
+	EXPECT_NE(refused(verb, {"a", "--wait=yes"}), "");
+	EXPECT_NE(refused(verb, {"a", ""}), "");
 }
 
 TEST(Arguments, AnEmptyValueAsksForNothing)
 {
 	Verb verb = sample();
 	verb.options.push_back({.name = "bitmap", .value = "BITMAP", .help = "", .repeated = true});
-	EXPECT_EQ(refusal(verb, {"a", "--rate", ""}), "--rate is empty");
-	EXPECT_EQ(refusal(verb, {"a", "--bitmap", "b", "--bitmap", ""}), "--bitmap is empty");
+	EXPECT_EQ(refused(verb, {"a", "--rate", ""}), "--rate is empty");
+	EXPECT_EQ(refused(verb, {"a", "--bitmap", "b", "--bitmap", ""}), "--bitmap is empty");
 }
 
 TEST(Arguments, KnowsWhatIsGiven)
@@ -126,13 +111,13 @@ TEST(Arguments, WhatGoesTogether)
 		       .excludes = {"sort"},
 		       .why = "so it is"},
 		      {.options = {"sort"}, .needs = {"wait"}, .when = {"mode dual"}}};
-	EXPECT_EQ(refusal(verb, {"a", "--rate", "1"}),
+	EXPECT_EQ(refused(verb, {"a", "--rate", "1"}),
 		  "--rate goes with --wait or --mode other: so it is");
-	EXPECT_EQ(refusal(verb, {"a", "--rate", "1", "--mode", "dual"}),
+	EXPECT_EQ(refused(verb, {"a", "--rate", "1", "--mode", "dual"}),
 		  "--rate goes with --wait or --mode other: so it is");
-	EXPECT_EQ(refusal(verb, {"a", "--rate", "1", "--wait", "-O", "x"}),
+	EXPECT_EQ(refused(verb, {"a", "--rate", "1", "--wait", "-O", "x"}),
 		  "--rate and --sort exclude each other: so it is");
-	EXPECT_EQ(refusal(verb, {"a", "-O", "x", "--mode", "dual"}), "--sort goes with --wait");
+	EXPECT_EQ(refused(verb, {"a", "-O", "x", "--mode", "dual"}), "--sort goes with --wait");
 	for (const auto &words :
 	     std::vector<std::vector<std::string>>{{"a"},
 						   {"a", "--wait"},
@@ -141,7 +126,7 @@ TEST(Arguments, WhatGoesTogether)
 						   {"a", "-O", "x"},
 						   {"a", "-O", "x", "--mode", "other"},
 						   {"a", "-O", "x", "--mode", "dual", "--wait"}})
-		EXPECT_EQ(refusal(verb, words), "");
+		EXPECT_EQ(refused(verb, words), "");
 	EXPECT_EQ(option_text(verb, verb.options[0]), "; with --wait or --mode other");
 	EXPECT_EQ(option_text(verb, verb.options[1]), "");
 	EXPECT_EQ(option_text(verb, verb.options[2]), " (dual, other)");
@@ -149,12 +134,12 @@ TEST(Arguments, WhatGoesTogether)
 
 TEST(Arguments, TakesNoAbbreviation)
 {
-	EXPECT_NE(refusal(sample(), {"a", "--wai"}), "");
-	EXPECT_NE(refusal(sample(), {"a", "--ra", "5M"}), "");
+	EXPECT_NE(refused(sample(), {"a", "--wai"}), "");
+	EXPECT_NE(refused(sample(), {"a", "--ra", "5M"}), "");
 }
 
 TEST(Arguments, TheInnerKeyIsNoOption)
 {
-	EXPECT_NE(refusal(sample(), {"--blkctl-positional", "a"}), "");
-	EXPECT_NE(refusal(sample(), {"--blkctl-positional=a"}), "");
+	EXPECT_NE(refused(sample(), {"--blkctl-positional", "a"}), "");
+	EXPECT_NE(refused(sample(), {"--blkctl-positional=a"}), "");
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Which options of the verbs go together, and which do nothing and are refused.
-#include "cli/arguments.hpp"
-#include "cli/refusal.hpp"
-#include <gtest/gtest.h>
+#include "refused.hpp"
 #include <sstream>
 
 using namespace blkctl;
@@ -134,13 +132,7 @@ std::vector<std::string> words_of(const Typed &typed)
 std::string said_of(const Verb &verb, std::vector<std::string> words)
 {
 	words.erase(words.begin());
-	try {
-		Arguments::parse(verb, words);
-	} catch (const Refusal &refusal) {
-		EXPECT_EQ(refusal.error.status, Status::usage);
-		return refusal.error.why;
-	}
-	return "";
+	return refused(verb, words);
 }
 
 } // namespace

@@ -3,11 +3,11 @@
 #include "cli/pace.hpp"
 #include "cli/pivoting.hpp"
 #include "cli/progress.hpp"
-#include "cli/refusal.hpp"
 #include "cli/reporting.hpp"
 #include "cli/show_text.hpp"
 #include "cli/terminal.hpp"
 #include "cli/waiting.hpp"
+#include "refused.hpp"
 #include <gtest/gtest.h>
 
 using namespace blkctl;
@@ -29,17 +29,6 @@ job::Job copying(uint64_t done)
 Arguments parse(const char *verb, const std::vector<std::string> &words)
 {
 	return Arguments::parse(*find_verb(verb), words);
-}
-
-template <class F> std::string why(F f)
-{
-	try {
-		f();
-	} catch (const Refusal &refusal) {
-		EXPECT_EQ(refusal.error.status, Status::usage);
-		return refusal.error.why;
-	}
-	return "";
 }
 
 } // namespace
@@ -118,20 +107,20 @@ TEST(Terminal, CutsALineToItsWidth)
 
 TEST(Waiting, ChoicesExcludeEachOther)
 {
-	EXPECT_NE(why([] {
+	EXPECT_NE(refused([] {
 			  waiting_of(parse("copy", {"a", "b", "--wait", "--no-wait"}), false);
 		  }),
 		  "");
 	EXPECT_NE(
-		why([] {
+		refused([] {
 			waiting_of(parse("copy", {"a", "b", "--no-wait", "--timeout", "3"}), false);
 		}),
 		"");
-	EXPECT_NE(why([] {
+	EXPECT_NE(refused([] {
 			  waiting_of(parse("copy", {"a", "b", "--timeout", "soon"}), false);
 		  }),
 		  "");
-	EXPECT_NE(why([] {
+	EXPECT_NE(refused([] {
 			  waiting_of(parse("copy", {"a", "b", "--interval", "1ms"}), false);
 		  }),
 		  "");
@@ -165,7 +154,9 @@ TEST(CopyOptions, AreReadAsTheKernelTakesThem)
 TEST(CopyOptions, AreRefusedByName)
 {
 	auto reason = [](const char *option, const char *value) {
-		return why([&] { read_copy_options(parse("copy", {"a", "b", option, value})); });
+		return refused([&] {
+			read_copy_options(parse("copy", {"a", "b", option, value}));
+		});
 	};
 	EXPECT_EQ(reason("--rate", "fast").find("--rate"), 0u);
 	EXPECT_EQ(reason("--inflight", "1k").find("--inflight"), 0u);
@@ -185,7 +176,7 @@ TEST(Settings, AreTranslated)
 	EXPECT_EQ(read_setting("on-top-error=stop"), Pair("on_top_error", "stop"));
 	for (const char *bad : {"rate", "=5", "rate=", "colour=red", "inflight=lots", "run=2M",
 				"mode=both", "on-top-error=panic", "rate=fast"})
-		EXPECT_NE(why([&] { read_setting(bad); }), "") << bad;
+		EXPECT_NE(refused([&] { read_setting(bad); }), "") << bad;
 }
 
 TEST(Show, MentionsATableThatIsLoadedOnly)
@@ -214,7 +205,7 @@ TEST(Show, SaysHowToMendAJob)
 TEST(Options, OfNoEffectAreRefused)
 {
 	const auto reason = [](const char *verb, const std::vector<std::string> &words) {
-		return why([&] { find_verb(verb)->run(parse(verb, words)); });
+		return refused([&] { find_verb(verb)->run(parse(verb, words)); });
 	};
 	EXPECT_NE(reason("bitmap", {"list", "v", "--format", "raw"}).find("--format"),
 		  std::string::npos);
@@ -275,7 +266,7 @@ TEST(Waiting, EveryPivotThatWaitsCatchesUp)
 	EXPECT_EQ(downtime_of(parse("wait", {"v", "--pivot"}), true), 1000ms);
 	EXPECT_EQ(downtime_of(parse("pivot", {"v", "--max-downtime", "250"}), true), 250ms);
 	for (const char *bad : {"0", "-1", "1s", "", "99999999999"})
-		EXPECT_NE(why([&] {
+		EXPECT_NE(refused([&] {
 				  (void)downtime_of(
 					  parse("copy", {"v", "t", "--mode", "background",
 							 std::string("--max-downtime=") + bad}),
@@ -316,7 +307,7 @@ TEST(Pace, KeepsTheTimeout)
 	EXPECT_EQ(pace.interval, 2s);
 	EXPECT_LE(pace.next(), 100ms);
 	EXPECT_TRUE(pace_of(parse("watch", {"--timeout", "0"}), 1s).over());
-	EXPECT_NE(why([] { (void)pace_of(parse("watch", {"--interval", "49ms"}), 1s); }), "");
+	EXPECT_NE(refused([] { (void)pace_of(parse("watch", {"--interval", "49ms"}), 1s); }), "");
 }
 
 TEST(Waiting, ComesBackWithTheSameOptions)
