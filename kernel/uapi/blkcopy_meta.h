@@ -178,7 +178,9 @@ struct blkcopy_meta_leg {
 	__le64 start;		/* of the data on it, 512 bytes */
 	/*
 	 * crc32c of the first and the last 64 KiB of its data, for a leg that
-	 * is not written to; the kernel never looks at it.
+	 * is not written to. Of mode track, base: of where a mount writes first
+	 * (the first 2 MiB, the last 1 MiB, the first 128 KiB of partitions),
+	 * while the volume is not active. The kernel never looks at it.
 	 */
 	__le32 stamp;
 	__le32 has_stamp;	/* 0 or 1 */

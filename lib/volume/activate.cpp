@@ -2,6 +2,7 @@
 // activate: a volume comes back from what is written down of it.
 #include "base/random.hpp"
 #include "volume/bitmap_metadata.hpp"
+#include "volume/bitmap_stamp.hpp"
 #include "volume/boot.hpp"
 #include "volume/chain.hpp"
 #include "volume/damage.hpp"
@@ -260,6 +261,10 @@ void Builder::add_layer(const Recorded &recorded, const RecordedLayer &layer,
 				    return write_stamp(context, *layer.meta.devno, base());
 			    },
 			    {}});
+	if (tracked)
+		add_bitmap_check(change, *tracked, [layer, options, base] {
+			return table_of(layer, options, base()).base;
+		});
 	if (!existing)
 		add_creation(change, name, uuid, device, visibility);
 	else if (existing->inactive_table)
@@ -284,10 +289,10 @@ void say_unreadable(Context &context, const Volume &volume, Outcome &outcome)
 	all.push_back(volume);
 	for (const auto &each : all)
 		if (each.is_unreadable())
-			outcome.note =
-				"some of its metadata cannot be read, and what that speaks of "
-				"gives I/O errors: " +
-				how_to_mend(context, volume.name(), each);
+			add_note(outcome.note,
+				 "some of its metadata cannot be read, and what that speaks of "
+				 "gives I/O errors: " +
+					 how_to_mend(context, volume.name(), each));
 }
 
 Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry, bool break_view)
@@ -415,6 +420,11 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 			add_loop(change, place, number_of(named));
 	}
 	BLKCTL_TRY(const auto bitmaps, add_bitmaps(change, entry, hex, named));
+	const auto data = [place, hidden, offset = entry.offset] {
+		return table::Leg{hidden ? hidden->devno : *place.devno, offset};
+	};
+	if (bitmaps)
+		add_bitmap_check(change, *bitmaps, data);
 	if (!named)
 		add_creation(change, entry.name, uuid, device);
 	else if (named->inactive_table)
@@ -422,12 +432,11 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 	add_first_load(change, device,
 		       "blkcopy track " + place.text + " " + std::to_string(entry.offset) +
 			       (bitmaps ? ", bitmaps on " + bitmaps->text : ""),
-		       [&context, place, hidden, bitmaps, entry] {
+		       [&context, data, bitmaps, entry] {
 			       table::Blkcopy track;
-			       const auto on = hidden ? hidden->devno : *place.devno;
-			       const auto block = context.probe.describe(on);
+			       track.base = data();
+			       const auto block = context.probe.describe(track.base.device);
 			       const auto all = block ? block->sectors : 0;
-			       track.base = {on, entry.offset};
 			       track.block_sectors = entry.block_sectors;
 			       if (bitmaps)
 				       track.bitmaps = *bitmaps->devno;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // deactivate: a volume goes, in good order, and can come back as it was.
+#include "volume/bitmap_stamp.hpp"
 #include "volume/boot.hpp"
 #include "volume/cache.hpp"
 #include "volume/chain.hpp"
@@ -200,6 +201,8 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 		add_devices(layer->table, devices);
 	}
 	add_stamp(change, layers.empty() ? volume : layers.front());
+	if (layers.empty())
+		add_bitmap_stamp(change, volume);
 	add_hidden_removal(change, info.name, volume_hex(info.uuid, info.name));
 	add_loop_releases(change, std::move(devices));
 	change.outcome().brought_back_by = brought_back_by(context, volume);

@@ -343,6 +343,11 @@ Result<Outcome> Change::nothing_to_do(const dm::Info &device)
 	return finish(device);
 }
 
+void add_note(std::string &note, const std::string &more)
+{
+	note += note.empty() ? more : "; " + more;
+}
+
 Error refusal(Status status, const std::string &verb, const std::string &device, std::string why,
 	      std::string next)
 {

@@ -89,6 +89,9 @@ class Change
 Error refusal(Status status, const std::string &verb, const std::string &device, std::string why,
 	      std::string next = {});
 
+// More for the user, behind what there is.
+void add_note(std::string &note, const std::string &more);
+
 // A message's errno in words.
 Error message_error(Error error, const dm::Info &device, const std::string &text);
 

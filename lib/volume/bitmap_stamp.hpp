@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Of bitmaps whose volume is away: whether somebody has written past them to what it is on.
+// Internal to the library.
+#ifndef BLKCTL_VOLUME_BITMAP_STAMP_HPP
+#define BLKCTL_VOLUME_BITMAP_STAMP_HPP
+
+#include "volume/metadata.hpp"
+#include "volume/steps.hpp"
+
+namespace blkctl::volume
+{
+
+/*
+ * Adds, of a volume that is removed by then, writing down what its data looks like beside its
+ * bitmaps. If that cannot be told the bitmaps are inconsistent from there on, and a note says so.
+ */
+void add_bitmap_stamp(Change &change, const Volume &volume);
+
+/*
+ * Adds, of a volume that comes back with bitmaps on `bitmaps`, looking whether its data, at
+ * `data()`, is what was written down: if not they are inconsistent, and a note says so. What was
+ * written down is gone then, as the volume is written to: undone by writing it down again.
+ */
+void add_bitmap_check(Change &change, const Place &bitmaps, std::function<table::Leg()> data);
+
+} // namespace blkctl::volume
+
+#endif
