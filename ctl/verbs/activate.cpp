@@ -84,6 +84,10 @@ const Register entry{Verb{
 		 "The devices are found by names that last over a boot. One that is not there (3), "
 		 "that is in use (4), or that is not the one recorded, too small, or changed since "
 		 "(8) is named, and nothing is changed.",
+		 "A volume with bitmaps on metadata that was mounted or else written to after "
+		 "blkctl-deactivate(8) comes back with a note: its bitmaps are inconsistent, and "
+		 "the next backup with one is a full one. What is looked at is where a mount "
+		 "writes first, see blkctl-deactivate(8).",
 		 "With --all every volume of /etc/blkctltab that is not marked noauto. One that "
 		 "cannot be brought back keeps no other from it; the status is that of the first. "
 		 "blkctl-activate.service does this at boot, before what is in /etc/fstab is "

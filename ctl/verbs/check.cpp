@@ -40,8 +40,8 @@ void say_bitmaps(const volume::Checked &checked)
 		say(fmt::format("{}: the bitmap in slot {} is lost, if there was one", checked.path,
 				slot));
 	if (contents.super.unsealed)
-		say(fmt::format("{}: writes may have gone past the volume, which was stopped "
-				"without a seal: no bitmap says what has changed",
+		say(fmt::format("{}: writes may have gone past the volume, or its bitmaps are of "
+				"a dump: none says what has changed",
 				checked.path));
 	if (auto marked = contents.segments.count())
 		say(fmt::format("{}: {} of {} segments are marked: while a bitmap records, all of "

@@ -98,6 +98,11 @@ const Register entry{Verb{
 		 "metadata says where and is closed in good order, and /etc/blkctltab goes on "
 		 "naming it: blkctl-activate(8), or the next boot, brings it back. Bitmaps in "
 		 "memory end with it.",
+		 "Of a volume with bitmaps on metadata what its data looks like is written down, "
+		 "for blkctl-activate(8) to compare: its first 2 MiB, its last 1 MiB, and the "
+		 "first 128 KiB of each of its partitions, where ext4, xfs, btrfs and LVM write "
+		 "when it is mounted or changed. Writes that touch none of that, to an LV on it "
+		 "for one, are not seen: make the next backup with --full then.",
 		 "It must not be mounted or open. A copy whose state is in memory alone would be "
 		 "lost and is refused; so is a volume that /etc/blkctltab does not name and that "
 		 "has no metadata to come back from: blkctl-remove(8) ends that. So is one that "

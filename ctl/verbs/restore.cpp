@@ -88,11 +88,12 @@ const Register entry{Verb{
 		 "instant of the last one. If a backup into one of these was begun and not "
 		 "finished it is refused.",
 		 "Else: writes metadata that says what DUMP says, which was made by "
-		 "blkctl-dump(8): dumped again it is the same text. META is refused as by "
-		 "blkctl-format(8).",
+		 "blkctl-dump(8): dumped again it is the same text, but for bitmaps. META is "
+		 "refused as by blkctl-format(8).",
 		 "A dump that is older than the last write to the volume names wrong places: what "
 		 "is read then is not what was written. Blocks that were unreadable stay so. Of "
-		 "bitmaps such a dump does not say what has changed since."},
+		 "bitmaps a dump does not say what has changed since: restored, with --force "
+		 "too, they are inconsistent, and the next backup with one is a full one."},
 	.positionals = {{.name = "META",
 			 .help = "the metadata device or file; or, with --image, the device",
 			 .offer = Offer::block_device},

@@ -223,7 +223,7 @@ Result<Outcome> restore(const Offline &offline, const RestoreRequest &request, R
 	const auto path = path_of(offline.probe, request.meta);
 	const auto overwrite = request.force ? meta::Overwrite::force : meta::Overwrite::no;
 
-	BLKCTL_TRY(const auto parsed, meta::parse_dump(request.dump));
+	BLKCTL_TRY(auto parsed, meta::parse_dump(request.dump));
 	BLKCTL_TRY(const auto device, open_unused(offline, "restore", path));
 	BLKCTL_CHECK(meta::check_room(*device, parsed.super.geometry));
 	const auto blank = meta::check_blank(*device, overwrite);
@@ -231,10 +231,19 @@ Result<Outcome> restore(const Offline &offline, const RestoreRequest &request, R
 		BLKCTL_CHECK(check_signature(offline, path));
 	if (!blank)
 		return blank.error();
+	// Nothing tells whether the volume was written to since, and backups would go by them.
+	const bool is_past = !parsed.bitmaps.empty() && !parsed.super.unsealed;
+	if (is_past)
+		parsed.super.unsealed = true;
 	if (run == Run::doit)
 		BLKCTL_CHECK(meta::restore(*device, parsed, overwrite));
-	return outcome_of(
+	auto outcome = outcome_of(
 		path, {format_text(path, parsed.super, *meta::layout_of(parsed.super.geometry))});
+	if (is_past)
+		outcome.note = path +
+			       ": its bitmaps are those of the instant of the dump: they "
+			       "are inconsistent, and the next backup with one is a full one";
+	return outcome;
 }
 
 Result<Repaired> repair(const Offline &offline, const std::string &meta, meta::Older older, Run run)

@@ -60,6 +60,10 @@ Result<Checked> check(const Offline &offline, const CheckRequest &request);
 // The dump as text, piece by piece: see meta/dump.hpp.
 Result<void> dump(const Offline &offline, const std::string &meta, const meta::Sink &sink);
 
+/*
+ * Metadata that says what a dump says; but of bitmaps also that writes may have gone past them, in
+ * a note too: they are of another time. Errors: usage (no dump, no room), busy, as format().
+ */
 struct RestoreRequest {
 	std::string meta = {};
 	std::string dump = {}; // the text
