@@ -89,7 +89,7 @@ Result<uint32_t> content_stamp(udev::Probe &probe, DevNo device, uint64_t start,
 	const auto tail = std::min(bytes, tail_bytes);
 	BLKCTL_CHECK(add(bytes - tail, tail));
 	for (const auto at : partition_starts(head))
-		if (at >= head_bytes && at < bytes)
+		if (at < bytes)
 			BLKCTL_CHECK(add(at, std::min(partition_bytes, bytes - at)));
 	return crc.value();
 }

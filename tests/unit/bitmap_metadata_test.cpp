@@ -13,6 +13,7 @@
 
 using namespace blkctl;
 using namespace blkctl::volume;
+using fake::disk_a;
 
 namespace
 {
@@ -40,6 +41,23 @@ class BitmapMetadata : public testing::Test
 			if (loop.file == file())
 				return loop.devno.str();
 		return "no loop device";
+	}
+	meta::Superblock super()
+	{
+		const auto device = meta::open_device(file(), meta::Access::read);
+		EXPECT_TRUE(device);
+		const auto found = device ? meta::read_superblock(**device) : device.error();
+		EXPECT_TRUE(found);
+		return found ? *found : meta::Superblock();
+	}
+	// What the kernel, or an older blkctl, would have written.
+	void set_super(const std::function<void(meta::Superblock &)> &change)
+	{
+		auto changed = super();
+		const auto device = meta::open_device(file(), meta::Access::write);
+		ASSERT_TRUE(device);
+		change(changed);
+		ASSERT_TRUE(meta::update_superblock(**device, changed));
 	}
 	std::string named() { return " 2 bitmaps " + device(); }
 	void expect_named(const std::string &mode)
@@ -161,6 +179,87 @@ TEST_F(BitmapMetadata, ComesBackSealed)
 	EXPECT_TRUE(host.probe.loop_devices.empty());
 	ASSERT_TRUE(activate(host.context, {.what = "v0"}, volume::Run::doit));
 	expect_named("overlay");
+}
+
+// Writes while it was away are in no bitmap: then none is believed.
+TEST_F(BitmapMetadata, IsNotBelievedOnceItsVolumeWasWrittenToMeanwhile)
+{
+	ASSERT_TRUE(make());
+	const auto down = [&] {
+		const auto gone = deactivate(host.context, "v0", volume::Run::doit);
+		ASSERT_TRUE(gone) << gone.error().message();
+		EXPECT_EQ(gone->note, "");
+		EXPECT_TRUE(super().legs[0].stamp);
+		EXPECT_FALSE(super().unsealed);
+	};
+	const auto comes_back = [&](const std::string &word) {
+		const auto back = activate(host.context, {.what = "v0"}, volume::Run::doit);
+		ASSERT_TRUE(back) << back.error().message();
+		EXPECT_EQ(back->note.empty(), word.empty()) << back->note;
+		EXPECT_NE(back->note.find(word), std::string::npos) << back->note;
+		EXPECT_EQ(super().unsealed, !word.empty());
+		// It is written to from here on.
+		EXPECT_FALSE(super().legs[0].stamp);
+	};
+	down();
+	ASSERT_TRUE(activate(host.context, {.what = "v0"}, volume::Run::dry));
+	EXPECT_TRUE(super().legs[0].stamp);
+	comes_back("");
+	host.probe.content[disk_a] = 3; // through the volume
+	down();
+	host.probe.bytes[disk_a][65600] = 1; // the superblock of btrfs
+	comes_back("written to while it was not active");
+
+	set_super([](meta::Superblock &written) { written.unsealed = false; });
+	down();
+	host.probe.unreadable = {disk_a};
+	comes_back("could not be looked at");
+	const auto gone = deactivate(host.context, "v0", volume::Run::doit);
+	ASSERT_TRUE(gone) << gone.error().message();
+	EXPECT_NE(gone->note.find("could not be looked at"), std::string::npos) << gone->note;
+	EXPECT_TRUE(super().unsealed);
+	EXPECT_FALSE(super().legs[0].stamp);
+}
+
+// As an older blkctl leaves it, or another tool after a seal.
+TEST_F(BitmapMetadata, WithoutAStampItIsBelieved)
+{
+	ASSERT_TRUE(make());
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	set_super([](meta::Superblock &written) { written.legs[0].stamp.reset(); });
+	host.probe.content[disk_a] = 3;
+	const auto back = activate(host.context, {.what = "v0"}, volume::Run::doit);
+	ASSERT_TRUE(back) << back.error().message();
+	EXPECT_EQ(back->note, "");
+	EXPECT_FALSE(super().unsealed);
+}
+
+TEST_F(BitmapMetadata, AnActivationThatFailsLeavesTheStamp)
+{
+	ASSERT_TRUE(make());
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	const auto stamp = super().legs[0].stamp;
+	for (const auto *call : {"create", "load", "resume"}) {
+		host.mapper.fail = call;
+		EXPECT_FALSE(activate(host.context, {.what = "v0"}, volume::Run::doit)) << call;
+		EXPECT_EQ(super().legs[0].stamp, stamp) << call;
+		EXPECT_FALSE(super().unsealed) << call;
+	}
+	host.mapper.fail.clear();
+	ASSERT_TRUE(activate(host.context, {.what = "v0"}, volume::Run::doit));
+}
+
+// What it is over is not written to: that is refused, by its own metadata.
+TEST_F(BitmapMetadata, AnOverlayHasItsOwnStamp)
+{
+	ASSERT_TRUE(make());
+	ASSERT_TRUE(snapshot(host.context, {.name = "v0", .store = "/dev/sdb"}, volume::Run::doit));
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	EXPECT_FALSE(super().legs[0].stamp);
+	host.probe.content[disk_a] = 3;
+	const auto back = activate(host.context, {.what = "v0"}, volume::Run::doit);
+	ASSERT_FALSE(back);
+	EXPECT_EQ(back.error().status, Status::needs_attention) << back.error().message();
 }
 
 TEST_F(BitmapMetadata, RefusesWhatIsNotItsOwn)

@@ -121,7 +121,9 @@ class Probe final : public udev::Probe
 	std::map<std::string, std::vector<DevNo>> filesystems; // by their folder; else on none
 	std::string unknown;              // a folder of which nothing tells where it is
 	std::map<DevNo, uint8_t> content; // what all bytes of a device are; 0 if not given
-	Mapper *mapper = nullptr;         // so that its devices resolve too
+	std::map<DevNo, std::map<uint64_t, uint8_t>> bytes; // but these, by their place
+	std::set<DevNo> unreadable;
+	Mapper *mapper = nullptr; // so that its devices resolve too
 
 	void add(DevNo devno, const std::string &path, uint64_t sectors);
 

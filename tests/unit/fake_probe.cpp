@@ -118,9 +118,15 @@ Result<DevNo> Probe::find_identity(const std::string &identity)
 	return no_device(identity);
 }
 
-Result<std::vector<uint8_t>> Probe::read(DevNo device, uint64_t, size_t count)
+Result<std::vector<uint8_t>> Probe::read(DevNo device, uint64_t at, size_t count)
 {
-	return std::vector<uint8_t>(count, content.count(device) ? content.at(device) : 0);
+	if (unreadable.count(device))
+		return Error{.what = "read", .device = device.str(), .why = "Input/output error"};
+	std::vector<uint8_t> found(count, content.count(device) ? content.at(device) : 0);
+	for (const auto &[place, value] : bytes[device])
+		if (place >= at && place - at < count)
+			found[place - at] = value;
+	return found;
 }
 
 } // namespace blkctl::fake

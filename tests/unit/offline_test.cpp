@@ -286,12 +286,22 @@ TEST_F(OfflineTest, BitmapsThatAreDamaged)
 		     R"("inconsistent":false,"changed":[{"first":7,"count":2}]},)"
 		     R"({"name":"two","granule_sectors":128,"recording":false,)"
 		     R"("inconsistent":false,"changed":[]}])");
-	ASSERT_TRUE(
-		restore(offline, {.meta = path, .dump = text, .force = true}, volume::Run::doit));
+	const auto restored =
+		restore(offline, {.meta = path, .dump = text, .force = true}, volume::Run::doit);
+	ASSERT_TRUE(restored);
+	// They are of another time, and stay inconsistent from one dump to the next.
+	EXPECT_NE(restored->note.find("inconsistent"), std::string::npos) << restored->note;
+	const std::string sealed = "\"unsealed\":false";
+	text.replace(text.find(sealed), sealed.size(), "\"unsealed\":true");
+	EXPECT_EQ(text_of(offline, path), text);
+	const auto again =
+		restore(offline, {.meta = path, .dump = text, .force = true}, volume::Run::doit);
+	ASSERT_TRUE(again);
+	EXPECT_EQ(again->note, "");
 	EXPECT_EQ(text_of(offline, path), text);
 	auto json = report::json_check(*check(offline, {.meta = path}));
 	EXPECT_NE(json.find(R"({"name":"one","slot":0,"granule_sectors":128,"recording":true,)"
-			    R"("inconsistent":false,"granules":1024,"changed":2,)"
+			    R"("inconsistent":true,"granules":1024,"changed":2,)"
 			    R"("unreadable_granules":[]})"),
 		  std::string::npos)
 		<< json;

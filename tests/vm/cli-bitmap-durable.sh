@@ -137,6 +137,43 @@ ctl activate --all
 is "$(bits_state data nightly)" recording "after a removal that was sealed"
 incremental "in the end"
 
+note "written to while it was away"
+put 53
+ctl deactivate data
+dd if=/dev/urandom of="$B" bs=4k count=1 seek=16 oflag=direct conv=notrunc status=none
+exits 0 ctl activate data
+has "$OUT" 'written to while it was not active' "what activate says"
+is "$(bits_state data nightly)" inconsistent "after a write past it"
+incremental "after a write past it" 'full backup'
+mkfs.ext4 -q -F /dev/mapper/data
+udevadm settle
+incremental "of a filesystem"
+ctl deactivate data
+mount_fs "$B"
+head -c 100000 /dev/urandom >"$WORK/mnt/file"
+umount "$WORK/mnt"
+exits 0 ctl activate data
+has "$OUT" 'written to while it was not active' "what activate says of a mount"
+incremental "after a mount past it" 'full backup'
+put 55
+ctl deactivate data
+exits 0 ctl activate data
+[[ $OUT != *'written to'* ]] || fail "activate says of one that was left alone: $OUT"
+is "$(bits_of data nightly)" 1 "bits of one that was left alone"
+incremental "of one that was left alone"
+
+note "bitmaps of another time"
+ctl deactivate data
+ctl dump "$bits" >"$WORK/dump"
+ctl activate data
+put 57
+ctl deactivate data
+exits 0 ctl restore "$bits" "$WORK/dump" --force
+has "$OUT" 'of the instant of the dump' "what restore says"
+ctl activate data
+is "$(bits_state data nightly)" inconsistent "after a restore of an old dump"
+incremental "after a restore of an old dump" 'full backup'
+
 note "metadata of another volume, and none"
 ctl deactivate data
 mv "$bits" "$WORK/mine"

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a stamp of a volume's data sees: where a mount writes first, on partitions too.
+#include "fake_host.hpp"
+#include "volume/content_stamp.hpp"
+#include <gtest/gtest.h>
+
+using namespace blkctl;
+using fake::disk_a, fake::disk_sectors;
+
+namespace
+{
+
+constexpr uint64_t mib = 1 << 20;
+
+class ContentStamp : public testing::Test
+{
+      protected:
+	uint32_t stamp(uint64_t start = 0, uint64_t sectors = disk_sectors)
+	{
+		const auto found = volume::content_stamp(host.probe, disk_a, start, sectors);
+		EXPECT_TRUE(found);
+		return found ? *found : 0;
+	}
+	void put(uint64_t at, const std::string &text)
+	{
+		for (size_t i = 0; i < text.size(); i++)
+			host.probe.bytes[disk_a][at + i] = static_cast<uint8_t>(text[i]);
+	}
+	void put_number(uint64_t at, uint64_t value, size_t size)
+	{
+		for (size_t i = 0; i < size; i++)
+			host.probe.bytes[disk_a][at + i] = static_cast<uint8_t>(value >> (8 * i));
+	}
+	bool sees(uint64_t at)
+	{
+		const auto before = stamp();
+		auto &byte = host.probe.bytes[disk_a][at];
+		byte ^= 0x80;
+		const bool seen = stamp() != before;
+		byte ^= 0x80;
+		return seen;
+	}
+
+	fake::Host host;
+};
+
+} // namespace
+
+TEST_F(ContentStamp, SeesTheBeginningAndTheEnd)
+{
+	const auto end = disk_sectors * 512;
+
+	for (const uint64_t at : {uint64_t{0}, uint64_t{1024}, uint64_t{65536}, mib + 1024,
+				  mib + 65536, 2 * mib - 1, end - mib, end - 1})
+		EXPECT_TRUE(sees(at)) << at;
+	EXPECT_FALSE(sees(2 * mib));
+	EXPECT_FALSE(sees(end - mib - 1));
+	// Of a range of a device, and one that is shorter than both.
+	const auto before = stamp(8, 16);
+	host.probe.bytes[disk_a][8 * 512 - 1] = host.probe.bytes[disk_a][24 * 512] = 1;
+	EXPECT_EQ(stamp(8, 16), before);
+	host.probe.bytes[disk_a][24 * 512 - 1] = 1;
+	EXPECT_NE(stamp(8, 16), before);
+	host.probe.unreadable = {disk_a};
+	EXPECT_FALSE(volume::content_stamp(host.probe, disk_a, 0, disk_sectors));
+}
+
+TEST_F(ContentStamp, SeesPartitionsOfAnMbr)
+{
+	put(510, "\x55\xaa");
+	put_number(446 + 16 + 4, 0x83, 1);
+	put_number(446 + 16 + 8, 20 * mib / 512, 4);
+	EXPECT_TRUE(sees(20 * mib + 65536));
+	EXPECT_FALSE(sees(20 * mib + 131072));
+	// It begins behind the end.
+	put_number(446 + 16 + 8, 4000000000, 4);
+	EXPECT_FALSE(sees(20 * mib + 65536));
+}
+
+TEST_F(ContentStamp, SeesPartitionsOfAGpt)
+{
+	for (const uint64_t block : {uint64_t{512}, uint64_t{4096}}) {
+		host.probe.bytes.clear();
+		put(block, "EFI PART");
+		put_number(block + 72, 2, 8);
+		put_number(block + 80, 128, 4);
+		put_number(block + 84, 128, 4);
+		put_number(2 * block + 5 * 128 + 32, 30 * mib / block, 8);
+		EXPECT_TRUE(sees(30 * mib + 65536)) << block;
+		EXPECT_FALSE(sees(20 * mib)) << block;
+		// Nonsense is passed over.
+		put_number(block + 72, UINT64_MAX, 8);
+		EXPECT_FALSE(sees(30 * mib + 65536)) << block;
+		put_number(block + 72, 2, 8);
+		put_number(block + 84, 0, 4);
+		EXPECT_FALSE(sees(30 * mib + 65536)) << block;
+	}
+}
