@@ -3,6 +3,7 @@
 #include "meta/crc32c.hpp"
 #include <algorithm>
 #include <boost/endian/conversion.hpp>
+#include <optional>
 #include <string_view>
 
 namespace blkctl::volume
@@ -12,6 +13,8 @@ namespace
 {
 
 using Bytes = std::vector<uint8_t>;
+using boost::endian::load_big_u32;
+using boost::endian::load_big_u64;
 using boost::endian::load_little_u32;
 using boost::endian::load_little_u64;
 
@@ -73,6 +76,35 @@ std::vector<uint64_t> partition_starts(const Bytes &head)
 	return starts;
 }
 
+constexpr uint32_t xfs_magic = 0x58465342, xfs_record = 0xfeedbabe;
+constexpr size_t xfs_block = 4, xfs_log_start = 48, xfs_group_blocks = 84, xfs_log_blocks = 96,
+		 xfs_group_log = 124, xfs_end = 128;
+
+struct Log {
+	uint64_t at = 0;      // bytes, from where the filesystem begins
+	uint64_t sectors = 0; // 512 bytes
+};
+
+// The log of an xfs, if it has one inside.
+std::optional<Log> xfs_log(const Bytes &super)
+{
+	if (super.size() < xfs_end || load_big_u32(super.data()) != xfs_magic)
+		return std::nullopt;
+	const uint64_t block = load_big_u32(super.data() + xfs_block);
+	const auto start = load_big_u64(super.data() + xfs_log_start);
+	const uint64_t group = load_big_u32(super.data() + xfs_group_blocks);
+	const uint64_t blocks = load_big_u32(super.data() + xfs_log_blocks);
+	const auto shift = super[xfs_group_log];
+
+	if (block < sector || block > 65536 || shift > 31 || start >> shift > UINT32_MAX ||
+	    start == 0 || blocks == 0)
+		return std::nullopt;
+	const auto first = (start >> shift) * group + (start & ((uint64_t{1} << shift) - 1));
+	if (first > UINT64_MAX / block / 2)
+		return std::nullopt;
+	return Log{first * block, blocks * block / sector};
+}
+
 } // namespace
 
 Result<uint32_t> content_stamp(udev::Probe &probe, DevNo device, uint64_t start, uint64_t sectors)
@@ -85,12 +117,43 @@ Result<uint32_t> content_stamp(udev::Probe &probe, DevNo device, uint64_t start,
 		return content;
 	};
 
+	// As it writes round and round, each sector has the number of the round: where that
+	// changes is the end of what it has written last.
+	const auto add_log = [&](const Bytes &super, uint64_t at) -> Result<void> {
+		const auto log = xfs_log(super);
+		if (!log || log->at > bytes - at || log->sectors > (bytes - at - log->at) / sector)
+			return {};
+		const auto round = [&](uint64_t n) -> Result<uint32_t> {
+			BLKCTL_TRY(const auto content,
+				   probe.read(device, start * sector + at + log->at + n * sector,
+					      sector));
+			const auto first = load_big_u32(content.data());
+			return first == xfs_record ? load_big_u32(content.data() + 4) : first;
+		};
+		uint64_t low = 0, high = log->sectors - 1;
+		BLKCTL_TRY(const auto first, round(low));
+		BLKCTL_TRY(const auto last, round(high));
+		while (high - low > 1) {
+			const auto middle = low + (high - low) / 2;
+			BLKCTL_TRY(const auto here, round(middle));
+			(here == last ? high : low) = middle;
+		}
+		crc.add_le64(first);
+		crc.add_le64(last);
+		crc.add_le64(high);
+		return {};
+	};
+
 	BLKCTL_TRY(const auto head, add(0, std::min(bytes, head_bytes)));
+	BLKCTL_CHECK(add_log(head, 0));
 	const auto tail = std::min(bytes, tail_bytes);
 	BLKCTL_CHECK(add(bytes - tail, tail));
-	for (const auto at : partition_starts(head))
-		if (at < bytes)
-			BLKCTL_CHECK(add(at, std::min(partition_bytes, bytes - at)));
+	for (const auto at : partition_starts(head)) {
+		if (at >= bytes)
+			continue;
+		BLKCTL_TRY(const auto partition, add(at, std::min(partition_bytes, bytes - at)));
+		BLKCTL_CHECK(add_log(partition, at));
+	}
 	return crc.value();
 }
 

@@ -65,6 +65,45 @@ TEST_F(ContentStamp, SeesTheBeginningAndTheEnd)
 	EXPECT_FALSE(volume::content_stamp(host.probe, disk_a, 0, disk_sectors));
 }
 
+// Its superblock may say nothing until it is unmounted.
+TEST_F(ContentStamp, SeesWhereTheLogOfAnXfsEnds)
+{
+	const auto put_big = [&](uint64_t at, uint64_t value, size_t size) {
+		for (size_t i = 0; i < size; i++)
+			host.probe.bytes[disk_a][at + i] =
+				static_cast<uint8_t>(value >> (8 * (size - 1 - i)));
+	};
+	const uint64_t block = 4096, group_blocks = 5000, log = (group_blocks + 6) * block;
+	put(0, "XFSB");
+	put_big(4, block, 4);
+	put_big(48, (1 << 13) + 6, 8); // block 6 of the second group
+	put_big(84, group_blocks, 4);
+	put_big(96, 100, 4);
+	put_big(124, 13, 1);
+	const auto write = [&](uint64_t n, uint32_t round) {
+		put_big(log + n * 512, n % 8 == 0 ? 0xfeedbabe : round, 4);
+		put_big(log + n * 512 + 4, round, 4);
+	};
+	for (uint64_t n = 0; n < 20; n++)
+		write(n, 1);
+	auto before = stamp();
+	write(20, 1);
+	EXPECT_NE(stamp(), before);
+	for (uint64_t n = 0; n < 800; n++)
+		write(n, 1);
+	before = stamp();
+	write(0, 2);
+	EXPECT_NE(stamp(), before);
+	before = stamp();
+	write(1, 2);
+	EXPECT_NE(stamp(), before);
+	// One that would go behind the end is passed over.
+	put_big(96, 100000000, 4);
+	before = stamp();
+	write(2, 2);
+	EXPECT_EQ(stamp(), before);
+}
+
 TEST_F(ContentStamp, SeesPartitionsOfAnMbr)
 {
 	put(510, "\x55\xaa");
