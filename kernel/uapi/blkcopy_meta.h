@@ -180,7 +180,8 @@ struct blkcopy_meta_leg {
 	 * crc32c of the first and the last 64 KiB of its data, for a leg that
 	 * is not written to. Of mode track, base: of where a mount writes first
 	 * (the first 2 MiB, the last 1 MiB, the first 128 KiB of partitions),
-	 * while the volume is not active. The kernel never looks at it.
+	 * while the volume is not active: the kernel takes it off, and never
+	 * looks at it.
 	 */
 	__le32 stamp;
 	__le32 has_stamp;	/* 0 or 1 */

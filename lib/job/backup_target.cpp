@@ -156,16 +156,21 @@ std::optional<std::string> image_at(volume::Context &context, const std::string 
 	return looks && device ? *looks + " " + note.begun : looks;
 }
 
-// A full one, as nothing less would do, in the place of what an incremental was to change. Without
+// Is there an image that was made with the bitmap?
+bool is_image(volume::Context &context, const volume::Volume &volume, const BackupRequest &request,
+	      const BackupTarget &target)
+{
+	const auto images = volume::bitmap_note(context, volume, request.bitmap).images;
+	const auto image = image_at(context, target.path, target.bytes, Left::any);
+	return image && std::find(images.begin(), images.end(), *image) != images.end();
+}
+
+// A full one, as nothing less would do, in the place of what an incremental was to change: without
 // --force that is nothing but an image that was made with the bitmap.
 bool is_strange(volume::Context &context, const volume::Volume &volume,
 		const BackupRequest &request, const BackupTarget &target, bool full)
 {
-	if (!full || !request.is_incremental())
-		return false;
-	const auto images = volume::bitmap_note(context, volume, request.bitmap).images;
-	const auto image = image_at(context, target.path, target.bytes, Left::any);
-	return !image || std::find(images.begin(), images.end(), *image) == images.end();
+	return full && request.is_incremental() && !is_image(context, volume, request, target);
 }
 
 Error strange(const BackupRequest &request, const BackupTarget &target)
@@ -215,10 +220,13 @@ Result<void> check_device(volume::Context &context, const volume::Volume &volume
 		return no(Status::usage, target.path, "a qcow2 is a file here");
 	BLKCTL_TRY(const auto block, context.probe.describe(*target.device));
 	const bool foreign = is_strange(context, volume, request, target, full);
+	// What is known to be an image need not look like the volume, which may have a new
+	// filesystem since.
+	const bool known = request.is_incremental() && is_image(context, volume, request, target);
 	BLKCTL_CHECK(volume::check_target(context,
 					  {.verb = target_verb,
 					   .role = "target",
-					   .any_content = request.force,
+					   .any_content = request.force || known,
 					   .equal = request.is_incremental() && !foreign},
 					  volume, block));
 	if (foreign && !request.force)

@@ -36,62 +36,50 @@ Result<uint32_t> stamp_at(Context &context, const meta::Superblock &super, const
 	return content_stamp(context.probe, data.device, data.offset, super.geometry.sectors);
 }
 
-// Without a stamp the bitmaps would be believed, whatever is written now.
+// Without a stamp, and sealed, the bitmaps would be believed, whatever is written now. What was not
+// sealed is, in the same write: a kill in between leaves bitmaps that are inconsistent.
 Result<void> write_down(Context &context, DevNo bitmaps, const table::Leg &data, std::string &note)
 {
 	BLKCTL_TRY(auto written, open_super(context, bitmaps));
 	auto &super = written.super;
 	const auto stamp = stamp_at(context, super, data);
 
-	if (stamp) {
-		super.legs[0].stamp = *stamp;
-	} else {
-		super.legs[0].stamp.reset();
-		super.unsealed = true;
-		add_note(note, super.name + ": its data could not be looked at (" +
-				       stamp.error().why +
-				       "); its bitmaps are inconsistent, and the next backup "
+	// One that was not closed speaks of an earlier time.
+	const bool good = stamp && super.clean;
+	super.legs[0].stamp = good ? std::optional(*stamp) : std::nullopt;
+	super.unsealed = !good;
+	if (!good)
+		add_note(note, super.name + ": " +
+				       (stamp ? "not all could be written to their metadata"
+					      : "its data could not be looked at (" +
+							stamp.error().why + ")") +
+				       "; its bitmaps are inconsistent, and the next backup "
 				       "with one is a full one");
-	}
 	return meta::update_superblock(*written.device, super);
 }
 
-Result<void> write_back(Context &context, DevNo bitmaps, uint32_t stamp)
-{
-	BLKCTL_TRY(auto written, open_super(context, bitmaps));
-
-	written.super.legs[0].stamp = stamp;
-	return meta::update_superblock(*written.device, written.super);
-}
-
-// Returns the stamp that was taken off, if it was right.
-Result<std::optional<uint32_t>> compare(Context &context, DevNo bitmaps, const table::Leg &data,
-					std::string &note)
+// The kernel takes a stamp that was right off, when it opens it.
+Result<void> compare(Context &context, DevNo bitmaps, const table::Leg &data, std::string &note)
 {
 	BLKCTL_TRY(auto written, open_super(context, bitmaps));
 	auto &super = written.super;
 	const auto before = super.legs[0].stamp;
 
 	if (!before)
-		return before;
+		return {};
 	const auto stamp = stamp_at(context, super, data);
-	const bool same = stamp && *stamp == *before;
+	if (stamp && *stamp == *before)
+		return {};
 	super.legs[0].stamp.reset();
-	if (!same)
-		super.unsealed = true;
-	const auto result = meta::update_superblock(*written.device, super);
-	// One that stays makes the bitmaps inconsistent for nothing the next time, and no more.
-	if (same)
-		return result ? before : std::nullopt;
-	if (!result)
-		return result.error();
+	super.unsealed = true;
+	BLKCTL_CHECK(meta::update_superblock(*written.device, super));
 	add_note(note,
 		 super.name + ": " +
 			 (stamp ? "it was written to while it was not active"
 				: "its data could not be looked at (" + stamp.error().why + ")") +
 			 "; its bitmaps are inconsistent, and the next backup with one is "
 			 "a full one");
-	return std::optional<uint32_t>();
+	return {};
 }
 
 } // namespace
@@ -116,8 +104,8 @@ void add_bitmap_stamp(Change &change, const Volume &volume)
 						     ": what its data looks like could not be "
 						     "written down (" +
 						     result.error().why +
-						     "); writes to it from here on are not "
-						     "seen, and in no bitmap");
+						     "); if anything writes to it now, make "
+						     "its next backup with --full");
 			    return {};
 		    },
 		    {}});
@@ -126,19 +114,12 @@ void add_bitmap_stamp(Change &change, const Volume &volume)
 void add_bitmap_check(Change &change, const Place &bitmaps, std::function<table::Leg()> data)
 {
 	auto &context = change.context();
-	const auto taken = std::make_shared<std::optional<uint32_t>>();
 
 	change.add({"make sure that nobody has written past the bitmaps on " + bitmaps.text,
-		    [&context, &change, bitmaps, data = std::move(data), taken]() -> Result<void> {
-			    BLKCTL_TRY(*taken, compare(context, *bitmaps.devno, data(),
-						       change.outcome().note));
-			    return {};
+		    [&context, &change, bitmaps, data = std::move(data)]() -> Result<void> {
+			    return compare(context, *bitmaps.devno, data(), change.outcome().note);
 		    },
-		    [&context, bitmaps, taken]() -> Result<void> {
-			    if (!*taken)
-				    return {};
-			    return write_back(context, *bitmaps.devno, **taken);
-		    }});
+		    {}});
 }
 
 } // namespace blkctl::volume

@@ -12,14 +12,15 @@ namespace blkctl::volume
 
 /*
  * Adds, of a volume that is removed by then, writing down what its data looks like beside its
- * bitmaps. If that cannot be told the bitmaps are inconsistent from there on, and a note says so.
+ * bitmaps: if it was not sealed, that seals them. If that cannot be told the bitmaps are
+ * inconsistent from there on, and a note says so.
  */
 void add_bitmap_stamp(Change &change, const Volume &volume);
 
 /*
  * Adds, of a volume that comes back with bitmaps on `bitmaps`, looking whether its data, at
- * `data()`, is what was written down: if not they are inconsistent, and a note says so. What was
- * written down is gone then, as the volume is written to: undone by writing it down again.
+ * `data()`, is what was written down: if not they are inconsistent, and a note says so. Once the
+ * kernel has the metadata open, what was written down is gone.
  */
 void add_bitmap_check(Change &change, const Place &bitmaps, std::function<table::Leg()> data);
 

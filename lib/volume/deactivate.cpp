@@ -192,7 +192,8 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 	BLKCTL_CHECK(clear_stale(change, info));
 	if (volume.table.mode == table::Mode::backup)
 		BLKCTL_CHECK(add_rest_of_view(change, volume));
-	if (volume.table.mode != table::Mode::track || volume.table.bitmaps)
+	// Bitmaps alone are sealed by their stamp, in one write.
+	if (volume.table.mode != table::Mode::track)
 		change.message(info, "seal", "unseal");
 	add_removal(change, info);
 	add_devices(volume.table, devices);

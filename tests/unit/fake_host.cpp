@@ -304,6 +304,7 @@ Result<void> Mapper::remove(DevNo device, dm::Visibility)
 				     .device = now.name,
 				     .why = "open"};
 		devices.erase(device);
+		on_remove();
 		return {};
 	});
 }

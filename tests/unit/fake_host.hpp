@@ -64,6 +64,7 @@ class Mapper final : public dm::Mapper
 	std::function<void()> on_info = [] {};   // before each look at a device
 	std::function<void()> on_status = [] {}; // before each reading of a status
 	std::function<void()> on_load = [] {};   // what others do meanwhile
+	std::function<void()> on_remove = [] {}; // after each
 	std::function<void(Device &)> on_switch = [](Device &) {};
 	std::map<std::string, std::string> lists; // what is answered to messages that list
 	std::vector<std::string> calls;           // the ones that change something

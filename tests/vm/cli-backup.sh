@@ -29,7 +29,7 @@ note "nothing to copy, and holes"
 exits 0 ctl backup data "$images/none.qcow2" --bitmap qcow2 --backing "$images/last.qcow2"
 has "$OUT" '0 B looked at' "what it says"
 exits 0 ctl backup data "$images/fork.qcow2" --bitmap qcow2 --backing "$images/0.qcow2"
-has "$OUT" "does not go on from $images/0.qcow2" "over one that the bits are not since"
+has "$OUT" "does not go on from [^ ]*/0[.]qcow2" "over one that the bits are not since"
 image_holds "$images/fork.qcow2" "$(sum /dev/mapper/data)" "over an older one"
 dd if=/dev/zero of=/dev/mapper/data bs=1M seek=2 count=4 oflag=direct status=none
 exits 0 ctl backup data "$images/holes.img"
