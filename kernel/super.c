@@ -127,11 +127,6 @@ int bkc_meta_write_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set,
 				       bkc_meta_exact_sum(meta, true) : 0);
 	super->mode = cpu_to_le32(s->mode->meta_mode);
 	super->phase = cpu_to_le32(disk_phase(phase));
-	/* It is written to from here on, and will not look as it did. */
-	if (bkc_meta_has_bitmaps(meta)) {
-		super->leg[BKC_BASE].stamp = 0;
-		super->leg[BKC_BASE].has_stamp = 0;
-	}
 	for (leg = 0; leg < BKC_LEGS; leg++) {
 		/* Of bitmaps nobody asks, and the device may be gone. */
 		if (!s->bdev[leg] || bkc_meta_has_bitmaps(meta))
@@ -139,6 +134,11 @@ int bkc_meta_write_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set,
 		super->leg[leg].sectors =
 			cpu_to_le64(bdev_nr_sectors(s->bdev[leg]));
 		super->leg[leg].start = cpu_to_le64(s->start[leg]);
+	}
+	/* It is written to from here on, and will not look as it did. */
+	if (bkc_meta_has_bitmaps(meta)) {
+		super->leg[BKC_BASE].stamp = 0;
+		super->leg[BKC_BASE].has_stamp = 0;
 	}
 	r = write_super_image(meta, super);
 	if (!r) {
