@@ -58,6 +58,22 @@ Option block_size_option()
 			"two from 4k to 1M; 64k if not given"};
 }
 
+Option bitmaps_option()
+{
+	return {.name = "bitmaps",
+		.value = "N",
+		.help = "room for so many bitmaps, 1 to 64; 16 if not given"};
+}
+
+Option segment_option()
+{
+	return {.name = "segment",
+		.value = "SIZE",
+		.help = "after a crash each segment that was being written to counts as changed; "
+			"the first write to one waits for the metadata. 1M or more; 64M if not "
+			"given"};
+}
+
 Option metadata_option()
 {
 	return {.name = "metadata",

@@ -24,6 +24,8 @@ Option until_reboot_option();
 Option persist_option();
 Option block_size_option();
 Option metadata_option();
+Option bitmaps_option(); // of metadata for bitmaps
+Option segment_option(); // likewise
 Option no_boot_option();
 Option no_freeze_option();
 Option force_store_option();

@@ -13,6 +13,11 @@ Status run(const Arguments &args)
 	volume::AttachRequest request;
 	request.device = args.at(0);
 	request.block_sectors = block_sectors_of(args);
+	request.metadata = args.value("metadata").value_or("");
+	if (const auto bitmaps = args.value("bitmaps"))
+		request.bitmaps = bitmaps_of(*bitmaps);
+	if (const auto segment = args.value("segment"))
+		request.segment_mib = segment_mib_of(*segment);
 	auto host = take(volume::Host::open());
 	auto outcome = take(volume::attach(host.context(), request, run_of(args)));
 	report_outcome(args, outcome, "attached; its name, number and users are what they were");
@@ -37,6 +42,12 @@ const Register entry{Verb{
 		 "with the reason. "
 		 "A LUKS2 device keeps its key in a kernel keyring, where it cannot be had again; "
 		 "\"cryptsetup refresh --disable-keyring NAME\" first puts it into the table.",
+		 "Bitmaps of changed blocks, see blkctl-bitmap(8), are in memory. With --metadata, "
+		 "which an LV can have, they are on that device, or in that file, and survive a "
+		 "crash: from then on LVM passes over the LV, and blkctl-activate(8) brings it "
+		 "back at boot, bitmaps and all. If LVM was made to activate it all the same, "
+		 "attaching it again brings them back, inconsistent: the next backup with one is a "
+		 "full one.",
 		 "A bare disk or partition is no device-mapper device and cannot be taken over "
 		 "while "
 		 "it is in use; see blkctl-create(8).",
@@ -47,8 +58,20 @@ const Register entry{Verb{
 	.positionals = {{.name = "DMDEV",
 			 .help = "the device: /dev/VG/LV, /dev/mapper/X, its name, or MAJ:MIN",
 			 .offer = Offer::dm_device}},
-	.options = {block_size_option(), dry_run_option(), json_option()},
+	.options = {block_size_option(),
+		    {.name = "metadata",
+		     .value = "META",
+		     .help = "the device, or the file, for bitmaps that survive a crash; of an LV",
+		     .words = {},
+		     .offer = Offer::block_device},
+		    bitmaps_option(),
+		    segment_option(),
+		    dry_run_option(),
+		    json_option()},
+	.rules = {{.options = {"bitmaps", "segment"}, .needs = {"metadata"}}},
 	.examples = {{"blkctl attach /dev/vg0/data", "Takes over an LV, mounted or not."},
+		     {"blkctl attach /dev/vg0/data --metadata /var/lib/blkctl/data.bitmaps",
+		      "The same, with bitmaps that survive a crash, now and after a boot."},
 		     {"blkctl attach /dev/vg0/data --dry-run",
 		      "Says whether it would be absorbed or stacked, step by step."}},
 	.run = run,

@@ -245,7 +245,8 @@ const Register entry{Verb{
 		 "Bitmaps belong to the volume and go on recording through copy, pivot, snapshot, "
 		 "commit and stream. They are in memory, and end with the device, unless the "
 		 "volume "
-		 "was created with --metadata: then they come back with it, also after a crash, "
+		 "was created or attached with --metadata: then they come back with it, also after "
+		 "a crash, "
 		 "when what was being written to counts as changed."},
 	.positionals =
 		{{.name = "ACTION",

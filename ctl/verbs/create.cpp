@@ -99,14 +99,8 @@ const Register entry{Verb{
 			  "not given",
 		  .words = {},
 		  .offer = Offer::block_device},
-		 {.name = "bitmaps",
-		  .value = "N",
-		  .help = "without --from: room for so many bitmaps, 1 to 64; 16 if not given"},
-		 {.name = "segment",
-		  .value = "SIZE",
-		  .help = "without --from: after a crash each segment that was being written to "
-			  "counts as changed; the first write to one waits for the metadata. 1M or "
-			  "more; 64M if not given"},
+		 bitmaps_option(),
+		 segment_option(),
 		 {.name = "copy-on-read",
 		  .value = "",
 		  .help = "keep on DEVICE what a read has brought from BASE"},

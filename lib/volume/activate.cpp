@@ -40,31 +40,18 @@ std::optional<DevNo> number_of(const OwnDevice &device)
 	return device ? std::optional(device->devno) : std::nullopt;
 }
 
-Result<void> check_unheld(Context &context, const std::string &name, const Place &place,
-			  const std::optional<DevNo> &own)
-{
-	if (!place.block)
-		return {};
-	BLKCTL_TRY(const auto use, foreign_use(context, place.block->devno, own));
-	if (!use)
-		return {};
-	return refusal(Status::busy, activate_verb, name,
-		       udev::describe(*use, device_path(context, use->device)),
-		       next_about(context, *use));
-}
-
 // What can be said before anything is done. Of an LV that LVM has in a PV the rest of that is
 // others'.
 Result<void> check_layer(Context &context, const std::string &name, const RecordedLayer &layer,
 			 const std::optional<DevNo> &own, bool in_pv)
 {
-	BLKCTL_CHECK(check_unheld(context, name, layer.meta, own));
+	BLKCTL_CHECK(check_unheld(context, activate_verb, name, layer.meta, own));
 	for (const auto &[which, leg] :
 	     {std::pair(Which::base, layer.base), std::pair(Which::top, layer.top)}) {
 		if (!leg)
 			continue;
 		if (which == Which::top || !in_pv)
-			BLKCTL_CHECK(check_unheld(context, name, *leg, own));
+			BLKCTL_CHECK(check_unheld(context, activate_verb, name, *leg, own));
 		if (leg->block)
 			BLKCTL_CHECK(
 				check_leg(context.probe, layer.super, which, leg->block->devno));
@@ -91,19 +78,14 @@ Result<void> write_broken(Context &context, const RecordedLayer &layer)
 	return meta::update_superblock(*written.device, written.super);
 }
 
-// The metadata of the bitmaps that an entry names; its loop device is added to the plan.
-Result<std::optional<Place>> add_bitmaps(Change &change, const tab::Entry &entry,
-					 const std::string &hex, const OwnDevice &existing)
+// What is written while LVM has it is in no bitmap.
+void check_lvm(Change &change, const std::optional<Place> &bitmaps,
+	       const std::optional<lvm::LogicalVolume> &lv)
 {
-	const auto own = number_of(existing);
-
-	if (entry.bitmaps.empty())
-		return std::optional<Place>();
-	BLKCTL_TRY(auto place, find_bitmap_metadata(change.context(), activate_verb, entry, hex));
-	BLKCTL_CHECK(check_unheld(change.context(), entry.name, place, own));
-	if (!place.block)
-		add_loop(change, place, own);
-	return std::optional(std::move(place));
+	if (!bitmaps || !lv || lv->is_skipped)
+		return;
+	add_bitmap_doubt(change, *bitmaps, "LVM was not told to leave it to blkctl");
+	add_hold(change, *lv);
 }
 
 // LVM may have been made to activate it all the same.
@@ -114,9 +96,11 @@ Result<void> check_ours(Context &context, const OwnDevice &existing, const tab::
 	BLKCTL_TRY(const auto live, context.dm.table(existing->devno, dm::Slot::live, false));
 	if (!live.empty() && live[0].type == BLKCOPY_TARGET)
 		return {};
-	return refusal(Status::busy, activate_verb, entry.name,
-		       "LVM has activated it as it was before, without what is elsewhere",
-		       "lvchange -an, and blkctl activate " + entry.name);
+	return refusal(
+		Status::busy, activate_verb, entry.name,
+		"LVM has activated it as it was before, without what is elsewhere",
+		"lvchange -an, and blkctl activate " + entry.name +
+			(entry.bitmaps.empty() ? "" : "; or, in use, blkctl attach " + entry.name));
 }
 
 // The table that LVM would give an LV, on a device that is hidden: what attach has made of it.
@@ -325,7 +309,9 @@ Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry, bool 
 	if (lvms.lv && needs_top(recorded.layers.back().super))
 		add_hold(change, *lvms.lv);
 	Builder builder{change, entry};
-	BLKCTL_TRY(builder.bitmaps, add_bitmaps(change, entry, recorded.hex, existing));
+	BLKCTL_TRY(builder.bitmaps,
+		   add_recorded_bitmaps(change, entry, recorded.hex, number_of(existing)));
+	check_lvm(change, builder.bitmaps, lvms.lv);
 	if (recorded.layers.front().on_hidden) {
 		BLKCTL_TRY(builder.below, add_hidden(change, *lvms.lv, recorded.hex));
 	}
@@ -355,7 +341,8 @@ Result<Place> plain_place(Change &change, const tab::Entry &entry, const OwnDevi
 					   entry.sectors.value_or(0)));
 	}
 	if (!in_pv) {
-		BLKCTL_CHECK(check_unheld(context, entry.name, *place, number_of(named)));
+		BLKCTL_CHECK(
+			check_unheld(context, activate_verb, entry.name, *place, number_of(named)));
 		BLKCTL_TRY(const auto lv, find_lv(context, entry.lv));
 		if (lv)
 			add_hold(change, *lv);
@@ -419,7 +406,9 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 		if (!place.block)
 			add_loop(change, place, number_of(named));
 	}
-	BLKCTL_TRY(const auto bitmaps, add_bitmaps(change, entry, hex, named));
+	BLKCTL_TRY(const auto bitmaps, add_recorded_bitmaps(change, entry, hex, number_of(named)));
+	BLKCTL_TRY(const auto lv, find_lv(context, entry.lv));
+	check_lvm(change, bitmaps, lv);
 	const auto data = [place, hidden, offset = entry.offset] {
 		return table::Leg{hidden ? hidden->devno : *place.devno, offset};
 	};

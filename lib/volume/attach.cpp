@@ -4,6 +4,8 @@
 #include "base/size.hpp"
 #include "table/linear.hpp"
 #include "uapi/blkcopy.h"
+#include "volume/attach_bitmaps.hpp"
+#include "volume/bitmap_metadata.hpp"
 #include "volume/boot.hpp"
 #include "volume/cache.hpp"
 #include "volume/lv.hpp"
@@ -11,6 +13,7 @@
 #include "volume/use.hpp"
 #include "volume/uuid.hpp"
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace blkctl::volume
 {
@@ -145,15 +148,14 @@ Result<void> check_entry(Change &change, const dm::Info &device, const dm::Table
 	if (!entry)
 		return {};
 	BLKCTL_TRY(const bool held, is_held(context, device));
+	const bool at_home = is_live_at_home(context, *entry, device, live);
+	if (at_home && (held || !entry->bitmaps.empty()))
+		return {};
 	if (!held) {
 		add_entry_removal(change, device.name);
+		add_recorded_bitmaps_end(change, *entry);
 		return {};
 	}
-	const auto linear = live.size() == 1 && live[0].type == "linear"
-				    ? table::parse_linear(live[0].params)
-				    : Result<table::Linear>(Error{});
-	if (linear && leg_in(context, *entry) == linear->lower)
-		return {};
 	return refusal(Status::busy, attach_verb, device.name,
 		       "what it holds is not where LVM has it: it is in " + context.tab_file +
 			       ", and comes up by that alone",
@@ -220,36 +222,51 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 	if (leftover)
 		change.remove_hidden(*leftover);
 
+	const auto entry = find_lv_entry(context, device);
+	const bool at_home = entry && is_live_at_home(context, *entry, device, live);
+	BLKCTL_TRY(const auto bitmaps, add_attached_bitmaps(change, request, device, live,
+							    at_home ? entry : std::nullopt));
+	const auto sectors = dm::table_sectors(live);
+	const auto hidden = std::make_shared<dm::Info>();
+	const auto base = std::make_shared<table::Leg>();
 	const bool absorb = live.size() == 1 && live[0].type == "linear";
 	if (absorb) {
 		BLKCTL_TRY(const auto linear, table::parse_linear(live[0].params));
-		table::Blkcopy track;
-		track.base = linear.lower;
-		track.block_sectors = request.block_sectors;
+		*base = linear.lower;
 		// Before the switch: a kill after it must not lose what detach goes by.
 		change.add({"remember where " + label(device) + " is",
-			    [&context, device, origin = linear.lower]() -> Result<void> {
-				    remember_origin(context, device, origin);
+			    [&context, device, base]() -> Result<void> {
+				    remember_origin(context, device, *base);
 				    return {};
 			    },
 			    {}});
-		change.load(device, blkcopy_table(live[0].length, track));
 	} else {
-		const auto hidden = std::make_shared<dm::Info>();
 		BLKCTL_TRY(const auto hex, device.uuid.empty()
 						   ? random_hex()
 						   : Result<std::string>(hidden_hex(device.uuid)));
 		add_hidden(change, device, live, hidden_uuid(hex), hidden);
-		// The hidden device has no number before it is made.
-		change.load(device, "a " BLKCOPY_TARGET " track table on " + hidden->name,
-			    [hidden, sectors = dm::table_sectors(live),
-			     block_sectors = request.block_sectors] {
-				    table::Blkcopy track;
-				    track.base = {hidden->devno, 0};
-				    track.block_sectors = block_sectors;
-				    return blkcopy_table(sectors, track);
-			    });
 	}
+	// The hidden device has no number before it is made.
+	const auto where = [base, hidden, absorb] {
+		return absorb ? *base : table::Leg{hidden->devno, 0};
+	};
+	if (bitmaps)
+		BLKCTL_CHECK(add_attached_entry(change, device, sectors, *bitmaps, where));
+	const auto block_sectors = bitmaps ? bitmaps->block_sectors : request.block_sectors;
+	const auto meta = bitmaps ? bitmaps->place.text : std::string("-");
+	change.load(device,
+		    absorb ? fmt::format("0 {} " BLKCOPY_TARGET " track {} {} - 0 {} {}", sectors,
+					 base->device.str(), base->offset, meta, block_sectors)
+			   : fmt::format("a " BLKCOPY_TARGET " track table on {}{}", hidden->name,
+					 bitmaps ? ", bitmaps on " + meta : ""),
+		    [where, sectors, bitmaps, block_sectors] {
+			    table::Blkcopy track;
+			    track.base = where();
+			    track.block_sectors = block_sectors;
+			    if (bitmaps)
+				    track.bitmaps = *bitmaps->place.devno;
+			    return blkcopy_table(sectors, track);
+		    });
 	change.switch_table(device);
 	BLKCTL_TRY(auto outcome, change.finish(device));
 	// Of an earlier table of a device of this name.

@@ -44,6 +44,19 @@ Result<Place> find_bitmap_metadata(Context &context, const std::string &verb,
 	return place;
 }
 
+Result<std::optional<Place>> add_recorded_bitmaps(Change &change, const tab::Entry &entry,
+						  const std::string &hex,
+						  const std::optional<DevNo> &own)
+{
+	if (entry.bitmaps.empty())
+		return std::optional<Place>();
+	BLKCTL_TRY(auto place, find_bitmap_metadata(change.context(), change.verb(), entry, hex));
+	BLKCTL_CHECK(check_unheld(change.context(), change.verb(), entry.name, place, own));
+	if (!place.block)
+		add_loop(change, place, own);
+	return std::optional(std::move(place));
+}
+
 void add_bitmap_metadata_end(Change &change, const Volume &volume)
 {
 	const auto meta = volume.table.bitmaps;
@@ -52,6 +65,17 @@ void add_bitmap_metadata_end(Change &change, const Volume &volume)
 		return;
 	add_loop_release(change, *meta);
 	add_unmake(change, file_behind(change.context(), *meta));
+}
+
+void add_recorded_bitmaps_end(Change &change, const tab::Entry &entry)
+{
+	const auto place = find_place(change.context(), entry.bitmaps);
+
+	if (entry.bitmaps.empty() || !place || place->file.empty())
+		return;
+	if (place->block)
+		add_loop_release(change, place->block->devno);
+	add_unmake(change, place->file);
 }
 
 } // namespace blkctl::volume

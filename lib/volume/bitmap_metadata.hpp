@@ -35,8 +35,19 @@ Result<Place> add_bitmap_metadata(Change &change, const std::string &text, const
 Result<Place> find_bitmap_metadata(Context &context, const std::string &verb,
 				   const tab::Entry &entry, const std::string &hex);
 
+/*
+ * The same, in a plan to which the loop device of a file is added; none if the entry has none.
+ * `own`: the volume's device, if it is there. Errors: also busy.
+ */
+Result<std::optional<Place>> add_recorded_bitmaps(Change &change, const tab::Entry &entry,
+						  const std::string &hex,
+						  const std::optional<DevNo> &own);
+
 // Adds letting go of it, and removing it if it is in the state folder.
 void add_bitmap_metadata_end(Change &change, const Volume &volume);
+
+// The same of what an entry says, and no table any more.
+void add_recorded_bitmaps_end(Change &change, const tab::Entry &entry);
 
 } // namespace blkctl::volume
 

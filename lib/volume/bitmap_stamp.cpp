@@ -31,6 +31,9 @@ std::optional<table::Leg> data_of(const Volume &volume)
 	return std::nullopt;
 }
 
+constexpr const char *void_text =
+	"; its bitmaps are inconsistent, and the next backup with one is a full one";
+
 Result<uint32_t> stamp_at(Context &context, const meta::Superblock &super, const table::Leg &data)
 {
 	return content_stamp(context.probe, data.device, data.offset, super.geometry.sectors);
@@ -118,6 +121,23 @@ void add_bitmap_check(Change &change, const Place &bitmaps, std::function<table:
 	change.add({"make sure that nobody has written past the bitmaps on " + bitmaps.text,
 		    [&context, &change, bitmaps, data = std::move(data)]() -> Result<void> {
 			    return compare(context, *bitmaps.devno, data(), change.outcome().note);
+		    },
+		    {}});
+}
+
+void add_bitmap_doubt(Change &change, const Place &bitmaps, const std::string &why)
+{
+	auto &context = change.context();
+
+	change.add({"write down that the bitmaps on " + bitmaps.text + " may have missed writes",
+		    [&context, &change, bitmaps, why]() -> Result<void> {
+			    BLKCTL_TRY(auto written, open_super(context, *bitmaps.devno));
+			    auto &super = written.super;
+			    super.legs[0].stamp.reset();
+			    super.unsealed = true;
+			    BLKCTL_CHECK(meta::update_superblock(*written.device, super));
+			    add_note(change.outcome().note, super.name + ": " + why + void_text);
+			    return {};
 		    },
 		    {}});
 }

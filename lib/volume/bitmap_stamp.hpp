@@ -24,6 +24,9 @@ void add_bitmap_stamp(Change &change, const Volume &volume);
  */
 void add_bitmap_check(Change &change, const Place &bitmaps, std::function<table::Leg()> data);
 
+// Adds that they are inconsistent, as `why`, which a note says, tells.
+void add_bitmap_doubt(Change &change, const Place &bitmaps, const std::string &why);
+
 } // namespace blkctl::volume
 
 #endif

@@ -274,6 +274,9 @@ Result<void> add_return(Change &change, const Volume &volume)
 
 Result<bool> add_return_from(Change &change, const Volume &volume, const table::Leg &base)
 {
+	// What is written while LVM has it would be in none of its bitmaps.
+	if (volume.table.bitmaps)
+		return false;
 	BLKCTL_TRY(const bool is_lvms, is_where_lvm_has_it(change.context(), volume, base));
 	if (is_lvms)
 		BLKCTL_CHECK(add_return(change, volume));

@@ -87,7 +87,7 @@ Result<void> add_plain_entry(Change &change, const Volume &volume, const table::
 
 /*
  * Adds that LVM has its LV again if a volume that is written down is on `base` alone, and that is
- * where LVM has it. False, and nothing, if not. Errors: failed.
+ * where LVM has it, and it has no bitmaps on metadata. False, and nothing, if not. Errors: failed.
  */
 Result<bool> add_return_from(Change &change, const Volume &volume, const table::Leg &base);
 

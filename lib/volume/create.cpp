@@ -166,18 +166,6 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 namespace
 {
 
-// What an entry says of bitmaps that no table names any more.
-void add_recorded_bitmaps_end(Change &change, const tab::Entry &entry)
-{
-	const auto place = find_place(change.context(), entry.bitmaps);
-
-	if (entry.bitmaps.empty() || !place || place->file.empty())
-		return;
-	if (place->block)
-		add_loop_release(change, place->block->devno);
-	add_unmake(change, place->file);
-}
-
 // A volume on one device that is not active, or whose removal was killed: what is written down of
 // it goes, and nothing else.
 Result<Outcome> forget(Change &change, const std::string &name, const Error &not_there)
@@ -188,12 +176,14 @@ Result<Outcome> forget(Change &change, const std::string &name, const Error &not
 	if (!entry || !entry->layers.empty())
 		return not_there;
 	BLKCTL_TRY(const auto lv, find_lv(change.context(), entry->lv));
-	if (lv && lv->is_skipped)
+	if (lv && lv->is_skipped && !is_at_home(change.context(), *entry, *lv))
 		return refusal(Status::usage, change.verb(), name,
 			       "it is an LV that LVM leaves to blkctl, as it is not where LVM has "
 			       "it",
 			       "lvchange --setactivationskip n " + lv->path() +
 				       ", if it is to be what it was there");
+	if (lv)
+		add_release(change, *lv);
 	add_recorded_bitmaps_end(change, *entry);
 	add_entry_removal(change, name);
 	dm::Info gone;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // detach: giving an attached device back as it was.
 #include "table/linear.hpp"
+#include "volume/bitmap_metadata.hpp"
 #include "volume/boot.hpp"
 #include "volume/cache.hpp"
 #include "volume/lv.hpp"
@@ -31,6 +32,7 @@ Result<bool> add_rest_of_return(Change &change, const dm::Info &device)
 		return false;
 	BLKCTL_CHECK(add_release(change, device));
 	add_entry_removal(change, device.name, true);
+	add_recorded_bitmaps_end(change, *entry);
 	return true;
 }
 
@@ -119,7 +121,10 @@ Result<Outcome> detach(Context &context, const DetachRequest &request, Run run)
 		change.switch_table(device);
 	}
 	// Where LVM has it not, it goes on coming back by us.
-	BLKCTL_CHECK(add_plain_entry(change, volume, volume.table.base));
+	auto rest = volume;
+	rest.table.bitmaps.reset();
+	BLKCTL_CHECK(add_plain_entry(change, rest, volume.table.base));
+	add_bitmap_metadata_end(change, volume);
 	BLKCTL_TRY(auto outcome, change.finish(device));
 	if (!change.dry()) {
 		forget_switch(context, device);

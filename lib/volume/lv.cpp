@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/lv.hpp"
 #include "table/linear.hpp"
+#include "volume/metadata.hpp"
 #include "volume/uuid.hpp"
 #include <algorithm>
 
@@ -183,6 +184,17 @@ Result<bool> is_where_lvm_has_it(Context &context, const Volume &volume, const t
 	return place_of(context, *lv) == base;
 }
 
+bool is_at_home(Context &context, const tab::Entry &entry, const lvm::LogicalVolume &lv)
+{
+	const auto place = place_of(context, lv);
+	const auto base = find_place(context, entry.device);
+
+	if (place)
+		return base && base->block &&
+		       *place == table::Leg{base->block->devno, entry.offset};
+	return entry.device == "dm:" + hidden_uuid(hidden_hex(lvm_uuid(entry.lv)));
+}
+
 Result<void> add_hold(Change &change, const dm::Info &info)
 {
 	return add_skip_of(change, info, true);
@@ -191,6 +203,11 @@ Result<void> add_hold(Change &change, const dm::Info &info)
 void add_hold(Change &change, const lvm::LogicalVolume &lv)
 {
 	add_skip(change, lv, true);
+}
+
+void add_release(Change &change, const lvm::LogicalVolume &lv)
+{
+	add_skip(change, lv, false);
 }
 
 Result<void> add_release(Change &change, const dm::Info &info)

@@ -55,11 +55,15 @@ Result<bool> is_held(Context &context, const dm::Info &info);
 // Whether a volume that is on `base` alone is an LV where LVM has it. Errors: failed.
 Result<bool> is_where_lvm_has_it(Context &context, const Volume &volume, const table::Leg &base);
 
+// Whether an entry says that its LV is where LVM has it.
+bool is_at_home(Context &context, const tab::Entry &entry, const lvm::LogicalVolume &lv);
+
 // Adds that LVM leaves an LV to us from here on, or that it has it again. Nothing for another
 // device, if it is so, and for an LV that LVM does not know. Errors: failed.
 Result<void> add_hold(Change &change, const dm::Info &info);
 void add_hold(Change &change, const lvm::LogicalVolume &lv);
 Result<void> add_release(Change &change, const dm::Info &info);
+void add_release(Change &change, const lvm::LogicalVolume &lv);
 
 } // namespace blkctl::volume
 

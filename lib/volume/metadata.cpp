@@ -369,6 +369,19 @@ Result<void> check_not_on(Context &context, const std::string &verb, const Volum
 		       "blkctl help " + verb + ", for a device or a file elsewhere");
 }
 
+Result<void> check_unheld(Context &context, const std::string &verb, const std::string &name,
+			  const Place &place, const std::optional<DevNo> &own)
+{
+	if (!place.block)
+		return {};
+	BLKCTL_TRY(const auto use, foreign_use(context, place.block->devno, own));
+	if (!use)
+		return {};
+	return refusal(Status::busy, verb, name,
+		       udev::describe(*use, device_path(context, use->device)),
+		       next_about(context, *use));
+}
+
 void add_loop_release(Change &change, DevNo device)
 {
 	auto &context = change.context();

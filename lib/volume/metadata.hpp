@@ -85,6 +85,11 @@ Result<meta::Superblock> superblock_of(Context &context, const Place &place);
 Result<void> check_not_on(Context &context, const std::string &verb, const Volume &volume,
 			  const Place &place);
 
+// Errors: busy, if somebody else than the dm device `own` uses it. Nothing at one that is not
+// there.
+Result<void> check_unheld(Context &context, const std::string &verb, const std::string &name,
+			  const Place &place, const std::optional<DevNo> &own);
+
 // Adds letting go of the loop device of a file, if it was set up by blkctl.
 void add_loop_release(Change &change, DevNo device);
 

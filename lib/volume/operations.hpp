@@ -192,9 +192,17 @@ Result<Outcome> seal(Context &context, const std::string &name, Run run);
 struct AttachRequest {
 	std::string device = {}; // an active dm device
 	uint32_t block_sectors = 128;
+	// As of CreateRequest: of an LV alone, which then comes back at boot.
+	std::string metadata = {};
+	uint32_t bitmaps = 16;
+	uint32_t segment_mib = 64;
 };
-// Takes over a live dm device in place. Errors: busy (already a volume; a bare disk in use; holds
-// an LVM PV; suspended), failed (a target that cannot be taken over), with what to do instead.
+/*
+ * Takes over a live dm device in place. An LV whose bitmaps are written down gets them again,
+ * inconsistent. Errors: busy (already a volume; a bare disk in use; holds an LVM PV; suspended),
+ * failed (a target that cannot be taken over), with what to do instead; usage (metadata for what is
+ * no LV, or on the device itself).
+ */
 Result<Outcome> attach(Context &context, const AttachRequest &request, Run run);
 
 struct DetachRequest {
