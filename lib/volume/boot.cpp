@@ -202,8 +202,14 @@ Result<std::string> meta_text(Context &context, DevNo device)
 Result<tab::Entry> entry_of(Context &context, const Volume &volume,
 			    const std::optional<tab::Entry> &before)
 {
-	if (volume.table.mode == table::Mode::track) {
-		BLKCTL_TRY(auto entry, plain_entry(context, volume, volume.table.base));
+	using table::Mode;
+	const auto mode = volume.table.mode;
+	// A copy whose state is in memory ends with the system.
+	if (mode == Mode::track || (mode == Mode::mirror && !volume.table.meta_device())) {
+		const bool pivoted = volume.status.phase == table::Phase::pivoted;
+		BLKCTL_TRY(auto entry,
+			   plain_entry(context, volume,
+				       pivoted ? *volume.table.top : volume.table.base));
 		keep_options(before, entry);
 		return entry;
 	}

@@ -283,8 +283,16 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 		BLKCTL_TRY(written, add_entry_before(change, volume, request));
 		change.add(
 			{"send to " + label(device) + ": phase pivot, and wait until it is pivoted",
-			 [&context, device, timeout = request.timeout] {
-				 return pivot_phase(context, device.devno, Clock::now() + timeout);
+			 [&context, device, written, timeout = request.timeout]() -> Result<void> {
+				 auto done =
+					 pivot_phase(context, device.devno, Clock::now() + timeout);
+				 if (done || !written)
+					 return done;
+				 auto error = done.error();
+				 error.next += std::string(error.next.empty() ? "" : "; ") +
+					       "until a pivot or an abort is done it is not "
+					       "brought back at a boot";
+				 return error;
 			 },
 			 {},
 			 true});

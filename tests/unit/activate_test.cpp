@@ -339,7 +339,14 @@ TEST_F(Activate, APlainVolumeComesBack)
 	EXPECT_EQ(host.mapper.named("v0")->info.uuid, uuid);
 	EXPECT_TRUE(activate_v0()->already);
 
-	// The entry goes where the volume goes.
+	// The entry goes where the volume goes, also one that is written while a copy runs.
+	std::filesystem::remove(host.context.tab_file);
+	ASSERT_TRUE(copy(host.context, {.name = "v0", .target = "/dev/sdb"}, volume::Run::doit));
+	ASSERT_TRUE(create(host.context, {.name = "v0", .device = "/dev/sda", .boot = true},
+			   volume::Run::doit));
+	EXPECT_EQ(entry()->device, "name:sda");
+	ASSERT_TRUE(volume::abort(host.context, "v0", volume::Run::doit));
+	EXPECT_EQ(entry()->device, "name:sda");
 	ASSERT_TRUE(copy(host.context,
 			 {.name = "v0", .target = "/dev/sdb", .sync_none = true, .pivot = true},
 			 volume::Run::doit));

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=150
+# vm: timeout=150
 # Bitmaps on a metadata device: they come back as they were; after an end that
 # was not clean they have more than has changed, by the marked segments, and never
 # less; after writes that may have gone past us they say so.

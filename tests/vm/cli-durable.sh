@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.1,6.12 quick=6.12 timeout=200
+# vm: kernels=6.1,6.12 timeout=200
 # snapshot, commit, stream and create --from, by the command line tool, on a
 # mounted file system in use: data as written, the old base as it was, nothing
 # left behind.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=150
+# vm: timeout=150
 # An overlay is merged down into its base while it is in use: the volume reads
 # as written all the while, and when it is merged base alone holds everything.
 # guards: redirects to base, copies that give way or are waited for, merged

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=150
+# vm: timeout=150
 # A mirror whose state is on a metadata device: it comes back as it was; after an
 # end that was not clean what is copied again is the segments that were marked,
 # and all of it when writes may have gone past us; pivot and abort are known.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=150
+# vm: timeout=150
 # An overlay: base never changes, the volume reads as written, through
 # discards, zeroes, unaligned and overlapping writes; it comes back from its
 # metadata alone.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: quick=6.12 timeout=150
+# vm: timeout=150
 # A volume in use whose content is still on base: it is pulled into top behind
 # reads and writes; base never changes, and in the end is not needed. Stopped in
 # the middle, it goes on from there.
