@@ -88,19 +88,24 @@ void check_lvm(Change &change, const std::optional<Place> &bitmaps,
 	add_hold(change, *lv);
 }
 
-// LVM may have been made to activate it all the same.
-Result<void> check_ours(Context &context, const OwnDevice &existing, const tab::Entry &entry)
+// LVM may have been made to activate it all the same. Said to its bitmaps too, as it may be gone
+// again before the next look.
+Result<void> check_ours(Change &change, const OwnDevice &existing, const tab::Entry &entry)
 {
+	auto &context = change.context();
+
 	if (!existing || !existing->live_table || entry.lv.empty())
 		return {};
 	BLKCTL_TRY(const auto live, context.dm.table(existing->devno, dm::Slot::live, false));
 	if (!live.empty() && live[0].type == BLKCOPY_TARGET)
 		return {};
-	return refusal(
-		Status::busy, activate_verb, entry.name,
-		"LVM has activated it as it was before, without what is elsewhere",
-		"lvchange -an, and blkctl activate " + entry.name +
-			(entry.bitmaps.empty() ? "" : "; or, in use, blkctl attach " + entry.name));
+	if (!entry.bitmaps.empty() && !change.dry())
+		(void)void_bitmaps(context, entry);
+	return refusal(Status::busy, activate_verb, entry.name,
+		       "LVM has activated it as it was before, without what is elsewhere",
+		       entry.bitmaps.empty() || !entry.layers.empty()
+			       ? "lvchange -an, and blkctl activate " + entry.name
+			       : "blkctl attach " + entry.name);
 }
 
 // The table that LVM would give an LV, on a device that is hidden: what attach has made of it.
@@ -118,8 +123,6 @@ Result<std::shared_ptr<dm::Info>> add_hidden(Change &change, const lvm::LogicalV
 		return device;
 	if (!existing)
 		add_creation(change, name, hidden_uuid(hex), device, dm::Visibility::hidden);
-	else if (existing->inactive_table)
-		change.clear(*existing);
 	add_first_load(change, device, "the table that LVM has for " + lv.path(),
 		       [table] { return dm::Table(table); });
 	add_first_resume(change, device, dm::Visibility::hidden);
@@ -225,6 +228,9 @@ void Builder::add_layer(const Recorded &recorded, const RecordedLayer &layer,
 	device->name = name;
 	if (existing && existing->live_table)
 		return;
+	// What a killed one has loaded holds the devices.
+	if (existing && existing->inactive_table)
+		change.clear(*existing);
 	// A job that is over needs one of the three alone.
 	const bool on_two = needs_base(layer.super) && needs_top(layer.super);
 	const bool on_meta = on_two || layer.breaks_view;
@@ -251,8 +257,6 @@ void Builder::add_layer(const Recorded &recorded, const RecordedLayer &layer,
 		});
 	if (!existing)
 		add_creation(change, name, uuid, device, visibility);
-	else if (existing->inactive_table)
-		change.clear(*existing);
 	add_first_load(change, device,
 		       table_text(layer) + (tracked ? ", bitmaps on " + tracked->text : ""),
 		       [layer, base, options, tracked] {
@@ -284,7 +288,7 @@ Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry, bool 
 	auto &context = change.context();
 	BLKCTL_TRY(const auto recorded, read_recorded(context, activate_verb, entry, break_view));
 	BLKCTL_TRY(const auto existing, find_own(context, recorded.name, recorded.uuid));
-	BLKCTL_CHECK(check_ours(context, existing, entry));
+	BLKCTL_CHECK(check_ours(change, existing, entry));
 	std::vector<OwnDevice> devices;
 
 	const bool active = existing && existing->live_table;
@@ -371,6 +375,36 @@ Result<void> check_decided(Context &context, const tab::Entry &entry)
 			       " in " + context.tab_file + ", without was");
 }
 
+/*
+ * An LV that is on its extents, with bitmaps, and that LVM has extended or moved since: by LVM's
+ * own table it comes up all the same, as a boot may hang on it. The bitmaps are of what it was.
+ */
+Result<Outcome> give_back(Change &change, const tab::Entry &entry, const lvm::LogicalVolume &lv,
+			  const OwnDevice &named)
+{
+	auto &context = change.context();
+	const auto device = std::make_shared<dm::Info>(named.value_or(dm::Info{}));
+	BLKCTL_TRY(const auto table, lvm_table(context, activate_verb, lv));
+
+	device->name = entry.name;
+	add_release(change, lv);
+	add_entry_removal(change, entry.name);
+	if (!named)
+		add_creation(change, entry.name, lvm_uuid(entry.lv), device);
+	else if (named->inactive_table)
+		change.clear(*named);
+	add_first_load(change, device, "the table that LVM has for " + lv.path(),
+		       [table] { return dm::Table(table); });
+	add_first_resume(change, device);
+	add_recorded_bitmaps_end(change, entry);
+	change.outcome().note = entry.name +
+				": LVM has given it another size or place since; it is LVM's "
+				"again, and its bitmaps are lost";
+	BLKCTL_TRY(auto outcome, change.finish(*device));
+	outcome.device = device->devno;
+	return outcome;
+}
+
 // A volume that is on one device.
 Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 {
@@ -386,20 +420,27 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 		return refusal(Status::busy, activate_verb, entry.name,
 			       "there is another device of this name already",
 			       "dmsetup info " + entry.name);
-	BLKCTL_CHECK(check_ours(context, named, entry));
+	BLKCTL_CHECK(check_ours(change, named, entry));
 	if (named && named->live_table)
 		return change.nothing_to_do(*named);
 	BLKCTL_CHECK(check_decided(context, entry));
+	BLKCTL_TRY(const auto lv, find_lv(context, entry.lv));
+	if (lv && !entry.bitmaps.empty() && lv->mapper_name == entry.name &&
+	    is_on_extents(context, entry) && was_changed(context, entry, *lv))
+		return give_back(change, entry, *lv, named);
 
 	const auto device = std::make_shared<dm::Info>(named.value_or(dm::Info{}));
 	std::shared_ptr<dm::Info> hidden;
 	Place place{.text = "(hidden device)"};
 	device->name = entry.name;
 	BLKCTL_CHECK(change.need_module());
+	// What a killed one has loaded holds the devices.
+	if (named && named->inactive_table)
+		change.clear(*named);
 	if (!entry.lv.empty() && entry.device == "dm:" + hidden_uuid(hex)) {
-		BLKCTL_TRY(const auto lv, find_lv_of(context, activate_verb, entry));
-		BLKCTL_CHECK(check_size(activate_verb, lv, entry.sectors.value_or(0)));
-		BLKCTL_TRY(hidden, add_hidden(change, lv, hex));
+		BLKCTL_TRY(const auto own, find_lv_of(context, activate_verb, entry));
+		BLKCTL_CHECK(check_size(activate_verb, own, entry.sectors.value_or(0)));
+		BLKCTL_TRY(hidden, add_hidden(change, own, hex));
 	} else {
 		BLKCTL_TRY(place, plain_place(change, entry, named));
 		device->read_only = place.block && place.block->read_only;
@@ -407,7 +448,6 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 			add_loop(change, place, number_of(named));
 	}
 	BLKCTL_TRY(const auto bitmaps, add_recorded_bitmaps(change, entry, hex, number_of(named)));
-	BLKCTL_TRY(const auto lv, find_lv(context, entry.lv));
 	check_lvm(change, bitmaps, lv);
 	const auto data = [place, hidden, offset = entry.offset] {
 		return table::Leg{hidden ? hidden->devno : *place.devno, offset};
@@ -416,8 +456,6 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 		add_bitmap_check(change, *bitmaps, data);
 	if (!named)
 		add_creation(change, entry.name, uuid, device);
-	else if (named->inactive_table)
-		change.clear(*named);
 	add_first_load(change, device,
 		       "blkcopy track " + place.text + " " + std::to_string(entry.offset) +
 			       (bitmaps ? ", bitmaps on " + bitmaps->text : ""),

@@ -153,7 +153,6 @@ Result<void> check_entry(Change &change, const dm::Info &device, const dm::Table
 		return {};
 	if (!held) {
 		add_entry_removal(change, device.name);
-		add_recorded_bitmaps_end(change, *entry);
 		return {};
 	}
 	return refusal(Status::busy, attach_verb, device.name,
@@ -251,7 +250,9 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 		return absorb ? *base : table::Leg{hidden->devno, 0};
 	};
 	if (bitmaps)
-		BLKCTL_CHECK(add_attached_entry(change, device, sectors, *bitmaps, where));
+		BLKCTL_CHECK(add_attached_entry(
+			change, device, sectors, *bitmaps,
+			absorb ? std::vector<DevNo>{base->device} : std::vector<DevNo>(), where));
 	const auto block_sectors = bitmaps ? bitmaps->block_sectors : request.block_sectors;
 	const auto meta = bitmaps ? bitmaps->place.text : std::string("-");
 	change.load(device,
@@ -268,6 +269,8 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 			    return blkcopy_table(sectors, track);
 		    });
 	change.switch_table(device);
+	if (entry && !at_home)
+		add_recorded_bitmaps_end(change, *entry);
 	BLKCTL_TRY(auto outcome, change.finish(device));
 	// Of an earlier table of a device of this name.
 	if (!change.dry() && !absorb)

@@ -13,16 +13,38 @@ namespace blkctl::volume
 namespace
 {
 
+// What is asked for is what there is.
+Result<void> check_same(Change &change, const AttachRequest &request, const dm::Info &device,
+			const tab::Entry &entry, const std::string &forget)
+{
+	auto &context = change.context();
+
+	if (request.metadata.empty())
+		return {};
+	const auto refuse = [&](const std::string &why) {
+		return refusal(Status::usage, change.verb(), device.name, why,
+			       "the same without --metadata; or " + forget);
+	};
+	const auto asked = find_place(context, request.metadata);
+	const auto there = find_place(context, entry.bitmaps);
+	if (!asked || !there || !is_same_place(*asked, *there))
+		return refuse("its bitmaps are on " + entry.bitmaps + " already");
+	BLKCTL_TRY(const auto super, superblock_of(context, *there));
+	if (super.geometry.bitmap_slots != request.bitmaps ||
+	    super.geometry.segment_mib != request.segment_mib ||
+	    super.geometry.block_sectors != request.block_sectors)
+		return refuse("its bitmaps on " + entry.bitmaps +
+			      " were made for another --bitmaps, --segment or --block-size");
+	return {};
+}
+
 // Its bitmaps, that nobody has gone by since.
 Result<AttachedBitmaps> add_found(Change &change, const AttachRequest &request,
 				  const dm::Info &device, uint64_t sectors, const tab::Entry &entry)
 {
 	const auto forget = "blkctl detach " + device.name + " forgets them";
 
-	if (!request.metadata.empty() && request.metadata != entry.bitmaps)
-		return refusal(Status::usage, change.verb(), device.name,
-			       "its bitmaps are on " + entry.bitmaps + " already",
-			       "the same without --metadata; or " + forget);
+	BLKCTL_CHECK(check_same(change, request, device, entry, forget));
 	if (entry.sectors.value_or(sectors) != sectors)
 		return refusal(Status::needs_attention, change.verb(), device.name,
 			       "it has " + std::to_string(sectors) +
@@ -91,17 +113,21 @@ add_attached_bitmaps(Change &change, const AttachRequest &request, const dm::Inf
 }
 
 Result<void> add_attached_entry(Change &change, const dm::Info &device, uint64_t sectors,
-				const AttachedBitmaps &bitmaps, std::function<table::Leg()> base)
+				const AttachedBitmaps &bitmaps, const std::vector<DevNo> &below,
+				std::function<table::Leg()> base)
 {
 	auto &context = change.context();
 
+	say_if_nameless(change, below);
 	add_entry(change, device.name,
 		  "write in " + context.tab_file + " that " + device.name +
 			  " comes back at boot, with bitmaps on " + bitmaps.place.text,
-		  [&context, device, sectors, bitmaps,
-		   base = std::move(base)](const auto &) -> Result<std::optional<tab::Entry>> {
+		  [&context, device, sectors, bitmaps, base = std::move(base)](
+			  const auto &before) -> Result<std::optional<tab::Entry>> {
 			  tab::Entry entry{.name = device.name, .lv = lv_id(device)};
 			  const auto leg = base();
+			  if (before)
+				  entry.initramfs = before->initramfs;
 			  entry.sectors = sectors;
 			  entry.offset = leg.offset;
 			  entry.block_sectors = bitmaps.block_sectors;

@@ -36,10 +36,12 @@ add_attached_bitmaps(Change &change, const AttachRequest &request, const dm::Inf
 
 /*
  * Adds, before the switch, that it comes back with them, at `base()`, and that LVM leaves it to us.
+ * `below`: the devices that it is on, which are to have names that last.
  * Errors: failed.
  */
 Result<void> add_attached_entry(Change &change, const dm::Info &device, uint64_t sectors,
-				const AttachedBitmaps &bitmaps, std::function<table::Leg()> base);
+				const AttachedBitmaps &bitmaps, const std::vector<DevNo> &below,
+				std::function<table::Leg()> base);
 
 } // namespace blkctl::volume
 

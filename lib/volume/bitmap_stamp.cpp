@@ -41,14 +41,16 @@ Result<uint32_t> stamp_at(Context &context, const meta::Superblock &super, const
 
 // Without a stamp, and sealed, the bitmaps would be believed, whatever is written now. What was not
 // sealed is, in the same write: a kill in between leaves bitmaps that are inconsistent.
-Result<void> write_down(Context &context, DevNo bitmaps, const table::Leg &data, std::string &note)
+Result<void> write_down(Context &context, DevNo bitmaps, const table::Leg &data, bool was_open,
+			std::string &note)
 {
 	BLKCTL_TRY(auto written, open_super(context, bitmaps));
 	auto &super = written.super;
 	const auto stamp = stamp_at(context, super, data);
 
-	// One that was not closed speaks of an earlier time.
-	const bool good = stamp && super.clean;
+	// One that was not closed speaks of an earlier time; and one that could not even be opened
+	// may have been unsealed before.
+	const bool good = stamp && super.clean && was_open;
 	super.legs[0].stamp = good ? std::optional(*stamp) : std::nullopt;
 	super.unsealed = !good;
 	if (!good)
@@ -87,7 +89,28 @@ Result<void> compare(Context &context, DevNo bitmaps, const table::Leg &data, st
 
 } // namespace
 
-void add_bitmap_stamp(Change &change, const Volume &volume)
+WasOpen add_bitmap_look(Change &change, const Volume &volume)
+{
+	auto &context = change.context();
+	const auto was_open = std::make_shared<bool>(false);
+
+	if (volume.table.bitmaps && data_of(volume))
+		change.add(
+			{"look whether its bitmaps are in order",
+			 [&context, bitmaps = *volume.table.bitmaps, was_open]() -> Result<void> {
+				 const auto device = context.open_meta(
+					 device_path(context, bitmaps), meta::Access::read);
+				 const auto super =
+					 device ? meta::read_superblock(**device)
+						: Result<meta::Superblock>(device.error());
+				 *was_open = super && !super->clean && !super->unsealed;
+				 return {};
+			 },
+			 {}});
+	return was_open;
+}
+
+void add_bitmap_stamp(Change &change, const Volume &volume, const WasOpen &was_open)
 {
 	auto &context = change.context();
 	const auto data = data_of(volume);
@@ -96,10 +119,10 @@ void add_bitmap_stamp(Change &change, const Volume &volume)
 	if (!bitmaps || !data)
 		return;
 	change.add({"write down what its data looks like, for its bitmaps",
-		    [&context, &change, name = volume.name(), bitmaps = *bitmaps,
-		     data = *data]() -> Result<void> {
+		    [&context, &change, name = volume.name(), bitmaps = *bitmaps, data = *data,
+		     was_open]() -> Result<void> {
 			    auto &note = change.outcome().note;
-			    const auto result = write_down(context, bitmaps, data, note);
+			    const auto result = write_down(context, bitmaps, data, *was_open, note);
 			    // The volume is gone all the same.
 			    if (!result)
 				    add_note(note,
@@ -123,6 +146,20 @@ void add_bitmap_check(Change &change, const Place &bitmaps, std::function<table:
 			    return compare(context, *bitmaps.devno, data(), change.outcome().note);
 		    },
 		    {}});
+}
+
+Result<void> void_bitmaps(Context &context, const tab::Entry &entry)
+{
+	BLKCTL_TRY(const auto place, find_place(context, entry.bitmaps));
+	const auto path = place.block ? place.block->path : place.file;
+	BLKCTL_TRY(const auto device, context.open_meta(path, meta::Access::write));
+	BLKCTL_TRY(auto super, meta::read_superblock(*device));
+
+	if (super.mode != meta::Mode::track || super.name != entry.name)
+		return {};
+	super.legs[0].stamp.reset();
+	super.unsealed = true;
+	return meta::update_superblock(*device, super);
 }
 
 void add_bitmap_doubt(Change &change, const Place &bitmaps, const std::string &why)

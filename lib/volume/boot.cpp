@@ -202,10 +202,8 @@ Result<std::string> meta_text(Context &context, DevNo device)
 Result<tab::Entry> entry_of(Context &context, const Volume &volume,
 			    const std::optional<tab::Entry> &before)
 {
-	using table::Mode;
-	const auto mode = volume.table.mode;
-	// A copy whose state is in memory ends with the system.
-	if (mode == Mode::track || (mode == Mode::mirror && !volume.table.meta_device())) {
+	// A copy or a view whose state is in memory ends with the system.
+	if (!volume.table.meta_device()) {
 		const bool pivoted = volume.status.phase == table::Phase::pivoted;
 		BLKCTL_TRY(auto entry,
 			   plain_entry(context, volume,

@@ -176,7 +176,7 @@ Result<Outcome> forget(Change &change, const std::string &name, const Error &not
 	if (!entry || !entry->layers.empty())
 		return not_there;
 	BLKCTL_TRY(const auto lv, find_lv(change.context(), entry->lv));
-	if (lv && lv->is_skipped && !is_at_home(change.context(), *entry, *lv))
+	if (lv && lv->is_skipped && !is_on_extents(change.context(), *entry))
 		return refusal(Status::usage, change.verb(), name,
 			       "it is an LV that LVM leaves to blkctl, as it is not where LVM has "
 			       "it",

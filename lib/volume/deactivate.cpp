@@ -192,6 +192,7 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 	BLKCTL_CHECK(clear_stale(change, info));
 	if (volume.table.mode == table::Mode::backup)
 		BLKCTL_CHECK(add_rest_of_view(change, volume));
+	const auto was_open = add_bitmap_look(change, volume);
 	// Bitmaps alone are sealed by their stamp, in one write.
 	if (volume.table.mode != table::Mode::track)
 		change.message(info, "seal", "unseal");
@@ -203,7 +204,7 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 	}
 	add_stamp(change, layers.empty() ? volume : layers.front());
 	if (layers.empty())
-		add_bitmap_stamp(change, volume);
+		add_bitmap_stamp(change, volume, was_open);
 	add_hidden_removal(change, info.name, volume_hex(info.uuid, info.name));
 	add_loop_releases(change, std::move(devices));
 	change.outcome().brought_back_by = brought_back_by(context, volume);

@@ -184,15 +184,18 @@ bool may_be_on_target(Context &context, DevNo device)
  * whatever comes between is not to bring it back. Nor the target: until the pivot, and after one
  * that has not been, the source goes on and the target may fail. So a kill in between leaves both
  * named, and whoever knows the kernel's phase decides: pivot or abort, run again.
- * False, and nothing, where metadata says it better, or LVM may have it where it was.
+ * False, and nothing, where metadata that is written down says it better, or LVM may have it where
+ * it was.
  */
 Result<bool> add_entry_before(Change &change, const Volume &volume, const PivotRequest &request)
 {
 	auto &context = change.context();
 	const auto device = volume.devno();
-	const bool comes_back = request.persist || is_written_down(context, volume);
+	const bool written = is_written_down(context, volume);
+	const auto entry = find_entry(context, volume.name());
+	const bool by_metadata = volume.table.meta_device() && written && !entry->layers.empty();
 
-	if (!comes_back || volume.table.meta_device() || (volume.lvm && request.until_reboot))
+	if (!(request.persist || written) || by_metadata || (volume.lvm && request.until_reboot))
 		return false;
 	change.add({"wait until " + volume.name() + " is ready",
 		    [&context, device, timeout = request.timeout] {

@@ -70,6 +70,12 @@ Result<void> add_skip_of(Change &change, const dm::Info &info, bool skipped)
 	return {};
 }
 
+// The hidden device with the table that LVM gives it.
+bool is_on_hidden(const tab::Entry &entry)
+{
+	return entry.device == "dm:" + hidden_uuid(hidden_hex(lvm_uuid(entry.lv)));
+}
+
 } // namespace
 
 std::string lv_id(const dm::Info &info)
@@ -184,15 +190,26 @@ Result<bool> is_where_lvm_has_it(Context &context, const Volume &volume, const t
 	return place_of(context, *lv) == base;
 }
 
-bool is_at_home(Context &context, const tab::Entry &entry, const lvm::LogicalVolume &lv)
+bool is_on_extents(Context &context, const tab::Entry &entry)
 {
-	const auto place = place_of(context, lv);
+	if (entry.lv.empty() || !entry.layers.empty())
+		return false;
+	if (is_on_hidden(entry))
+		return true;
 	const auto base = find_place(context, entry.device);
+	const auto signature = base && base->block ? context.probe.signature(base->block->devno)
+						   : Result<std::optional<udev::Signature>>({});
+	return signature && *signature && (*signature)->type == "LVM2_member";
+}
 
-	if (place)
-		return base && base->block &&
-		       *place == table::Leg{base->block->devno, entry.offset};
-	return entry.device == "dm:" + hidden_uuid(hidden_hex(lvm_uuid(entry.lv)));
+bool was_changed(Context &context, const tab::Entry &entry, const lvm::LogicalVolume &lv)
+{
+	if (lv.sectors() != entry.sectors.value_or(0))
+		return true;
+	const auto base = find_place(context, entry.device);
+	return !is_on_hidden(entry) &&
+	       !(base && base->block &&
+		 place_of(context, lv) == table::Leg{base->block->devno, entry.offset});
 }
 
 Result<void> add_hold(Change &change, const dm::Info &info)

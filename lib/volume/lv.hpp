@@ -55,8 +55,12 @@ Result<bool> is_held(Context &context, const dm::Info &info);
 // Whether a volume that is on `base` alone is an LV where LVM has it. Errors: failed.
 Result<bool> is_where_lvm_has_it(Context &context, const Volume &volume, const table::Leg &base);
 
-// Whether an entry says that its LV is where LVM has it.
-bool is_at_home(Context &context, const tab::Entry &entry, const lvm::LogicalVolume &lv);
+// Whether an entry says that all of its LV is on LVM's extents: whatever LVM did to it since, that
+// is right.
+bool is_on_extents(Context &context, const tab::Entry &entry);
+
+// Of such a one, whether LVM has since given it another size or, of one in one piece, place.
+bool was_changed(Context &context, const tab::Entry &entry, const lvm::LogicalVolume &lv);
 
 // Adds that LVM leaves an LV to us from here on, or that it has it again. Nothing for another
 // device, if it is so, and for an LV that LVM does not know. Errors: failed.

@@ -112,17 +112,18 @@ void add_first_resume(Change &change, const std::shared_ptr<dm::Info> &device,
 	auto &context = change.context();
 	auto &outcome = change.outcome();
 
-	change.add(
-		{"bring up " + device->name,
-		 [&context, &outcome, device, visibility]() -> Result<void> {
-			 BLKCTL_TRY(const auto done,
+	change.add({"bring up " + device->name,
+		    [&context, &outcome, device, visibility]() -> Result<void> {
+			    BLKCTL_TRY(
+				    const auto done,
 				    context.dm.resume(device->devno, {.visibility = visibility}));
-			 if (done.udev_timed_out)
-				 outcome.note = "udev did not answer in time; see: udevadm settle";
-			 outcome.device = device->devno;
-			 return {};
-		 },
-		 {}});
+			    if (done.udev_timed_out)
+				    add_note(outcome.note,
+					     "udev did not answer in time; see: udevadm settle");
+			    outcome.device = device->devno;
+			    return {};
+		    },
+		    {}});
 }
 
 void add_first_table(Change &change, const std::shared_ptr<dm::Info> &device, DevNo lower,

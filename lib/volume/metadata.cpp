@@ -349,9 +349,17 @@ Result<meta::Superblock> superblock_of(Context &context, const Place &place)
 Result<void> check_not_on(Context &context, const std::string &verb, const Volume &volume,
 			  const Place &place)
 {
+	const auto is_above = [&](const std::vector<DevNo> &devices) {
+		const auto under = below(context, devices);
+		return std::find(under.begin(), under.end(), volume.devno()) != under.end();
+	};
 	const auto shown = place.block ? file_behind(context, place.block->devno) : "";
 	const auto file = shown.empty() ? place.file : shown;
 
+	if (place.block && is_above({place.block->devno}))
+		return refusal(Status::usage, verb, volume.name(),
+			       place.block->path + " is on the volume itself",
+			       "blkctl help " + verb + ", for a device or a file elsewhere");
 	if (file.empty())
 		return {};
 	const auto filesystem = context.probe.devices_of(file);
@@ -361,8 +369,7 @@ Result<void> check_not_on(Context &context, const std::string &verb, const Volum
 			"whether the file " + file +
 				" is on the volume itself is not known: " + filesystem.error().why,
 			filesystem.error().next);
-	const auto under = below(context, *filesystem);
-	if (std::find(under.begin(), under.end(), volume.devno()) == under.end())
+	if (!is_above(*filesystem))
 		return {};
 	return refusal(Status::usage, verb, volume.name(),
 		       "the file " + file + " is on the volume itself",

@@ -80,8 +80,8 @@ bool has_metadata_at(Context &context, const Volume &volume, const std::string &
 // Of metadata that nobody uses, or that is only looked at. Errors: those of read_superblock().
 Result<meta::Superblock> superblock_of(Context &context, const Place &place);
 
-// Errors: usage, if a file, or the file behind a loop device, is on the volume itself: it could not
-// be written to while the volume waits for it; or if that cannot be told.
+// Errors: usage, if a device, a file, or the file behind a loop device, is on the volume itself: it
+// could not be written to while the volume waits for it; or if that cannot be told.
 Result<void> check_not_on(Context &context, const std::string &verb, const Volume &volume,
 			  const Place &place);
 

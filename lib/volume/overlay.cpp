@@ -170,6 +170,11 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 	// What is written down of it would bring its base back, without what is written from now
 	// on.
 	const bool writes_down = request.boot || is_written_down(context, volume);
+	// After a commit neither LVM nor we would bring it back.
+	if (!request.boot && volume.lvm && volume.table.bitmaps)
+		return refusal(Status::usage, overlay_verb, volume.name(),
+			       "it is an LV with bitmaps on metadata, which comes back at boot",
+			       "the same without --no-boot");
 	BLKCTL_TRY(const bool comes_back,
 		   writes_down ? can_come_back(context, volume) : Result<bool>(false));
 	if (comes_back) {

@@ -202,7 +202,7 @@ Result<void> Change::do_switch(const dm::Info &device, const std::optional<DevNo
 	const double stall = std::chrono::duration<double, std::milli>(done->window).count();
 	outcome_.stall_ms = stall;
 	if (done->udev_timed_out)
-		outcome_.note = "udev did not answer in time; see: udevadm settle";
+		add_note(outcome_.note, "udev did not answer in time; see: udevadm settle");
 	remember_switch(context_, device, {verb_, stall, timestamp(false), target});
 	return {};
 }
@@ -258,7 +258,7 @@ Result<void> Change::do_switch_all(const std::vector<dm::Info> &devices, bool fr
 	if (!mounts.empty())
 		outcome_.freeze_ms = std::chrono::duration<double, std::milli>(done.freeze).count();
 	if (done.udev_timed_out)
-		outcome_.note = "udev did not answer in time; see: udevadm settle";
+		add_note(outcome_.note, "udev did not answer in time; see: udevadm settle");
 	for (const auto &device : devices) {
 		live_[device.devno] = loaded_[device.devno];
 		remember_switch(context_, device, {verb_, stall, timestamp(false), {}});

@@ -347,6 +347,14 @@ TEST_F(Activate, APlainVolumeComesBack)
 	EXPECT_EQ(entry()->device, "name:sda");
 	ASSERT_TRUE(volume::abort(host.context, "v0", volume::Run::doit));
 	EXPECT_EQ(entry()->device, "name:sda");
+	std::filesystem::remove(host.context.tab_file);
+	ASSERT_TRUE(view(host.context, {.name = "v0", .view = "see", .store = "/dev/sdb"},
+			 volume::Run::doit));
+	ASSERT_TRUE(create(host.context, {.name = "v0", .device = "/dev/sda", .boot = true},
+			   volume::Run::doit));
+	ASSERT_TRUE(entry());
+	EXPECT_EQ(entry()->device, "name:sda");
+	ASSERT_TRUE(volume::remove(host.context, "see", volume::Run::doit));
 	ASSERT_TRUE(copy(host.context,
 			 {.name = "v0", .target = "/dev/sdb", .sync_none = true, .pivot = true},
 			 volume::Run::doit));

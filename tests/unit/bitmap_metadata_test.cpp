@@ -2,6 +2,7 @@
 // The metadata of a volume's bitmaps goes with the volume, whatever table that has: on a recorded
 // host, with the metadata in a real file.
 #include "base/files.hpp"
+#include "fake_bitmaps.hpp"
 #include "fake_host.hpp"
 #include "meta/superblock.hpp"
 #include "report/report.hpp"
@@ -42,41 +43,7 @@ class BitmapMetadata : public testing::Test
 				return loop.devno.str();
 		return "no loop device";
 	}
-	meta::Superblock super()
-	{
-		const auto device = meta::open_device(file(), meta::Access::read);
-		EXPECT_TRUE(device);
-		const auto found = device ? meta::read_superblock(**device) : device.error();
-		EXPECT_TRUE(found);
-		return found ? *found : meta::Superblock();
-	}
-	// What the kernel, or an older blkctl, would have written.
-	void set_super(const std::function<void(meta::Superblock &)> &change)
-	{
-		auto changed = super();
-		const auto device = meta::open_device(file(), meta::Access::write);
-		ASSERT_TRUE(device);
-		change(changed);
-		ASSERT_TRUE(meta::update_superblock(**device, changed));
-	}
-	// What the kernel does to the superblock as a volume comes and, sealed or not, goes.
-	void opened()
-	{
-		set_super([](meta::Superblock &super) {
-			super.legs[0].stamp.reset();
-			super.clean = super.unsealed = false;
-		});
-	}
-	void closed()
-	{
-		const bool sealed = std::any_of(
-			host.mapper.calls.begin(), host.mapper.calls.end(),
-			[](const auto &call) { return call.find("seal") != std::string::npos; });
-		set_super([sealed](meta::Superblock &super) {
-			super.clean = true;
-			super.unsealed = !sealed;
-		});
-	}
+	meta::Superblock super() { return kernel.super(); }
 	std::string named() { return " 2 bitmaps " + device(); }
 	void expect_named(const std::string &mode)
 	{
@@ -92,6 +59,7 @@ class BitmapMetadata : public testing::Test
 	}
 
 	fake::Host host;
+	fake::BitmapKernel kernel{host, file()};
 };
 
 } // namespace
@@ -184,13 +152,10 @@ TEST_F(BitmapMetadata, IsInEveryTable)
 TEST_F(BitmapMetadata, ComesBackSealed)
 {
 	ASSERT_TRUE(make());
-	opened();
 	host.mapper.calls.clear();
-	host.mapper.on_remove = [&] { closed(); };
 	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
 	EXPECT_FALSE(super().unsealed);
 	EXPECT_TRUE(super().legs[0].stamp);
-	host.mapper.on_remove = [] {};
 	EXPECT_TRUE(host.probe.loop_devices.empty());
 	ASSERT_TRUE(activate(host.context, {.what = "v0"}, volume::Run::doit));
 	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 " + device() + " 128");
@@ -206,7 +171,6 @@ TEST_F(BitmapMetadata, ComesBackSealed)
 TEST_F(BitmapMetadata, IsNotBelievedOnceItsVolumeWasWrittenToMeanwhile)
 {
 	ASSERT_TRUE(make());
-	host.mapper.on_remove = [&] { closed(); };
 	const auto down = [&] {
 		host.mapper.calls.clear();
 		const auto gone = deactivate(host.context, "v0", volume::Run::doit);
@@ -216,13 +180,19 @@ TEST_F(BitmapMetadata, IsNotBelievedOnceItsVolumeWasWrittenToMeanwhile)
 		EXPECT_FALSE(super().unsealed);
 	};
 	const auto comes_back = [&](const std::string &word) {
+		std::optional<bool> unsealed;
+		const auto opens = host.mapper.on_switch;
+		host.mapper.on_switch = [&](fake::Device &device) {
+			unsealed = super().unsealed;
+			opens(device);
+		};
 		const auto back = activate(host.context, {.what = "v0"}, volume::Run::doit);
+		host.mapper.on_switch = opens;
 		ASSERT_TRUE(back) << back.error().message();
 		EXPECT_EQ(back->note.empty(), word.empty()) << back->note;
 		EXPECT_NE(back->note.find(word), std::string::npos) << back->note;
-		EXPECT_EQ(super().unsealed, !word.empty());
-		EXPECT_EQ(super().legs[0].stamp.has_value(), word.empty());
-		opened();
+		EXPECT_EQ(unsealed, !word.empty());
+		EXPECT_FALSE(super().legs[0].stamp);
 	};
 	down();
 	ASSERT_TRUE(activate(host.context, {.what = "v0"}, volume::Run::dry));
@@ -243,16 +213,29 @@ TEST_F(BitmapMetadata, IsNotBelievedOnceItsVolumeWasWrittenToMeanwhile)
 	EXPECT_FALSE(super().legs[0].stamp);
 }
 
-// Its metadata failed under it: what is written down is of an earlier time.
-TEST_F(BitmapMetadata, ThatWasNotClosedIsNotSealed)
+// Its metadata could not be written to, by the kernel: what is there is of an earlier time.
+TEST_F(BitmapMetadata, ThatWasNotOpenOrNotClosedIsNotSealed)
 {
+	const auto refused_down = [&] {
+		host.mapper.calls.clear();
+		const auto gone = deactivate(host.context, "v0", volume::Run::doit);
+		ASSERT_TRUE(gone) << gone.error().message();
+		EXPECT_NE(gone->note.find("could be written"), std::string::npos) << gone->note;
+		EXPECT_TRUE(super().unsealed);
+		EXPECT_FALSE(super().legs[0].stamp);
+	};
 	ASSERT_TRUE(make());
-	opened();
-	const auto gone = deactivate(host.context, "v0", volume::Run::doit);
-	ASSERT_TRUE(gone) << gone.error().message();
-	EXPECT_NE(gone->note.find("could be written"), std::string::npos) << gone->note;
-	EXPECT_TRUE(super().unsealed);
-	EXPECT_FALSE(super().legs[0].stamp);
+	kernel.writes = false;
+	refused_down();
+	// It was unsealed before, and clean, and its bitmaps do not say so.
+	ASSERT_TRUE(super().unsealed);
+	kernel.change([](meta::Superblock &super) { super.clean = true; });
+	ASSERT_TRUE(activate(host.context, {.what = "v0"}, volume::Run::doit));
+	kernel.writes = true;
+	const auto closes = host.mapper.on_remove;
+	host.mapper.on_remove = [] {};
+	refused_down();
+	host.mapper.on_remove = closes;
 }
 
 // As a shutdown leaves what is in use, or another tool after a seal.
@@ -260,7 +243,7 @@ TEST_F(BitmapMetadata, WithoutAStampItIsBelieved)
 {
 	ASSERT_TRUE(make());
 	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
-	set_super([](meta::Superblock &written) { written.legs[0].stamp.reset(); });
+	kernel.change([](meta::Superblock &written) { written.legs[0].stamp.reset(); });
 	host.probe.content[disk_a] = 3;
 	const auto back = activate(host.context, {.what = "v0"}, volume::Run::doit);
 	ASSERT_TRUE(back) << back.error().message();

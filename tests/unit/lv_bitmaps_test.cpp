@@ -2,8 +2,8 @@
 // Bitmaps on metadata of an attached LV: it comes back with them, and LVM has it only once they are
 // gone, or are known to have missed writes.
 #include "base/files.hpp"
+#include "fake_bitmaps.hpp"
 #include "fake_host.hpp"
-#include "meta/superblock.hpp"
 #include "tab/tab.hpp"
 #include "volume/operations.hpp"
 #include <filesystem>
@@ -27,6 +27,7 @@ class LvBitmaps : public testing::Test
 	{
 		auto &device = host.add_lv();
 		device.live = own;
+		host.probe.identities[fake::disk_pv] = "id:pv";
 	}
 	dm::Target live() { return host.mapper.named("vg-lv")->live.at(0); }
 	std::optional<tab::Entry> entry()
@@ -45,14 +46,7 @@ class LvBitmaps : public testing::Test
 	{
 		return "track " + base + " - 0 " + loop() + " 128";
 	}
-	meta::Superblock super()
-	{
-		const auto device = meta::open_device(file(), meta::Access::read);
-		EXPECT_TRUE(device);
-		const auto found = device ? meta::read_superblock(**device) : device.error();
-		EXPECT_TRUE(found);
-		return found ? *found : meta::Superblock();
-	}
+	meta::Superblock super() { return kernel.super(); }
 	AttachRequest request(uint32_t block_sectors = 128)
 	{
 		return {.device = "vg-lv", .block_sectors = block_sectors, .metadata = file()};
@@ -65,6 +59,7 @@ class LvBitmaps : public testing::Test
 	}
 	void down()
 	{
+		host.mapper.calls.clear();
 		const auto gone = deactivate(host.context, "vg-lv", volume::Run::doit);
 		ASSERT_TRUE(gone) << gone.error().message();
 		EXPECT_EQ(gone->note, "");
@@ -87,6 +82,7 @@ class LvBitmaps : public testing::Test
 	}
 
 	fake::Host host;
+	fake::BitmapKernel kernel{host, file()};
 	dm::Table own = {{0, disk_sectors, "linear", "8:48 2048"}};
 };
 
@@ -112,7 +108,6 @@ TEST_F(LvBitmaps, ComeBackWithIt)
 	ASSERT_TRUE(back) << back.error().message();
 	EXPECT_EQ(back->note, "");
 	EXPECT_EQ(live().params, with_bitmaps());
-	EXPECT_FALSE(super().unsealed);
 	ASSERT_TRUE(detach(host.context, {.name = "vg-lv"}, volume::Run::doit));
 	expect_home();
 }
@@ -193,24 +188,39 @@ TEST_F(LvBitmaps, OfOneThatLvmHasHadAreInconsistent)
 	const auto back = activate(host.context, {.what = "vg-lv"}, volume::Run::doit);
 	ASSERT_TRUE(back) << back.error().message();
 	EXPECT_NE(back->note.find("LVM was not told"), std::string::npos) << back->note;
-	EXPECT_TRUE(super().unsealed);
 	EXPECT_TRUE(skipped());
 
 	for (const bool held : {true, false}) {
 		down();
+		EXPECT_FALSE(super().unsealed);
 		by_lvm();
 		host.lvm.lvs[0].is_skipped = held;
+		ASSERT_FALSE(activate(host.context, {.what = "vg-lv"}, volume::Run::dry));
+		EXPECT_FALSE(super().unsealed);
 		expect_refusal(activate(host.context, {.what = "vg-lv"}, volume::Run::doit),
 			       Status::busy, "blkctl attach vg-lv");
+		// LVM may be gone again before anybody looks.
+		EXPECT_TRUE(super().unsealed);
 		auto other = request();
 		other.metadata += ".other";
 		expect_refusal(attach(host.context, other, volume::Run::doit), Status::usage,
 			       "already");
+		other = request(8);
+		expect_refusal(attach(host.context, other, volume::Run::doit), Status::usage,
+			       "--block-size");
+		kernel.change([](meta::Superblock &written) { written.unsealed = false; });
+		bool unsealed = false;
+		const auto opens = host.mapper.on_switch;
+		host.mapper.on_switch = [&](fake::Device &device) {
+			unsealed |= super().unsealed;
+			opens(device);
+		};
 		const auto again = attach(host.context, {.device = "vg-lv"}, volume::Run::doit);
+		host.mapper.on_switch = opens;
 		ASSERT_TRUE(again) << again.error().message();
 		EXPECT_NE(again->note.find("inconsistent"), std::string::npos) << again->note;
 		EXPECT_EQ(live().params, with_bitmaps());
-		EXPECT_TRUE(super().unsealed);
+		EXPECT_TRUE(unsealed);
 		EXPECT_TRUE(skipped());
 	}
 	down();
@@ -249,17 +259,61 @@ TEST_F(LvBitmaps, NeedAnLvThatComesBack)
 	EXPECT_FALSE(entry());
 }
 
+// A boot may hang on it: by LVM's table it comes up all the same.
+TEST_F(LvBitmaps, EndWhenLvmHasChangedIt)
+{
+	take();
+	down();
+	host.lvm.lvs[0].segments[0].sectors += 8192;
+	const auto up = activate(host.context, {.what = "vg-lv"}, volume::Run::doit);
+	ASSERT_TRUE(up) << up.error().message();
+	EXPECT_NE(up->note.find("bitmaps are lost"), std::string::npos) << up->note;
+	EXPECT_EQ(live().length, disk_sectors + 8192);
+	EXPECT_EQ(host.mapper.named("vg-lv")->info.uuid, "LVM-" + std::string(64, 'L'));
+	expect_home();
+
+	host.mapper.devices.clear();
+	by_lvm();
+	take();
+	down();
+	host.lvm.lvs[0].segments[0].stripes[0].offset = 4096;
+	ASSERT_TRUE(activate(host.context, {.what = "vg-lv"}, volume::Run::doit));
+	EXPECT_EQ(live().params, "8:48 4096");
+	expect_home();
+
+	// Of another name it is not known by whom it is used.
+	host.mapper.devices.clear();
+	by_lvm();
+	take();
+	down();
+	host.lvm.lvs[0].mapper_name = "vg-other";
+	expect_refusal(activate(host.context, {.what = "vg-lv"}, volume::Run::doit),
+		       Status::needs_attention, "calls its LV");
+	ASSERT_TRUE(volume::remove(host.context, "vg-lv", volume::Run::doit));
+	EXPECT_FALSE(skipped());
+}
+
+// Neither LVM nor we would bring it back once the snapshot is merged.
+TEST_F(LvBitmaps, ASnapshotComesBackToo)
+{
+	take();
+	const SnapshotRequest request{.name = "vg-lv", .store = "/dev/sdb", .boot = false};
+	expect_refusal(snapshot(host.context, request, volume::Run::doit), Status::usage,
+		       "--no-boot");
+}
+
 // Whenever attach is killed: LVM's table or ours is live, and the same again ends it.
 TEST_F(LvBitmaps, AKilledAttachIsFinished)
 {
-	for (int i = 0;; i++) {
+	bool killed = true;
+	for (int i = 0; killed; i++) {
 		fake::Host fresh;
 		auto &device = fresh.add_lv();
 		device.live = own;
 		const AttachRequest asked{.device = "vg-lv",
 					  .metadata = fresh.context.state_dir + "/lv.bitmaps"};
 		fresh.mapper.kill_before = i;
-		bool killed = false;
+		killed = false;
 		try {
 			ASSERT_TRUE(attach(fresh.context, asked, volume::Run::doit));
 		} catch (const fake::Killed &) {
@@ -274,7 +328,12 @@ TEST_F(LvBitmaps, AKilledAttachIsFinished)
 		EXPECT_NE(fresh.mapper.named("vg-lv")->live.at(0).params.find("track 8:48 2048"),
 			  std::string::npos)
 			<< i;
-		if (!killed)
-			break;
+		const auto volume = find(fresh.context, "vg-lv");
+		ASSERT_TRUE(volume) << i;
+		EXPECT_TRUE(volume->table.bitmaps) << i;
+		const auto written = tab::Tab::parse(read_file(fresh.context.tab_file).value_or(""))
+					     .find("vg-lv");
+		ASSERT_TRUE(written) << i;
+		EXPECT_EQ(written->bitmaps, asked.metadata) << i;
 	}
 }

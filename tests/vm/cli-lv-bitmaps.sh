@@ -98,6 +98,16 @@ mount_fs $lv
 write
 exits 4 ctl activate $dm
 has "$OUT" 'blkctl attach' "what is to be done"
+umount "$WORK/mnt"
+lvchange -qq -an vg0/data
+exits 0 ctl activate $dm
+is "$(bits_state $dm nightly)" inconsistent "after LVM, which was seen"
+incremental "after LVM was seen to have it" 'full backup'
+exits 0 ctl deactivate $dm
+lvchange -qq -ay -K vg0/data
+udevadm settle
+mount_fs $lv
+write
 exits 0 ctl attach $lv
 has "$OUT" 'inconsistent' "what attach says"
 is "$(bits_state $dm nightly)" inconsistent "after LVM"
@@ -118,6 +128,21 @@ is "$(skip)" "" "LVM has it"
 [[ ! -e $bits ]] || fail "$bits is still there"
 ! grep -q "^$dm" /etc/blkctltab || fail "the tab: $(cat /etc/blkctltab)"
 umount "$WORK/mnt"
+fs_check $lv
+
+note "LVM has changed it"
+exits 0 ctl attach $lv --metadata "$bits"
+exits 0 ctl deactivate $dm
+lvextend -qq -L 36M vg0/data
+exits 0 ctl activate --all
+has "$OUT" 'bitmaps are lost' "of one that is longer"
+is "$(dmsetup table $dm | cut -d' ' -f1-3)" "0 73728 linear" "LVM's table of one that is longer"
+is "$(dmsetup info -c --noheadings -o uuid $dm)" "$uuid" "its UUID"
+is "$(skip)" "" "LVM has the longer one"
+[[ ! -e $bits ]] || fail "$bits of one that is longer is still there"
+lvchange -qq -an vg0/data
+lvchange -qq -ay vg0/data
+udevadm settle
 fs_check $lv
 wipefs -qa "$image"
 nothing_stuck "at the end"
