@@ -23,7 +23,8 @@ const Register entry{Verb{
 	.description =
 		{"No more blocks are copied until blkctl-resume(8). The volume itself is not "
 		 "held: reads and writes go on, and writes to blocks that are on both devices "
-		 "still go to both (unless the copy is in background mode)."},
+		 "still go to both (unless the copy is in background mode). A copy that comes back "
+		 "at boot comes back paused."},
 	.positionals = {volume_positional()},
 	.options = {dry_run_option(), json_option()},
 	.examples = {{"blkctl pause data", "Leaves the disks alone for a while."}},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tab/tab.hpp"
+#include "table/settings.hpp"
 #include "uapi/blkcopy.h"
 #include <algorithm>
 #include <charconv>
@@ -18,6 +19,30 @@ constexpr size_t uuid_digits = 32;
 constexpr size_t lv_characters = 64; // of a VG and an LV, without dashes
 // Further ones are not what anybody wrote by hand.
 constexpr size_t most_layers = 64;
+
+struct EntryFlag {
+	std::string_view word;
+	bool Entry::*flag;
+};
+
+struct JobFlag {
+	std::string_view word;
+	bool table::Features::*flag;
+};
+
+// In the order they are printed.
+constexpr EntryFlag entry_flags[] = {
+	{"noauto", &Entry::noauto},
+	{"initramfs", &Entry::initramfs},
+};
+constexpr JobFlag job_flags[] = {
+	{BLKCOPY_FEATURE_COPY_ON_READ, &table::Features::copy_on_read},
+	{BLKCOPY_FEATURE_PAUSED, &table::Features::paused},
+	{BLKCOPY_FEATURE_DETECT_ZEROES, &table::Features::detect_zeroes},
+	{BLKCOPY_FEATURE_NO_DISCARD_PASSDOWN, &table::Features::no_discard_passdown},
+};
+// The older word for a policy.
+constexpr std::string_view waits_for_space = "wait_for_space";
 
 Error bad(std::string why)
 {
@@ -137,29 +162,37 @@ bool is_alnum(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+// What an option without a value sets; nullptr if it is none.
+bool *find_flag(Entry &entry, std::string_view word)
+{
+	for (const auto &each : entry_flags)
+		if (each.word == word)
+			return &(entry.*each.flag);
+	for (const auto &each : job_flags)
+		if (each.word == word)
+			return &(entry.features.*each.flag);
+	return nullptr;
+}
+
 Result<void> parse_option(std::string_view word, Entry &entry)
 {
+	if (word == waits_for_space)
+		word = BLKCOPY_PARAM_ON_TOP_ERROR "=" BLKCOPY_POLICY_ENOSPC;
 	const auto equals = word.find('=');
 	const auto key = word.substr(0, equals);
 	const auto value =
 		equals == std::string_view::npos ? std::string_view() : word.substr(equals + 1);
-	const auto flag = [&](bool &which) -> Result<void> {
+
+	if (bool *const flag = find_flag(entry, key)) {
 		if (equals != std::string_view::npos)
 			return bad("option " + std::string(key) + " takes no value");
-		which = true;
+		*flag = true;
 		return {};
-	};
-
-	if (key == "noauto")
-		return flag(entry.noauto);
-	if (key == "initramfs")
-		return flag(entry.initramfs);
-	if (key == "copy_on_read")
-		return flag(entry.copy_on_read);
-	if (key == "paused")
-		return flag(entry.paused);
-	if (key == "wait_for_space")
-		return flag(entry.waits_for_space);
+	}
+	if (table::is_setting(key)) {
+		const auto read = table::set(entry.params, key, value);
+		return read ? read : bad(std::string(key) + " is " + read.error().why);
+	}
 	if (key == "uuid") {
 		const auto good =
 			value.size() == uuid_digits &&
@@ -219,8 +252,9 @@ Result<void> check_whole(const Entry &entry)
 	if (entry.device.empty() == entry.layers.empty())
 		return bad("one of DEVICE and METADATA is given, and the other is '-'");
 	const bool plain = entry.layers.empty();
-	if (plain && (entry.copy_on_read || entry.paused || entry.waits_for_space || entry.stamp))
-		return bad("copy_on_read, paused, wait_for_space and stamp go with METADATA");
+	const bool is_told = entry.features != table::Features() || entry.params != table::Params();
+	if (plain && (is_told || entry.stamp))
+		return bad("stamp, and what a job is told, go with METADATA");
 	if (!plain && (!entry.uuid.empty() || entry.sectors || entry.offset ||
 		       entry.block_sectors != Entry().block_sectors))
 		return bad("uuid, sectors, offset and block go with DEVICE: the metadata has them");
@@ -279,11 +313,12 @@ std::string print(const Entry &entry)
 		layers += layer.number ? std::to_string(layer.number) + "=" : "";
 		layers += escaped(layer.meta);
 	}
-	option(entry.noauto, "noauto");
-	option(entry.initramfs, "initramfs");
-	option(entry.copy_on_read, "copy_on_read");
-	option(entry.paused, "paused");
-	option(entry.waits_for_space, "wait_for_space");
+	for (const auto &each : entry_flags)
+		option(entry.*each.flag, std::string(each.word));
+	for (const auto &each : job_flags)
+		option(entry.features.*each.flag, std::string(each.word));
+	for (const auto &[key, value] : table::given(entry.params))
+		option(true, std::string(key) + "=" + value);
 	option(!entry.uuid.empty(), "uuid=" + entry.uuid);
 	option(!entry.lv.empty(), "lv=" + entry.lv);
 	option(entry.sectors.has_value(), "sectors=" + std::to_string(entry.sectors.value_or(0)));

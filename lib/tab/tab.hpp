@@ -4,6 +4,7 @@
 #define BLKCTL_TAB_TAB_HPP
 
 #include "base/error.hpp"
+#include "table/blkcopy.hpp"
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,11 +40,11 @@ struct Entry {
 	uint64_t was_offset = 0; // of its data there
 	// What the lowest base looked like when it was frozen, while nothing else records it.
 	std::optional<uint32_t> stamp = {};
-	bool noauto = false;          // only when it is named
-	bool initramfs = false;       // needed before the root filesystem is there
-	bool copy_on_read = false;    // of a stream
-	bool paused = false;          // of a stream, commit or mirror
-	bool waits_for_space = false; // of a stream or overlay: a write the store has no room for
+	bool noauto = false;    // only when it is named
+	bool initramfs = false; // needed before the root filesystem is there
+	// What its job was told, which no metadata says; without what the kernel does anyway.
+	table::Features features = {}; // but backup_persistent and nosync
+	table::Params params = {};     // but segment_mib
 
 	bool operator==(const Entry &) const = default;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/boot.hpp"
 #include "base/files.hpp"
+#include "table/settings.hpp"
 #include "volume/chain.hpp"
 #include "volume/legs.hpp"
 #include "volume/lv.hpp"
@@ -174,6 +175,33 @@ void add_entry(Change &change, const std::string &name, const std::string &text,
 		    for_good});
 }
 
+void keep_told(const table::Blkcopy &table, tab::Entry &entry)
+{
+	entry.features = table.features;
+	entry.features.backup_persistent = entry.features.nosync = false;
+	// A view comes back with what was kept, whoever was to keep the rest.
+	entry.features.paused &= table.mode != table::Mode::backup;
+	entry.params = table::told(table.params);
+}
+
+bool add_told(Change &change, const Volume &volume, const std::function<void(tab::Entry &)> &tell)
+{
+	auto &context = change.context();
+	const auto entry = own_entry(context, volume);
+	const auto changed = [tell](std::optional<tab::Entry> which) {
+		if (which && !which->layers.empty())
+			tell(*which);
+		return which;
+	};
+
+	if (changed(entry) == entry)
+		return false;
+	add_entry(change, volume.name(),
+		  "write in " + context.tab_file + " what the job of " + volume.name() + " is told",
+		  changed);
+	return true;
+}
+
 void say_if_nameless(Change &change, const std::vector<DevNo> &devices)
 {
 	auto &context = change.context();
@@ -227,8 +255,9 @@ Result<tab::Entry> entry_of(Context &context, const Volume &volume,
 				entry.layers.push_back(kept);
 	}
 	keep_options(before, entry);
-	entry.copy_on_read = volume.table.features.copy_on_read;
-	entry.waits_for_space = volume.table.params.on_top_error == table::Policy::enospc;
+	keep_told(volume.table, entry);
+	// What an error has stopped tries again.
+	entry.features.paused &= volume.status.cause != table::Cause::policy;
 	if (before && !before->layers.empty() &&
 	    before->layers.front().meta == entry.layers.front().meta)
 		entry.stamp = before->stamp;
@@ -236,7 +265,8 @@ Result<tab::Entry> entry_of(Context &context, const Volume &volume,
 }
 
 Result<tab::Entry> entry_above(Context &context, const Volume &volume,
-			       const std::optional<tab::Entry> &before, unsigned number, DevNo meta)
+			       const std::optional<tab::Entry> &before, unsigned number, DevNo meta,
+			       const table::Blkcopy &table)
 {
 	auto entry = blank_entry(volume);
 
@@ -249,22 +279,23 @@ Result<tab::Entry> entry_above(Context &context, const Volume &volume,
 	}
 	BLKCTL_TRY(const auto text, meta_text(context, meta));
 	entry.layers.push_back({0, text});
+	keep_told(table, entry);
 	return entry;
 }
 
 Result<void> add_first_layer(Change &change, const Volume &volume, const Place &place,
-			     const std::string &how)
+			     const table::Blkcopy &table, const std::string &how)
 {
 	auto &context = change.context();
 
-	add_entry(
-		change, volume.name(),
-		"write in " + context.tab_file + " that " + volume.name() + " comes back " + how,
-		[&context, volume, place](const auto &before) -> Result<std::optional<tab::Entry>> {
-			BLKCTL_TRY(const auto entry,
-				   entry_above(context, volume, before, 0, *place.devno));
-			return std::optional(entry);
-		});
+	add_entry(change, volume.name(),
+		  "write in " + context.tab_file + " that " + volume.name() + " comes back " + how,
+		  [&context, volume, place,
+		   table](const auto &before) -> Result<std::optional<tab::Entry>> {
+			  BLKCTL_TRY(const auto entry,
+				     entry_above(context, volume, before, 0, *place.devno, table));
+			  return std::optional(entry);
+		  });
 	// LVM last: a kill in between leaves an entry that says so, not an LV that nobody has.
 	return add_hold(change, volume.info);
 }

@@ -28,6 +28,14 @@ void add_entry(Change &change, const std::string &name, const std::string &text,
 	       const ChangeEntry &make, bool for_good = false,
 	       const std::function<bool()> &stays = {});
 
+// What a table tells the volume's job, as the entry keeps it.
+void keep_told(const table::Blkcopy &table, tab::Entry &entry);
+
+// Adds that the entry of a volume with layers says what `tell` writes there. To go before the
+// messages that tell it the kernel: one that is refused takes it back. False, and nothing, if it
+// says so already, or there is no such entry: the job ends with the running system.
+bool add_told(Change &change, const Volume &volume, const std::function<void(tab::Entry &)> &tell);
+
 // The entry of a device that is an attached LV, and not that of another one of its name.
 std::optional<tab::Entry> find_lv_entry(Context &context, const dm::Info &device);
 
@@ -52,15 +60,16 @@ Result<std::string> meta_text(Context &context, DevNo device);
 Result<tab::Entry> entry_of(Context &context, const Volume &volume,
 			    const std::optional<tab::Entry> &before);
 
-// The same once a new overlay with this metadata is above it, whose base gets this number; 0: it
-// has no layer yet.
+// The same once a new layer with this metadata is above it, told what `table` says, whose base gets
+// this number; 0: it has no layer yet.
 Result<tab::Entry> entry_above(Context &context, const Volume &volume,
-			       const std::optional<tab::Entry> &before, unsigned number,
-			       DevNo meta);
+			       const std::optional<tab::Entry> &before, unsigned number, DevNo meta,
+			       const table::Blkcopy &table);
 
-// Adds that a volume on one device comes back with this metadata, in words `how`. Errors: failed.
+// Adds that a volume on one device comes back with this metadata, and with a job that is told what
+// `table` says, in words `how`. Errors: failed.
 Result<void> add_first_layer(Change &change, const Volume &volume, const Place &place,
-			     const std::string &how);
+			     const table::Blkcopy &table, const std::string &how);
 
 // Adds that the volume is on `base` alone, and of an LV that LVM leaves it to us. Otherwise as
 // add_entry(). Errors: failed.

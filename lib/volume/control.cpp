@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// pause, resume and set: changing a running copy.
+// pause, resume and set: changing a running copy, and how it comes back.
 #include "base/size.hpp"
+#include "table/settings.hpp"
 #include "uapi/blkcopy.h"
+#include "volume/boot.hpp"
 #include "volume/damage.hpp"
-#include "volume/steps.hpp"
 #include <algorithm>
-#include <charconv>
 
 namespace blkctl::volume
 {
@@ -55,70 +55,23 @@ Error bad_value(const std::string &key, const std::string &value, const std::str
 	return refusal(Status::usage, "set", key + "=" + value, why);
 }
 
-struct Range {
-	const char *key;
-	uint32_t min;
-	uint32_t max;
-	uint32_t standard;
-	std::optional<uint32_t> table::Params::*given;
-};
-
-constexpr Range ranges[] = {
-	{BLKCOPY_PARAM_RATE_KIB, 0, BLKCOPY_RATE_KIB_MAX, 0, &table::Params::rate_kib},
-	{BLKCOPY_PARAM_INFLIGHT_KIB, BLKCOPY_INFLIGHT_KIB_MIN, BLKCOPY_INFLIGHT_KIB_MAX,
-	 BLKCOPY_INFLIGHT_KIB_DEFAULT, &table::Params::inflight_kib},
-	{BLKCOPY_PARAM_RUN_KIB, BLKCOPY_RUN_KIB_MIN, BLKCOPY_RUN_KIB_MAX, BLKCOPY_RUN_KIB_DEFAULT,
-	 &table::Params::run_kib},
-};
-
-Result<Setting> parse_number(const Range &range, const std::string &key, const std::string &value)
-{
-	uint32_t number = 0;
-	const auto *const end = value.data() + value.size();
-	const auto [rest, error] = std::from_chars(value.data(), end, number);
-
-	if (error != std::errc() || rest != end || number < range.min || number > range.max)
-		return bad_value(key, value,
-				 "not a number from " + std::to_string(range.min) + " to " +
-					 std::to_string(range.max));
-	return Setting{key, value};
-}
-
 Result<Setting> parse_setting(const std::string &key, const std::string &value)
 {
+	Setting setting{key, value};
+	table::Params scratch;
+
 	if (key == "rate") {
 		BLKCTL_TRY(const auto kib, parse_rate_kib(value));
-		return Setting{BLKCOPY_PARAM_RATE_KIB, std::to_string(kib)};
+		setting = {BLKCOPY_PARAM_RATE_KIB, std::to_string(kib)};
 	}
-	for (const auto &range : ranges)
-		if (key == range.key)
-			return parse_number(range, key, value);
-	if (key == BLKCOPY_PARAM_COPY_MODE) {
-		if (!table::copy_mode_from(value))
-			return bad_value(key, value, "not dual or background");
-		return Setting{key, value};
-	}
-	if (key == BLKCOPY_PARAM_ON_BASE_ERROR || key == BLKCOPY_PARAM_ON_TOP_ERROR) {
-		if (!table::policy_from(value))
-			return bad_value(key, value, "not report, ignore, stop or enospc");
-		return Setting{key, value};
-	}
-	return bad_value(key, value,
-			 "unknown key; there are rate, rate_kib, inflight_kib, run_kib, copy_mode, "
-			 "on_base_error and on_top_error");
-}
-
-// What is in force now, to go back to if a later message is refused.
-std::string value_before(const table::Params &params, const std::string &key)
-{
-	for (const auto &range : ranges)
-		if (key == range.key)
-			return std::to_string((params.*range.given).value_or(range.standard));
-	if (key == BLKCOPY_PARAM_COPY_MODE)
-		return std::string(word(params.copy_mode.value_or(table::CopyMode::dual)));
-	const auto &policy =
-		key == BLKCOPY_PARAM_ON_BASE_ERROR ? params.on_base_error : params.on_top_error;
-	return std::string(word(policy.value_or(table::Policy::report)));
+	if (!table::is_setting(setting.key))
+		return bad_value(key, value,
+				 "unknown key; there are rate, rate_kib, inflight_kib, run_kib, "
+				 "copy_mode, on_base_error and on_top_error");
+	const auto read = table::set(scratch, setting.key, setting.value);
+	if (!read)
+		return bad_value(key, value, read.error().why);
+	return setting;
 }
 
 Result<Outcome> hold(Context &context, const std::string &name, Run run, bool pause)
@@ -126,11 +79,16 @@ Result<Outcome> hold(Context &context, const std::string &name, Run run, bool pa
 	Change change(context, pause ? "pause" : "resume", run);
 	BLKCTL_TRY(const auto volume, find_running(change, name, !pause));
 
+	auto table = volume.table;
+	table.features.paused = pause;
+	const bool writes =
+		add_told(change, volume, [table](tab::Entry &entry) { keep_told(table, entry); });
 	// Of an overlay: try the writes again that wait for space.
-	if (volume.table.mode != table::Mode::overlay && volume.table.features.paused == pause)
-		return change.nothing_to_do(volume.info);
-	change.message(volume.info, pause ? "copy pause" : "copy resume");
-	return change.finish(volume.info);
+	const bool sends =
+		table.mode == table::Mode::overlay || volume.table.features.paused != pause;
+	if (sends)
+		change.message(volume.info, pause ? "copy pause" : "copy resume");
+	return writes || sends ? change.finish(volume.info) : change.nothing_to_do(volume.info);
 }
 
 } // namespace
@@ -161,12 +119,18 @@ Result<Outcome> set(Context &context, const std::string &name, const Settings &s
 		return setting.key == BLKCOPY_PARAM_ON_TOP_ERROR;
 	});
 	BLKCTL_TRY(const auto volume, find_running(change, name, about_space));
+	auto params = volume.table.params;
+	for (const auto &[key, value] : parsed)
+		BLKCTL_CHECK(table::set(params, key, value));
+	add_told(change, volume,
+		 [params](tab::Entry &entry) { entry.params = table::told(params); });
 	const auto text = [](const std::string &key, const std::string &value) {
 		return std::string("set ").append(key).append(" ").append(value);
 	};
+	// Undone by what is in force now, if a later one is refused.
 	for (const auto &[key, value] : parsed)
 		change.message(volume.info, text(key, value),
-			       text(key, value_before(volume.table.params, key)));
+			       text(key, table::value_of(volume.table.params, key)));
 	return change.finish(volume.info);
 }
 

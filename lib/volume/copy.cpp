@@ -58,7 +58,7 @@ Result<void> check_same_metadata(Context &context, const Volume &volume, const C
 }
 
 // What is asked for now of a copy that runs, and was to be said at its beginning. It is as good
-// without: the same command goes on, also after a boot, which takes some of that away.
+// without: the same command goes on, also after a boot.
 void say_what_is_late(Change &change, const Volume &volume, const CopyRequest &request)
 {
 	const auto &features = volume.table.features;
@@ -107,11 +107,12 @@ table::Blkcopy mirror_of(const Volume &volume, DevNo target, const CopyRequest &
 }
 
 // Metadata of the copy, and the volume's entry in the tab; filled in when the plan runs.
-Result<Place> add_durable(Change &change, const Volume &volume, DevNo target,
+Result<Place> add_durable(Change &change, const Volume &volume, const table::Blkcopy &mirror,
 			  const CopyRequest &request)
 {
 	auto &context = change.context();
-	const auto base = volume.table.base;
+	const auto base = mirror.base;
+	const auto target = mirror.top->device;
 
 	if (request.sync_none)
 		return refusal(Status::usage, copy_verb, volume.name(),
@@ -132,7 +133,7 @@ Result<Place> add_durable(Change &change, const Volume &volume, DevNo target,
 		   request.boot ? can_come_back(context, volume) : Result<bool>(false));
 	if (comes_back) {
 		say_if_nameless(change, {base.device, target});
-		BLKCTL_CHECK(add_first_layer(change, volume, place, "at boot"));
+		BLKCTL_CHECK(add_first_layer(change, volume, place, mirror, "at boot"));
 	} else if (request.boot) {
 		change.outcome().note =
 			volume.name() + " was attached: nothing brings its copy back at boot";
@@ -194,7 +195,7 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 	auto mirror = mirror_of(volume, devno, request);
 	Place place{.text = mirror.meta};
 	if (!request.metadata.empty()) {
-		BLKCTL_TRY(place, add_durable(change, volume, devno, request));
+		BLKCTL_TRY(place, add_durable(change, volume, mirror, request));
 	}
 	mirror.meta = place.text;
 	change.load(volume.info, blkcopy_table(volume.sectors, mirror)[0].str(),

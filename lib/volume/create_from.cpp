@@ -133,27 +133,6 @@ Result<Outcome> create_from(Context &context, const CreateFromRequest &request, 
 		   add_metadata(change, request.metadata, super, own, {base_number, top_number},
 				[](const meta::Superblock &whole) { return whole; }));
 
-	if (request.boot) {
-		say_if_nameless(change, {base_number, top_number});
-		add_entry(change, request.name,
-			  "write in " + context.tab_file + " that " + request.name +
-				  " comes back at boot",
-			  [&context, place,
-			   request](const auto &) -> Result<std::optional<tab::Entry>> {
-				  tab::Entry entry{.name = request.name};
-				  BLKCTL_TRY(const auto meta, meta_text(context, *place.devno));
-				  entry.layers = {{0, meta}};
-				  entry.copy_on_read = request.copy_on_read;
-				  entry.paused = request.no_hydrate;
-				  entry.waits_for_space = request.waits_for_space;
-				  return std::optional(entry);
-			  });
-	}
-
-	const auto device = std::make_shared<dm::Info>(existing.value_or(dm::Info{}));
-	device->name = request.name;
-	if (!existing)
-		add_creation(change, request.name, volume_uuid(hex), device);
 	table::Blkcopy stream;
 	stream.mode = table::Mode::stream;
 	stream.base = {base_number, 0};
@@ -164,6 +143,25 @@ Result<Outcome> create_from(Context &context, const CreateFromRequest &request, 
 	if (request.waits_for_space)
 		stream.params.on_top_error = table::Policy::enospc;
 	stream.meta = place.text;
+	if (request.boot) {
+		say_if_nameless(change, {base_number, top_number});
+		add_entry(change, request.name,
+			  "write in " + context.tab_file + " that " + request.name +
+				  " comes back at boot",
+			  [&context, place, name = request.name,
+			   stream](const auto &) -> Result<std::optional<tab::Entry>> {
+				  tab::Entry entry{.name = name};
+				  BLKCTL_TRY(const auto meta, meta_text(context, *place.devno));
+				  entry.layers = {{0, meta}};
+				  keep_told(stream, entry);
+				  return std::optional(entry);
+			  });
+	}
+
+	const auto device = std::make_shared<dm::Info>(existing.value_or(dm::Info{}));
+	device->name = request.name;
+	if (!existing)
+		add_creation(change, request.name, volume_uuid(hex), device);
 	add_first_table(change, device, top_number, blkcopy_table(base.sectors, stream)[0].str(),
 			[stream, place, sectors = base.sectors]() mutable {
 				stream.meta = place.devno->str();

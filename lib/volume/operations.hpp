@@ -270,14 +270,15 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run);
 // failed (already pivoted; run pivot to finish).
 Result<Outcome> abort(Context &context, const std::string &name, Run run);
 
-// Holds a copy, lets it go on (also after an error policy stopped it). Errors: as above;
-// `already` if it is so.
+// Holds a copy, lets it go on (also after an error policy stopped it). One that comes back at boot
+// is as it was told last then. Errors: as above; `already` if it is so.
 Result<Outcome> pause(Context &context, const std::string &name, Run run);
 Result<Outcome> resume(Context &context, const std::string &name, Run run);
 
 /*
  * Changes a running copy. Keys: rate (R as in parse_rate_kib), rate_kib, inflight_kib, run_kib,
- * copy_mode, on_base_error, on_top_error. All are checked before the first is sent.
+ * copy_mode, on_base_error, on_top_error. All are checked before the first is sent. One that comes
+ * back at boot goes on with them.
  * Errors: usage (unknown key, bad value).
  */
 using Settings = std::vector<std::pair<std::string, std::string>>;

@@ -177,29 +177,28 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 			       "the same without --no-boot");
 	BLKCTL_TRY(const bool comes_back,
 		   writes_down ? can_come_back(context, volume) : Result<bool>(false));
-	if (comes_back) {
-		say_if_nameless(change, legs);
-		add_entry(change, volume.name(),
-			  "write in " + context.tab_file + " that " + volume.name() +
-				  " comes back " + (request.boot ? "at boot" : "when it is named"),
-			  [&context, volume, place, below, waits = request.waits_for_space,
-			   boot = request.boot](
-				  const auto &before) -> Result<std::optional<tab::Entry>> {
-				  BLKCTL_TRY(auto entry, entry_above(context, volume, before,
-								     below.number, *place.devno));
-				  entry.waits_for_space = waits;
-				  entry.noauto |= !boot;
-				  return std::optional(entry);
-			  });
-		BLKCTL_CHECK(add_hold(change, volume.info));
-	}
-
 	table::Blkcopy overlay;
 	overlay.mode = table::Mode::overlay;
 	overlay.block_sectors = volume.table.block_sectors;
 	overlay.bitmaps = volume.table.bitmaps;
 	if (request.waits_for_space)
 		overlay.params.on_top_error = table::Policy::enospc;
+	if (comes_back) {
+		say_if_nameless(change, legs);
+		add_entry(change, volume.name(),
+			  "write in " + context.tab_file + " that " + volume.name() +
+				  " comes back " + (request.boot ? "at boot" : "when it is named"),
+			  [&context, volume, place, below, overlay, boot = request.boot](
+				  const auto &before) -> Result<std::optional<tab::Entry>> {
+				  BLKCTL_TRY(auto entry,
+					     entry_above(context, volume, before, below.number,
+							 *place.devno, overlay));
+				  entry.noauto |= !boot;
+				  return std::optional(entry);
+			  });
+		BLKCTL_CHECK(add_hold(change, volume.info));
+	}
+
 	const auto sectors = volume.sectors;
 	const auto base_text =
 		below.layer ? "(the layer " + below.layer->name + ") 0"

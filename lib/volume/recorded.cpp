@@ -31,6 +31,18 @@ table::Mode mode_of(meta::Mode mode)
 	return table::Mode::commit;
 }
 
+// Without what the kernel would refuse in this mode: who wrote the entry may have meant another.
+void drop_meaningless(table::Blkcopy &table)
+{
+	const bool copies = table.mode != table::Mode::overlay;
+
+	table.features.copy_on_read &= table.mode == table::Mode::stream;
+	table.features.paused &= copies;
+	table.features.detect_zeroes &= copies;
+	if (!copies)
+		table.params = {.on_top_error = table.params.on_top_error};
+}
+
 bool is_file(const std::string &path)
 {
 	struct stat st;
@@ -295,15 +307,13 @@ table::Blkcopy table_of(const RecordedLayer &layer, const tab::Entry &entry, Dev
 	table.meta = layer.meta.devno->str();
 	if (layer.number != 0)
 		return table;
-	table.features.copy_on_read = entry.copy_on_read && table.mode == table::Mode::stream;
-	table.features.paused = entry.paused && table.mode != table::Mode::overlay;
+	table.features = entry.features;
+	table.params = entry.params;
+	drop_meaningless(table);
 	if (table.mode == table::Mode::backup) {
 		table.features.paused = true;
 		table.features.backup_persistent = !super.unordered;
 	}
-	if (entry.waits_for_space &&
-	    (table.mode == table::Mode::overlay || table.mode == table::Mode::stream))
-		table.params.on_top_error = table::Policy::enospc;
 	return table;
 }
 

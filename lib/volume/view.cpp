@@ -83,7 +83,7 @@ Result<void> check_can_last(Change &change, const Volume &volume, const ViewRequ
 
 // Adds the metadata of what is kept, and that the volume comes back with it.
 Result<Place> add_view_metadata(Change &change, const Volume &volume, const ViewRequest &request,
-				const Place &store)
+				const Place &store, const table::Blkcopy &backup)
 {
 	auto &context = change.context();
 	std::vector<DevNo> legs{volume.table.base.device};
@@ -103,7 +103,7 @@ Result<Place> add_view_metadata(Change &change, const Volume &volume, const View
 	BLKCTL_TRY(const auto place,
 		   add_metadata(change, request.metadata, super, volume.devno(), legs, complete));
 	BLKCTL_CHECK(check_not_on(context, change.verb(), volume, place));
-	BLKCTL_CHECK(add_first_layer(change, volume, place, "with what is kept"));
+	BLKCTL_CHECK(add_first_layer(change, volume, place, backup, "with what is kept"));
 	return place;
 }
 
@@ -126,7 +126,7 @@ Result<void> add_arming(Change &change, const Volume &volume, const ViewRequest 
 	backup.features.backup_persistent = request.persistent;
 	std::optional<Place> meta;
 	if (has_metadata(request)) {
-		BLKCTL_TRY(meta, add_view_metadata(change, volume, request, store));
+		BLKCTL_TRY(meta, add_view_metadata(change, volume, request, store, backup));
 	}
 	const auto text = "0 " + std::to_string(volume.sectors) +
 			  " " BLKCOPY_TARGET " " BLKCOPY_MODE_BACKUP " " +

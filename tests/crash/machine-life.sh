@@ -75,8 +75,8 @@ make_volume() {
 	esac
 }
 
-# Its entry, for the lives to come. A rate is in no entry, and without one a job would be over
-# before a cut: so it comes back paused. (That of a stream says so already.)
+# Its entry, for the lives to come. What a message has told a job is in no entry, and without a rate
+# it would be over before a cut: so it comes back paused. (That of a stream says so already.)
 keep_entry() {
 	local option=''
 	[[ ! $MODE =~ ^(commit|flatten|mirror)$ ]] || option=paused

@@ -251,6 +251,89 @@ TEST_F(Activate, EveryEndOfAJobComesBackAsOneDevice)
 	EXPECT_EQ(live(), "0 131072 blkcopy track 8:16 0 - 0 - 128");
 }
 
+TEST_F(Activate, ASnapshotGoesOnAsItWasTold)
+{
+	const auto tell = [&](const std::string &policy) {
+		ASSERT_TRUE(set(host.context, "v0", {{"on_top_error", policy}}, volume::Run::doit));
+		down();
+		ASSERT_TRUE(activate_v0());
+	};
+	const std::string overlay = "0 131072 blkcopy overlay 8:0 0 8:16 0 7:0 128";
+	host.add_volume();
+	take_snapshot();
+	tell("stop");
+	EXPECT_EQ(live(), overlay + " 0 2 on_top_error stop");
+	tell("report");
+	EXPECT_EQ(live(), overlay);
+	// The kernel would not take what is for a job.
+	down();
+	std::ofstream(host.context.tab_file)
+		<< "v0 - " << meta_file()
+		<< " paused,copy_on_read,detect_zeroes,no_discard_passdown,rate_kib=1,"
+		   "wait_for_space\n";
+	ASSERT_TRUE(activate_v0());
+	EXPECT_EQ(live(), overlay + " 1 no_discard_passdown 2 on_top_error enospc");
+
+	// A commit has more, and takes it with it.
+	ASSERT_TRUE(commit(host.context, {.name = "v0"}, volume::Run::doit));
+	ASSERT_TRUE(pause(host.context, "v0", volume::Run::doit));
+	ASSERT_TRUE(set(host.context, "v0", {{"rate", "2M"}}, volume::Run::doit));
+	EXPECT_TRUE(entry()->features.paused);
+	EXPECT_EQ(entry()->params.rate_kib, 2048u);
+	const auto commit_told = live();
+	down();
+	set_super([](auto &super) {
+		super.mode = meta::Mode::commit;
+		super.phase = meta::Phase::merging;
+		super.base_mixed = true;
+	});
+	ASSERT_TRUE(activate_v0());
+	EXPECT_EQ(live(), commit_told);
+	host.mapper.named("v0")->status.phase = table::Phase::merged;
+	ASSERT_TRUE(commit(host.context, {.name = "v0"}, volume::Run::doit));
+	EXPECT_EQ(entry()->device, "name:sda");
+	EXPECT_EQ(entry()->features, table::Features());
+	EXPECT_EQ(entry()->params, table::Params());
+}
+
+TEST_F(Activate, AStreamGoesOnAsItWasTold)
+{
+	const auto made = create_from(host.context,
+				      {.name = "v0",
+				       .device = "/dev/sdb",
+				       .base = "/dev/sda",
+				       .copy_on_read = true,
+				       .no_hydrate = true,
+				       .waits_for_space = true},
+				      volume::Run::doit);
+	ASSERT_TRUE(made) << made.error().message();
+	const auto told = live();
+	EXPECT_TRUE(told.ends_with(" 2 paused copy_on_read 2 on_top_error enospc")) << told;
+	down();
+	ASSERT_TRUE(activate_v0());
+	EXPECT_EQ(live(), told);
+	ASSERT_TRUE(resume(host.context, "v0", volume::Run::doit));
+	down();
+	ASSERT_TRUE(activate_v0());
+	EXPECT_TRUE(live().ends_with(" 1 copy_on_read 2 on_top_error enospc")) << live();
+}
+
+// A view comes back with what was kept, and fills its store no further by itself.
+TEST_F(Activate, AViewGoesOnAsItWasTold)
+{
+	host.add_volume();
+	ASSERT_TRUE(view(host.context,
+			 {.name = "v0", .view = "now", .store = "/dev/sdb", .persistent = true},
+			 volume::Run::doit));
+	const auto before = tab();
+	ASSERT_TRUE(resume(host.context, "v0", volume::Run::doit));
+	EXPECT_EQ(tab(), before);
+	ASSERT_TRUE(set(host.context, "v0", {{"on_top_error", "stop"}}, volume::Run::doit));
+	down();
+	ASSERT_TRUE(activate_v0());
+	EXPECT_TRUE(live().ends_with(" 2 paused backup_persistent 2 on_top_error stop")) << live();
+}
+
 TEST_F(Activate, RefusesLegsThatAreNotTheOnes)
 {
 	host.probe.identities = {{disk_a, "id:a"}, {disk_b, "id:b"}};

@@ -224,7 +224,7 @@ TEST_F(Content, WaitsForSpaceAfterACommitAsWell)
 	const SnapshotRequest request{.name = "v0", .store = "/dev/sdb", .waits_for_space = true};
 	ASSERT_TRUE(snapshot(host.context, request, volume::Run::doit));
 	const auto before = find_entry(host.context, "v0");
-	ASSERT_TRUE(before && before->waits_for_space);
+	ASSERT_TRUE(before && before->params.on_top_error == table::Policy::enospc);
 	const auto again = entry_of(host.context, *find(host.context, "v0"), before);
 	ASSERT_TRUE(again) << again.error().message();
 	EXPECT_EQ(*again, *before);

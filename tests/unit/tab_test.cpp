@@ -39,9 +39,8 @@ TEST(Tab, EntriesComeBackAsTheyWere)
 		 .bitmaps = "id:virtio-disk1",
 		 .noauto = true,
 		 .initramfs = true,
-		 .copy_on_read = true,
-		 .paused = true,
-		 .waits_for_space = true},
+		 .features = {.detect_zeroes = true, .paused = true, .copy_on_read = true},
+		 .params = {.rate_kib = 1024, .on_top_error = table::Policy::enospc}},
 		{.name = "vg0-data", .layers = {{0, "/meta"}}, .lv = std::string(64, 'a')},
 	};
 	for (const auto &entry : entries) {
@@ -50,6 +49,50 @@ TEST(Tab, EntriesComeBackAsTheyWere)
 		EXPECT_EQ(*again, entry) << print(entry);
 	}
 	EXPECT_EQ(print(entries[0]), "data - /var/lib/blkctl/data.meta stamp=00c0ffee");
+}
+
+TEST(Tab, WhatAJobIsToldIsAnOptionEach)
+{
+	const std::string line = "data - /meta ";
+	const std::string options[] = {
+		"copy_on_read",
+		"paused",
+		"detect_zeroes",
+		"no_discard_passdown",
+		"rate_kib=1024",
+		"inflight_kib=64",
+		"run_kib=4",
+		"copy_mode=background",
+		"on_base_error=ignore",
+		"on_top_error=stop",
+	};
+	std::string all;
+
+	for (const auto &option : options) {
+		const auto entry = parse_entry(line + option);
+		ASSERT_TRUE(entry) << option << ": " << entry.error().message();
+		EXPECT_NE(*entry, *parse_entry(line)) << option;
+		EXPECT_EQ(print(*entry), line + option);
+		expect_bad("data /dev/vdb - " + option, "go with METADATA");
+		all += (all.empty() ? "" : ",") + option;
+	}
+	EXPECT_EQ(print(*parse_entry(line + all)), line + all);
+	EXPECT_EQ(parse_entry(line + all)->params.on_top_error, table::Policy::stop);
+	// An older word.
+	EXPECT_EQ(print(*parse_entry(line + "wait_for_space")), line + "on_top_error=enospc");
+
+	expect_bad(line + "paused=1", "takes no value");
+	expect_bad(line + "backup_persistent", "there is no option");
+	expect_bad(line + "nosync", "there is no option");
+	expect_bad(line + "segment_mib=64", "there is no option");
+	expect_bad(line + "rate_kib", "rate_kib is not a number");
+	expect_bad(line + "rate_kib=1M", "rate_kib is not a number");
+	expect_bad(line + "rate_kib=4294967296", "rate_kib is not a number from 0 to 4294967295");
+	expect_bad(line + "inflight_kib=63", "inflight_kib is not a number from 64 to 65536");
+	expect_bad(line + "run_kib=1025", "run_kib is not a number from 4 to 1024");
+	expect_bad(line + "copy_mode=x", "copy_mode is not dual or background");
+	expect_bad(line + "on_base_error=", "on_base_error is not report");
+	expect_bad(line + "on_top_error=panic", "on_top_error is not report");
 }
 
 TEST(Tab, RefusesWhatMakesNoSense)

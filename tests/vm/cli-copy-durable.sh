@@ -33,6 +33,8 @@ has "$(cat /etc/blkctltab)" "vol - $meta" "the tab"
 note "in good order"
 busy 2
 want=$(sum /dev/mapper/vol)
+exits 0 ctl pause vol
+exits 0 ctl set vol mode=background
 before=$(copied)
 ((before > 0)) || fail "nothing is copied"
 exits 0 ctl deactivate vol
@@ -40,8 +42,11 @@ exits 0 ctl check "$meta"
 has "$OUT" 'stopped in good order' "check after deactivate"
 exits 0 ctl activate vol
 is "$(sum /dev/mapper/vol)" "$want" "the volume, back again"
-is "$(st vol mode)" mirror "its job"
+has "$(dmsetup table vol)" ' mirror .* 1 paused 4 rate_kib 4096 copy_mode background$' "its job"
 (($(copied) >= before)) || fail "$before blocks were copied, $(copied) are"
+exits 0 ctl set vol mode=dual
+exits 0 ctl resume vol
+! grep -q -e paused -e copy_mode /etc/blkctltab || fail "the tab: $(cat /etc/blkctltab)"
 busy 3
 leg_holds /dev/ram0
 
