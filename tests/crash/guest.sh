@@ -12,6 +12,8 @@ source "$here/lib-server.sh"
 source "$here/lib-modes.sh"
 # shellcheck source=tests/crash/lib-verbs.sh
 source "$here/lib-verbs.sh"
+# shellcheck source=tests/crash/lib-chain.sh
+source "$here/lib-chain.sh"
 BIN=$1 MODES=${2//,/ } FIRST=$3 LAST=$4 CUTS=$5 ROUNDS=$6
 LIE_FLUSH=${BLKCTL_CRASH_LIE_FLUSH:-} LIE_FUA=${BLKCTL_CRASH_LIE_FUA:-} NO_CACHE=${BLKCTL_CRASH_NO_CACHE:-}
 STOP_AFTER=${BLKCTL_CRASH_STOP_AFTER:-5}
@@ -27,7 +29,7 @@ prepare() {
 	# Thousands of failed requests on an emulated serial line take minutes.
 	dmesg -n 1
 	modprobe -a dm-mod dm-snapshot libcrc32c
-	modprobe nbd nbds_max=4 max_part=0
+	modprobe nbd nbds_max=5 max_part=0
 	[[ $MODES =~ ^(nbd|linear|snapshot|\ )+$ ]] || insmod "$BLKCTL_MODULE_DIR/dm-blkcopy.ko" || exit 2
 	COPY_ON_READ=$(grep -aqs copy_on_read "$BLKCTL_MODULE_DIR/dm-blkcopy.ko" && echo copy_on_read)
 	mkdir -p $DIR
@@ -47,7 +49,7 @@ keep_evidence() {
 	mkdir -p "$to"
 	timeout 5 dmsetup table >"$to/dmsetup" 2>&1
 	timeout 5 dmsetup status --noflush >>"$to/dmsetup" 2>&1
-	cp "$DIR"/*.log "$DIR"/*.out "$DIR/log" "$DIR/state" "$DIR/meta.img" "$to/" 2>/dev/null
+	cp "$DIR"/*.log "$DIR"/*.out "$DIR/log" "$DIR/state" "$DIR"/meta*.img "$to/" 2>/dev/null
 	ps axo pid,stat,wchan:24,etimes,args | awk '!/\[.*\]$/ || $2 ~ /D/' >"$to/ps"
 	dmesg >"$to/dmesg"
 }
@@ -68,6 +70,7 @@ write() {
 	# The metadata's requests are few, and each is a moment of its own.
 	if with_meta && ((RANDOM % 3 == 0)); then
 		of=meta
+		[[ $MODE != chain ]] || { busy_meta && of=$REPLY; }
 		n=$((n / 32 + 1))
 	fi
 	pick 0.3 0.6 1 1 1.5 && seconds=$REPLY
@@ -136,8 +139,11 @@ seed() {
 
 # What a failed seed left.
 clean_up() {
+	local name
 	tell cut
-	timeout 20 dmsetup remove --force crash >/dev/null 2>&1
+	for name in crash lower; do
+		timeout 20 dmsetup remove --force $name >/dev/null 2>&1
+	done
 	pkill -x nbd
 	sleep 1
 }

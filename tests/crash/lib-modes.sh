@@ -9,14 +9,16 @@
 # commit (an overlay that is merged at some point), flatten (an overlay that is
 # streamed), mirror, view (a backup that is to outlive the cut), bitmap, tracked (a
 # bitmap on a commit: two metadata devices), verbs (several bitmaps, and all that can
-# be done with them), frozen (a volume that becomes an overlay while it is written to).
+# be done with them), frozen (a volume that becomes an overlay while it is written to),
+# chain (an overlay on an overlay, see lib-chain.sh).
 
-DEVICE=/dev/dm-0 # the only one
+DEVICE=/dev/dm-0 # the only one, but of a chain
+declare -A CREATED=() # dm devices that are there, by name
 
 pick() { REPLY=${*:RANDOM % $# + 1:1}; } # of its arguments, one
 between() { REPLY=$(($1 + (RANDOM << 15 | RANDOM) % ($2 - $1 + 1))); }
 
-with_meta() { [[ $MODE =~ ^(overlay|stream|commit|flatten|mirror|view|bitmap|tracked|verbs|frozen)$ ]]; }
+with_meta() { [[ $MODE =~ ^(overlay|stream|commit|flatten|mirror|view|bitmap|tracked|verbs|frozen|chain)$ ]]; }
 
 # One seed's volume: SECTORS, BLOCK, EXTENTS (what is written to), OPTIONS.
 draw_volume() {
@@ -33,7 +35,7 @@ draw_volume() {
 		EXTENTS=("0+$SECTORS")
 	}
 	pick 0 1 && i=$REPLY
-	if ((i)) && [[ $MODE =~ ^(overlay|commit)$ ]]; then
+	if ((i)) && [[ $MODE =~ ^(overlay|commit|chain)$ ]]; then
 		# Three sectors of the block map, each written to.
 		BLOCK=8 SECTORS=$((160 * 2048))
 		EXTENTS=("0+2048" "$((63 * 2048 - 2048))+4096" "$((126 * 2048 - 1024))+2048" "$((SECTORS - 2048))+2048")
@@ -48,6 +50,7 @@ draw_volume() {
 		EXTENTS=("0+$((SECTORS / 4))" "$((SECTORS / 2 / 8 * 8))+4096" "$((SECTORS - 1024))+1024")
 		((SECTORS >= 65536)) || EXTENTS=("0+$SECTORS")
 	fi
+	[[ $MODE != chain ]] || draw_chain
 }
 
 make_volume() {
@@ -56,7 +59,7 @@ make_volume() {
 	rm -f "$DIR"/*.img "$DIR/log" "$DIR/state"
 	"$BIN/initial" "$DIR/state" "$DIR/base.img" "$SEED" "$SECTORS" "${EXTENTS[@]}"
 	LEGS=(base)
-	PHASE='' TABLE_MODE='' CREATED='' ENDED=0 IS_FROZEN=1 EQUAL=0 RECORDING='' MISSED='' UNSEALED=''
+	PHASE='' TABLE_MODE='' CREATED=() ENDED=0 IS_FROZEN=1 EQUAL=0 RECORDING='' MISSED='' UNSEALED=''
 	no_bitmaps
 	case $MODE in
 	bitmap | verbs)
@@ -75,7 +78,7 @@ make_volume() {
 		make_disk meta 2048
 		LEGS+=(top meta)
 		TABLE_MODE=$MODE
-		[[ ! $MODE =~ ^(commit|flatten|tracked)$ ]] || TABLE_MODE=overlay
+		[[ ! $MODE =~ ^(commit|flatten|tracked|chain)$ ]] || TABLE_MODE=overlay
 		[[ $MODE != view ]] || TABLE_MODE=backup
 		[[ $MODE != frozen ]] || TABLE_MODE=overlay
 		"$BIN/format" "$DIR/meta.img" "$SECTORS" "$BLOCK" "$TABLE_MODE" 1
@@ -85,37 +88,57 @@ make_volume() {
 			LEGS+=(bits)
 			"$BIN/format" "$DIR/bits.img" "$SECTORS" "$BLOCK" track 1
 		fi
+		[[ $MODE != chain ]] || make_chain
 		;;
 	esac
 	cp --sparse=always "$DIR/base.img" "$DIR/base.frozen"
 	tell load
 }
 
-# line [MODE]: the table.
-line() {
-	local mode=${1:-$TABLE_MODE} features=() params=()
-	case $MODE in
-	linear) echo "0 $SECTORS linear /dev/nbd0 0" && return ;;
-	bitmap | verbs) echo "0 $SECTORS blkcopy track /dev/nbd0 0 - 0 /dev/nbd1 $BLOCK" && return ;;
-	frozen) [[ $mode != track ]] || { echo "0 $SECTORS blkcopy track /dev/nbd0 0 - 0 - $BLOCK" && return; } ;;
-	snapshot) echo "0 $SECTORS snapshot /dev/nbd0 /dev/nbd1 P $BLOCK" && return ;;
-	esac
+one_leg() { echo "0 $SECTORS blkcopy track $1 0 - 0 - $BLOCK"; }
+
+two_legs() { # MODE BASE TOP META
+	local mode=$1 features=() params=()
 	[[ $mode != stream || -z $FEATURE ]] || features=("$FEATURE")
 	[[ $mode != backup ]] || features=(backup_persistent ${PAUSED:+paused})
 	[[ $mode == overlay ]] || params=(rate_kib "$RATE")
 	[[ $mode != mirror || -z $COPY_MODE ]] || params+=(copy_mode "$COPY_MODE")
 	[[ $MODE != tracked ]] || params+=(bitmaps /dev/nbd3)
-	echo "0 $SECTORS blkcopy $mode /dev/nbd0 0 /dev/nbd1 0 /dev/nbd2 $BLOCK ${#features[@]} ${features[*]} ${#params[@]} ${params[*]}"
+	echo "0 $SECTORS blkcopy $mode $2 0 $3 0 $4 $BLOCK ${#features[@]} ${features[*]} ${#params[@]} ${params[*]}"
+}
+
+# line [MODE]: the table.
+line() {
+	local mode=${1:-$TABLE_MODE}
+	case $MODE in
+	linear) echo "0 $SECTORS linear /dev/nbd0 0" && return ;;
+	bitmap | verbs) echo "0 $SECTORS blkcopy track /dev/nbd0 0 - 0 /dev/nbd1 $BLOCK" && return ;;
+	frozen) [[ $mode != track ]] || { one_leg /dev/nbd0 && return; } ;;
+	chain)
+		chain_line "$SHAPE" "$mode"
+		return
+		;;
+	snapshot) echo "0 $SECTORS snapshot /dev/nbd0 /dev/nbd1 P $BLOCK" && return ;;
+	esac
+	two_legs "$mode" /dev/nbd0 /dev/nbd1 /dev/nbd2
+}
+
+# create NAME LINE: false when the power went meanwhile.
+create() {
+	CREATED[$1]=1
+	limited 60 "$BIN/dm" create "$1" "$2" >"$DIR/dm.out" 2>&1 && return
+	unset "CREATED[$1]"
+	! power || bad "cannot activate $1: $(<"$DIR/dm.out"): $(dmesg | grep device-mapper | tail -n 2)"
+	return 1
 }
 
 # activate: false when the power went meanwhile.
 activate() {
-	[[ $MODE != nbd ]] || return 0
-	CREATED=1
-	limited 60 "$BIN/dm" create crash "$(line)" >"$DIR/dm.out" 2>&1 && return
-	CREATED=
-	! power || bad "cannot activate: $(<"$DIR/dm.out"): $(dmesg | grep device-mapper | tail -n 2)"
-	return 1
+	case $MODE in
+	nbd) ;;
+	chain) activate_chain ;;
+	*) create crash "$(line)" ;;
+	esac
 }
 
 # Before it is written to. A bitmap begins with each cut, at what base is then.
@@ -135,9 +158,8 @@ begin() {
 
 # With its disks there or gone; in both ways that dmsetup has.
 deactivate() {
-	local how=remove
-	[[ -n $CREATED ]] || return 0
-	CREATED=
+	local how=remove name
+	((${#CREATED[@]} > 0)) || return 0
 	power || ((RANDOM % 2)) || how=force-remove
 	# Of verbs always: what is inconsistent cannot be asked for anything.
 	if [[ $MODE == @(verbs|view) ]] || { [[ $MODE == @(bitmap|tracked) ]] && ((RANDOM % 3)); }; then
@@ -145,13 +167,27 @@ deactivate() {
 	elif power; then
 		UNSEALED=1
 	fi
-	limited 60 "$BIN/dm" $how crash >"$DIR/dm.out" 2>&1 || bad "cannot remove it: $(<"$DIR/dm.out")"
+	# A lower layer last: it is in use.
+	for name in crash lower; do
+		[[ -z ${CREATED[$name]:-} ]] || remove "$name" $how
+	done
 }
 
-switch_to() { # MODE
-	limited 60 "$BIN/dm" reload crash "$(line "$1")" >"$DIR/dm.out" 2>&1 ||
-		! power || bad "cannot become $1: $(<"$DIR/dm.out")"
+remove() { # NAME HOW
+	unset "CREATED[$1]"
+	limited 60 "$BIN/dm" "$2" "$1" >"$DIR/dm.out" 2>&1 || bad "cannot remove $1: $(<"$DIR/dm.out")"
 }
+
+# reload NAME LINE: false when the power went meanwhile.
+reload() {
+	limited 60 "$BIN/dm" reload "$1" "$2" >"$DIR/dm.out" 2>&1 && return
+	! power || bad "cannot become $2: $(<"$DIR/dm.out")"
+	# Where metadata cannot be read any more it stays suspended, and the writer with it.
+	limited 60 "$BIN/dm" reload "$1" "0 $SECTORS error" >/dev/null 2>&1
+	return 1
+}
+
+switch_to() { reload crash "$(line "$1")"; } # MODE
 
 # While the writer is at it.
 act() {
@@ -170,6 +206,7 @@ act() {
 			switch_to overlay
 		fi
 		;;
+	chain) act_chain "$wait" ;;
 	verbs) verbs ;;
 	view)
 		# Now and then nobody is to read what has not changed since.
@@ -200,6 +237,10 @@ look_at_disks() {
 		[[ $MODE != snapshot ]] || base_is_frozen
 		return 0
 	fi
+	if [[ $MODE == chain ]]; then
+		look_at_chain
+		return 0
+	fi
 	META=$("$BIN/show" "$DIR/meta.img") || bad "no superblock is left"
 	eval "$META"
 	TABLE_MODE=$mode PHASE=$phase
@@ -227,10 +268,11 @@ look_at_disks() {
 	esac
 }
 
-base_is_frozen() {
-	"$BIN/same" "$DIR/base.img" "$DIR/base.frozen" >"$DIR/same.out" 2>&1 ||
-		bad "base has changed: $(cat "$DIR/same.out")"
+is_same() { # IMAGE IMAGE WHAT-IT-MEANS
+	"$BIN/same" "$1" "$2" >"$DIR/same.out" 2>&1 || bad "$3: $(cat "$DIR/same.out")"
 }
+
+base_is_frozen() { is_same "$DIR/base.img" "$DIR/base.frozen" "base has changed"; }
 
 # What the view would show is what base held at first, and it is there to be shown.
 view_is_frozen() {
@@ -283,15 +325,20 @@ legs_agree() {
 	EQUAL=$((EQUAL + $(<"$DIR/equal.out")))
 }
 
-# That disk alone is the volume.
-raw_image() {
-	"$BIN/verify" "$DIR/state" "$DIR/log" "$DIR/$1.img" keep >"$DIR/raw.out" 2>&1 ||
-		bad "$PHASE, but $1 alone is not the volume: $(head -n 5 "$DIR/raw.out")"
+is_volume() { # IMAGE WHAT
+	"$BIN/verify" "$DIR/state" "$DIR/log" "$1" keep >"$DIR/raw.out" 2>&1 ||
+		bad "$2 is not the volume: $(head -n 5 "$DIR/raw.out")"
 }
+
+# That disk alone is the volume.
+raw_image() { is_volume "$DIR/$1.img" "$PHASE, but $1 alone"; }
 
 # A little longer, then there is nothing more to be seen with this volume.
 at_its_end() {
+	local more=2
+	# What becomes of its layers then is as much again.
+	[[ $MODE != chain ]] || more=4
 	# What came before is seen in the cut after it.
 	[[ $MODE != frozen ]] || ((ROUND < 2)) || return 0
-	[[ $PHASE =~ ^(streamed|merged|pivoted|aborted)$ ]] && ((++ENDED > 2))
+	[[ $PHASE =~ ^(streamed|merged|pivoted|aborted)$ ]] && ((++ENDED > more))
 }

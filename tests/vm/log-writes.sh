@@ -4,14 +4,17 @@
 # Every flush and every FUA is a moment at which the power may go: the disk of an
 # overlay, a stream, a commit and a mirror, legs and metadata, as dm-log-writes has
 # logged it, is brought back as of each. What had been synced by then is there, and
-# what base must hold. Cuts between two flushes are tests/crash's.
+# what base must hold. Cuts between two flushes are tests/crash's. What is written
+# follows from a seed, which each run draws and says: BLKCTL_SEED=N gives it again.
 # guards: the order of data, metadata and flushes.
 source "$(dirname "$0")/lib.sh"
 load_module
 modprobe dm-log-writes
 N=8192 # sectors of a leg: 4 MiB
-SEED=$RANDOM
+SEED=${BLKCTL_SEED:-$RANDOM}
 STEPS=12
+[[ $SEED =~ ^[0-9]+$ ]] || fail "BLKCTL_SEED \"$SEED\" is no number"
+note "seed $SEED"
 STAMPS=$(tool stamps) REPLAY=$(tool replay) SHOW=$(tool show)
 
 # pieces PREFIX DEVICE: base, top and metadata of one disk, one after the other.
