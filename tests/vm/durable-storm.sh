@@ -30,7 +30,7 @@ storm() {
 	is "$(st vol health torn)" "rw 0" "health after a storm"
 	check_counts vol
 	note "$(dmsetup status --noflush vol)"
-	msg vol set rate_kib 0
+	[[ $(st vol mode) == @(overlay|track) ]] || msg vol set rate_kib 0
 }
 comes_back() { # LINE PHASE
 	hammer_stop

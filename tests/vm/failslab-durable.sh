@@ -25,7 +25,7 @@ storm() {
 	done
 	is "$(st vol health)" rw "health of $1"
 	note "$1: $(dmsetup status --noflush vol)"
-	msg vol set rate_kib 0
+	[[ $(st vol mode) == @(overlay|track) ]] || msg vol set rate_kib 0
 }
 fresh() { # MODE [SEGMENT-MIB]
 	mk_loops 8
