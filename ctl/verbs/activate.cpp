@@ -76,8 +76,8 @@ const Register entry{Verb{
 	.summary = "bring a volume back from what is written down of it",
 	.description =
 		{"Makes /dev/mapper/NAME again out of its metadata, which says what the volume is, "
-		 "how far its job was, and which devices it is on; a job that ran goes on, at full "
-		 "speed: a rate is given again with blkctl-set(8). NAME is "
+		 "how far its job was, and which devices it is on; a job that ran goes on, as "
+		 "/etc/blkctltab has what it was told. NAME is "
 		 "looked up in /etc/blkctltab, see blkctltab(5), and then in /var/lib/blkctl. "
 		 "META, "
 		 "with a slash or as MAJ:MIN, is a metadata device or file that is named itself.",

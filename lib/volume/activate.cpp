@@ -103,9 +103,9 @@ Result<void> check_ours(Change &change, const OwnDevice &existing, const tab::En
 		(void)void_bitmaps(context, entry);
 	return refusal(Status::busy, activate_verb, entry.name,
 		       "LVM has activated it as it was before, without what is elsewhere",
-		       entry.bitmaps.empty() || !entry.layers.empty()
-			       ? "lvchange -an, and blkctl activate " + entry.name
-			       : "blkctl attach " + entry.name);
+		       !entry.bitmaps.empty() && is_on_extents(context, entry)
+			       ? "blkctl attach " + entry.name
+			       : "lvchange -an, and blkctl activate " + entry.name);
 }
 
 // The table that LVM would give an LV, on a device that is hidden: what attach has made of it.
@@ -384,22 +384,25 @@ Result<Outcome> give_back(Change &change, const tab::Entry &entry, const lvm::Lo
 {
 	auto &context = change.context();
 	const auto device = std::make_shared<dm::Info>(named.value_or(dm::Info{}));
-	BLKCTL_TRY(const auto table, lvm_table(context, activate_verb, lv));
+	const auto table = lvm_table(context, activate_verb, lv);
 
 	device->name = entry.name;
-	add_release(change, lv);
-	add_entry_removal(change, entry.name);
-	if (!named)
-		add_creation(change, entry.name, lvm_uuid(entry.lv), device);
-	else if (named->inactive_table)
+	if (named && named->inactive_table)
 		change.clear(*named);
-	add_first_load(change, device, "the table that LVM has for " + lv.path(),
-		       [table] { return dm::Table(table); });
-	add_first_resume(change, device);
+	if (table) {
+		if (!named)
+			add_creation(change, entry.name, lvm_uuid(entry.lv), device);
+		add_first_load(change, device, "the table that LVM has for " + lv.path(),
+			       [table] { return dm::Table(*table); });
+		add_first_resume(change, device);
+	}
+	add_release(change, lv);
+	add_entry_removal(change, entry.name, true);
 	add_recorded_bitmaps_end(change, entry);
 	change.outcome().note = entry.name +
-				": LVM has given it another size or place since; it is LVM's "
-				"again, and its bitmaps are lost";
+				": LVM has given it another size, type or place since; it is LVM's "
+				"again, and its bitmaps are lost" +
+				(table ? "" : "; to bring it up: lvchange -ay " + lv.path());
 	BLKCTL_TRY(auto outcome, change.finish(*device));
 	outcome.device = device->devno;
 	return outcome;

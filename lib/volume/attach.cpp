@@ -151,7 +151,9 @@ Result<void> check_entry(Change &change, const dm::Info &device, const dm::Table
 	const bool at_home = is_live_at_home(context, *entry, device, live);
 	if (at_home && (held || !entry->bitmaps.empty()))
 		return {};
-	if (!held) {
+	const bool moved = entry->layers.empty() && entry->was.empty() && !at_home &&
+			   !is_on_extents(context, *entry);
+	if (!held && !moved) {
 		add_entry_removal(change, device.name);
 		return {};
 	}
@@ -269,7 +271,7 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 			    return blkcopy_table(sectors, track);
 		    });
 	change.switch_table(device);
-	if (entry && !at_home)
+	if (entry && !at_home && !(bitmaps && are_on(context, *entry, bitmaps->place)))
 		add_recorded_bitmaps_end(change, *entry);
 	BLKCTL_TRY(auto outcome, change.finish(device));
 	// Of an earlier table of a device of this name.

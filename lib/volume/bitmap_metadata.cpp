@@ -67,6 +67,13 @@ void add_bitmap_metadata_end(Change &change, const Volume &volume)
 	add_unmake(change, file_behind(change.context(), *meta));
 }
 
+bool are_on(Context &context, const tab::Entry &entry, const Place &place)
+{
+	const auto there = find_place(context, entry.bitmaps);
+
+	return !entry.bitmaps.empty() && there && is_same_place(*there, place);
+}
+
 void add_recorded_bitmaps_end(Change &change, const tab::Entry &entry)
 {
 	const auto place = find_place(change.context(), entry.bitmaps);

@@ -43,6 +43,9 @@ Result<std::optional<Place>> add_recorded_bitmaps(Change &change, const tab::Ent
 						  const std::string &hex,
 						  const std::optional<DevNo> &own);
 
+// Whether an entry has them there.
+bool are_on(Context &context, const tab::Entry &entry, const Place &place);
+
 // Adds letting go of it, and removing it if it is in the state folder.
 void add_bitmap_metadata_end(Change &change, const Volume &volume);
 

@@ -196,9 +196,24 @@ bool add_told(Change &change, const Volume &volume, const std::function<void(tab
 
 	if (changed(entry) == entry)
 		return false;
-	add_entry(change, volume.name(),
-		  "write in " + context.tab_file + " what the job of " + volume.name() + " is told",
-		  changed);
+	const auto written = std::make_shared<bool>(false);
+	// Whoever pauses a job on a failing disk cannot wait until /etc can be written to.
+	change.add(
+		{"write in " + context.tab_file + " what the job of " + volume.name() + " is told",
+		 [&context, &change, name = volume.name(), changed, entry,
+		  written]() -> Result<void> {
+			 const auto result = set_entry(context, name, changed(entry));
+			 *written = result.has_value();
+			 if (!result)
+				 add_note(change.outcome().note,
+					  name + ": it cannot be written down (" +
+						  result.error().why +
+						  "): after a boot it is as before");
+			 return {};
+		 },
+		 [&context, name = volume.name(), entry, written]() -> Result<void> {
+			 return *written ? set_entry(context, name, entry) : Result<void>();
+		 }});
 	return true;
 }
 
@@ -347,7 +362,7 @@ Result<void> add_undecided(Change &change, const Volume &volume, const table::Le
 			return std::optional(entry);
 		},
 		false, stays);
-	return add_hold(change, volume.info);
+	return add_hold(change, volume.info, stays);
 }
 
 void add_decided(Change &change, const Volume &volume, const table::Leg &target)

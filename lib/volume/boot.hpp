@@ -32,7 +32,8 @@ void add_entry(Change &change, const std::string &name, const std::string &text,
 void keep_told(const table::Blkcopy &table, tab::Entry &entry);
 
 // Adds that the entry of a volume with layers says what `tell` writes there. To go before the
-// messages that tell it the kernel: one that is refused takes it back. False, and nothing, if it
+// messages that tell it the kernel: one that is refused takes it back. Where it cannot be written
+// it is a note. False, and nothing, if it
 // says so already, or there is no such entry: the job ends with the running system.
 bool add_told(Change &change, const Volume &volume, const std::function<void(tab::Entry &)> &tell);
 

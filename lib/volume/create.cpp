@@ -46,7 +46,14 @@ bool is_same(Context &context, const dm::Info &info, DevNo device, const CreateR
 Result<Outcome> boot_as_asked(Change &change, const dm::Info &info, const CreateRequest &request)
 {
 	auto &context = change.context();
+	// A pivot may be under way.
+	BLKCTL_CHECK(change.open(info.devno.str()));
 	BLKCTL_TRY(const auto volume, find(context, info.devno));
+	const auto entry = find_entry(context, info.name);
+	if (entry && !entry->was.empty())
+		return refusal(Status::busy, create_verb, info.name,
+			       "a pivot of it is not finished",
+			       "blkctl pivot " + info.name + ", or blkctl abort " + info.name);
 	const bool is_asked = request.boot || !request.metadata.empty();
 
 	if (!is_asked || comes_back_at_boot(context, volume) == request.boot)
@@ -184,8 +191,8 @@ Result<Outcome> forget(Change &change, const std::string &name, const Error &not
 				       ", if it is to be what it was there");
 	if (lv)
 		add_release(change, *lv);
+	add_entry_removal(change, name, true);
 	add_recorded_bitmaps_end(change, *entry);
-	add_entry_removal(change, name);
 	dm::Info gone;
 	gone.name = name;
 	return change.finish(gone);

@@ -48,7 +48,9 @@ Result<dm::Target> target_of(Context &context, const std::string &verb,
 	return target;
 }
 
-void add_skip(Change &change, const lvm::LogicalVolume &lv, bool skipped)
+// `stays`: what has failed holds it.
+void add_skip(Change &change, const lvm::LogicalVolume &lv, bool skipped,
+	      const std::function<bool()> &stays = {})
 {
 	auto &context = change.context();
 
@@ -58,15 +60,19 @@ void add_skip(Change &change, const lvm::LogicalVolume &lv, bool skipped)
 			     : "tell LVM that it has " + lv.path() + " again") +
 			    " (lvchange --setactivationskip " + (skipped ? "y" : "n") + ")",
 		    [&context, lv, skipped] { return context.lvm.set_skipped(lv, skipped); },
-		    [&context, lv, skipped] { return context.lvm.set_skipped(lv, !skipped); }});
+		    [&context, lv, skipped, stays] {
+			    return stays && stays() ? Result<void>()
+						    : context.lvm.set_skipped(lv, !skipped);
+		    }});
 }
 
-Result<void> add_skip_of(Change &change, const dm::Info &info, bool skipped)
+Result<void> add_skip_of(Change &change, const dm::Info &info, bool skipped,
+			 const std::function<bool()> &stays = {})
 {
 	BLKCTL_TRY(const auto lv, find_lv(change.context(), lv_id(info)));
 
 	if (lv)
-		add_skip(change, *lv, skipped);
+		add_skip(change, *lv, skipped, stays);
 	return {};
 }
 
@@ -151,7 +157,9 @@ Result<bool> is_in_pv(Context &context, const std::string &verb, const tab::Entr
 {
 	BLKCTL_TRY(const auto signature, context.probe.signature(leg.device));
 
-	if (!signature || signature->type != "LVM2_member")
+	// What begins where the PV does is no LV in it: a pivot has moved it there, and it has one
+	// inside.
+	if (leg.offset == 0 || !signature || signature->type != "LVM2_member")
 		return false;
 	BLKCTL_TRY(const auto lv, find_lv_of(context, verb, entry));
 	BLKCTL_CHECK(check_size(verb, lv, sectors));
@@ -196,6 +204,10 @@ bool is_on_extents(Context &context, const tab::Entry &entry)
 		return false;
 	if (is_on_hidden(entry))
 		return true;
+	// An LV never begins where a PV does. What does is another disk that a pivot has moved it
+	// to, and whose content is one.
+	if (entry.offset == 0)
+		return false;
 	const auto base = find_place(context, entry.device);
 	const auto signature = base && base->block ? context.probe.signature(base->block->devno)
 						   : Result<std::optional<udev::Signature>>({});
@@ -204,7 +216,7 @@ bool is_on_extents(Context &context, const tab::Entry &entry)
 
 bool was_changed(Context &context, const tab::Entry &entry, const lvm::LogicalVolume &lv)
 {
-	if (lv.sectors() != entry.sectors.value_or(0))
+	if (!can_be_made(lv) || lv.sectors() != entry.sectors.value_or(0))
 		return true;
 	const auto base = find_place(context, entry.device);
 	return !is_on_hidden(entry) &&
@@ -212,9 +224,9 @@ bool was_changed(Context &context, const tab::Entry &entry, const lvm::LogicalVo
 		 place_of(context, lv) == table::Leg{base->block->devno, entry.offset});
 }
 
-Result<void> add_hold(Change &change, const dm::Info &info)
+Result<void> add_hold(Change &change, const dm::Info &info, const std::function<bool()> &stays)
 {
-	return add_skip_of(change, info, true);
+	return add_skip_of(change, info, true, stays);
 }
 
 void add_hold(Change &change, const lvm::LogicalVolume &lv)

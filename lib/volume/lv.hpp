@@ -7,6 +7,7 @@
 #include "lvm/lvm.hpp"
 #include "tab/tab.hpp"
 #include "volume/steps.hpp"
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -59,12 +60,15 @@ Result<bool> is_where_lvm_has_it(Context &context, const Volume &volume, const t
 // is right.
 bool is_on_extents(Context &context, const tab::Entry &entry);
 
-// Of such a one, whether LVM has since given it another size or, of one in one piece, place.
+// Of such a one, whether LVM has since given it another size, another type or, of one in one piece,
+// another place.
 bool was_changed(Context &context, const tab::Entry &entry, const lvm::LogicalVolume &lv);
 
 // Adds that LVM leaves an LV to us from here on, or that it has it again. Nothing for another
 // device, if it is so, and for an LV that LVM does not know. Errors: failed.
-Result<void> add_hold(Change &change, const dm::Info &info);
+// `stays`: as of add_entry().
+Result<void> add_hold(Change &change, const dm::Info &info,
+		      const std::function<bool()> &stays = {});
 void add_hold(Change &change, const lvm::LogicalVolume &lv);
 Result<void> add_release(Change &change, const dm::Info &info);
 void add_release(Change &change, const lvm::LogicalVolume &lv);

@@ -495,6 +495,12 @@ TEST_F(Activate, AfterAKilledPivotNeitherComesBackUnasked)
 		  Status::timed_out);
 	host.mapper.pivot_at_once = true;
 	expect_undecided();
+	const auto by_create =
+		create(host.context, {.name = "v0", .device = "/dev/sda", .boot = true},
+		       volume::Run::doit);
+	ASSERT_FALSE(by_create);
+	EXPECT_EQ(by_create.error().status, Status::busy);
+	expect_undecided();
 	killed_pivot();
 	expect_undecided();
 

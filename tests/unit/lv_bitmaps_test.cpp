@@ -281,6 +281,17 @@ TEST_F(LvBitmaps, EndWhenLvmHasChangedIt)
 	EXPECT_EQ(live().params, "8:48 4096");
 	expect_home();
 
+	host.mapper.devices.clear();
+	by_lvm();
+	take();
+	down();
+	host.lvm.lvs[0].segments[0].type = "raid1";
+	const auto theirs = activate(host.context, {.what = "vg-lv"}, volume::Run::doit);
+	ASSERT_TRUE(theirs) << theirs.error().message();
+	EXPECT_NE(theirs->note.find("lvchange -ay"), std::string::npos) << theirs->note;
+	EXPECT_FALSE(entry());
+	EXPECT_FALSE(skipped());
+
 	// Of another name it is not known by whom it is used.
 	host.mapper.devices.clear();
 	by_lvm();
@@ -291,6 +302,32 @@ TEST_F(LvBitmaps, EndWhenLvmHasChangedIt)
 		       Status::needs_attention, "calls its LV");
 	ASSERT_TRUE(volume::remove(host.context, "vg-lv", volume::Run::doit));
 	EXPECT_FALSE(skipped());
+}
+
+// A guest has made a PV of its whole disk, which a pivot has moved: LVM's extents are stale.
+TEST_F(LvBitmaps, WhatIsMovedIsNotLvmsWhateverItHolds)
+{
+	take();
+	ASSERT_TRUE(copy(host.context, {.name = "vg-lv", .target = "/dev/sdb", .sync_none = true},
+			 volume::Run::doit));
+	ASSERT_TRUE(pivot(host.context, {.name = "vg-lv"}, volume::Run::doit));
+	host.probe.signatures[fake::disk_b] = host.probe.signatures[fake::disk_pv];
+	down();
+	expect_refusal(volume::remove(host.context, "vg-lv", volume::Run::doit), Status::usage,
+		       "LVM leaves to blkctl");
+	ASSERT_TRUE(activate(host.context, {.what = "vg-lv"}, volume::Run::doit));
+	EXPECT_EQ(live().params, with_bitmaps("8:16 0"));
+	EXPECT_TRUE(skipped());
+	// Another tool has taken the flag off, and LVM has the old extents.
+	down();
+	by_lvm();
+	EXPECT_FALSE(skipped());
+	expect_refusal(activate(host.context, {.what = "vg-lv"}, volume::Run::doit), Status::busy,
+		       "lvchange -an");
+	expect_refusal(attach(host.context, {.device = "vg-lv"}, volume::Run::doit), Status::busy,
+		       "not where LVM has it");
+	EXPECT_TRUE(entry());
+	EXPECT_TRUE(std::filesystem::exists(file()));
 }
 
 // Neither LVM nor we would bring it back once the snapshot is merged.

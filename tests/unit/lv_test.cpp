@@ -169,6 +169,23 @@ TEST_F(Lv, AnAbortedPersistentPivotGivesItBack)
 	EXPECT_FALSE(entry());
 }
 
+// The kernel may still be there: LVM has the old extents.
+TEST_F(Lv, APersistentPivotThatIsNotDoneInTimeKeepsLvmAway)
+{
+	host.add_lv();
+	ASSERT_TRUE(copy(host.context, {.name = "vg-lv", .target = "/dev/sdb"}, volume::Run::doit));
+	set_phase(table::Phase::synced);
+	host.mapper.pivot_at_once = false;
+	host.mapper.on_wait = [] {};
+	const PivotRequest request{
+		.name = "vg-lv", .persist = true, .timeout = std::chrono::milliseconds(0)};
+	EXPECT_EQ(pivot(host.context, request, volume::Run::doit).error().status,
+		  Status::timed_out);
+	ASSERT_TRUE(entry());
+	EXPECT_NE(entry()->was, "");
+	EXPECT_TRUE(skipped());
+}
+
 TEST_F(Lv, WithMetadataACopyAndAViewComeBackToo)
 {
 	host.add_lv();

@@ -16,7 +16,7 @@ storm() {
 	local i line
 	hammer_start /dev/mapper/vol --threads 4 --max 64k --discard 4 --zero 6 --flush 3 --fua 5 --think-us 3000 \
 		--load-model "$WORK/model"
-	for i in {1..40}; do
+	for i in {1..24}; do
 		sleep "0.0$((RANDOM % 10))"
 		case $((i % 4)) in
 		0) dmsetup suspend vol ;;
