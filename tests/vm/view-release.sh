@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: slow=1 timeout=230
+# vm: slow=1 timeout=260
 # Old data that no view is to be read for: of what is not in a bitmap, and of what
 # is discarded on a view. It is not kept any more, and cannot be read; what is
 # wanted reads as at the instant, under load, and while a copy or a read is at it.
@@ -143,7 +143,7 @@ arm vol /dev/mapper/base /dev/mapper/top 1 paused
 mk_dm view "$(discards_line)"
 put 11 4
 until_true 10 "what was written to is kept" all_st vol "4" both
-swap_dm top "0 $(sectors "$B") delay $B 0 4000 $B 0 8000"
+swap_dm top "0 $(sectors "$B") delay $B 0 8000 $B 0 16000"
 # read_late BLOCK: in JUST; what comes of it in NAME.end and NAME.err.
 read_late() {
 	{ block /dev/mapper/view "$1" >"$WORK/$1.read" 2>"$WORK/$1.err" && echo read >"$WORK/$1.end"; } &
@@ -163,6 +163,7 @@ discard /dev/mapper/view 13 &
 discarding=$!
 sleep 1
 msg vol phase abort
+[[ -e /proc/$JUST ]] || fail "the read has ended: nothing was tested"
 msg_refused vol 'Operation now in progress' phase finish
 is_refused_late 12 "the view was given up while a block was read from top"
 [[ -e /proc/$discarding ]] || fail "the discard has ended: nothing was tested"
