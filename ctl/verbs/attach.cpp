@@ -32,7 +32,9 @@ const Register entry{Verb{
 	.description =
 		{"Takes over a device-mapper device in place, while it is in use: its name, "
 		 "number, "
-		 "UUID and data stay, and nothing is unmounted. blkctl-detach(8) gives it back.",
+		 "UUID and data stay, and nothing is unmounted. blkctl-detach(8) gives it back. "
+		 "A bare disk or partition is no device-mapper device and cannot be taken over "
+		 "while it is in use; see blkctl-create(8).",
 		 "A device that is one linear range of another (most LVs) is absorbed: the volume "
 		 "names the lower device itself. Several linear ranges, striped, crypt and thin "
 		 "devices are stacked: their table moves to a hidden device NAME-blkreal below the "
@@ -48,9 +50,6 @@ const Register entry{Verb{
 		 "back at boot, bitmaps and all. If LVM was made to activate it all the same, "
 		 "attaching it again brings them back, inconsistent: the next backup with one is a "
 		 "full one.",
-		 "A bare disk or partition is no device-mapper device and cannot be taken over "
-		 "while "
-		 "it is in use; see blkctl-create(8).",
 		 "While an LV is attached, leave it alone with lvextend, lvcreate -s, pvmove and "
 		 "lvchange --refresh: they replace the table, and blkctl is gone from the device. "
 		 "What is done to it that a boot must not lose is written in /etc/blkctltab, and "

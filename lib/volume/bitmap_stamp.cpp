@@ -92,7 +92,7 @@ Result<void> compare(Context &context, DevNo bitmaps, const table::Leg &data, st
 WasOpen add_bitmap_look(Change &change, const Volume &volume)
 {
 	auto &context = change.context();
-	const auto was_open = std::make_shared<bool>(false);
+	auto was_open = std::make_shared<bool>(false);
 
 	if (volume.table.bitmaps && data_of(volume))
 		change.add(

@@ -57,9 +57,9 @@ TEST_F(ContentStamp, SeesTheBeginningAndTheEnd)
 	EXPECT_FALSE(sees(end - mib - 1));
 	// Of a range of a device, and one that is shorter than both.
 	const auto before = stamp(8, 16);
-	host.probe.bytes[disk_a][8 * 512 - 1] = host.probe.bytes[disk_a][24 * 512] = 1;
+	host.probe.bytes[disk_a][4095] = host.probe.bytes[disk_a][12288] = 1;
 	EXPECT_EQ(stamp(8, 16), before);
-	host.probe.bytes[disk_a][24 * 512 - 1] = 1;
+	host.probe.bytes[disk_a][12287] = 1;
 	EXPECT_NE(stamp(8, 16), before);
 	host.probe.unreadable = {disk_a};
 	EXPECT_FALSE(volume::content_stamp(host.probe, disk_a, 0, disk_sectors));
@@ -124,7 +124,7 @@ TEST_F(ContentStamp, SeesPartitionsOfAGpt)
 		put_number(block + 72, 2, 8);
 		put_number(block + 80, 128, 4);
 		put_number(block + 84, 128, 4);
-		put_number(2 * block + 5 * 128 + 32, 30 * mib / block, 8);
+		put_number(2 * block + 672, 30 * mib / block, 8);
 		EXPECT_TRUE(sees(30 * mib + 65536)) << block;
 		EXPECT_FALSE(sees(20 * mib)) << block;
 		// Nonsense is passed over.
