@@ -219,10 +219,10 @@ Result<void> check_device(volume::Context &context, const volume::Volume &volume
 	if (target.format == transport::Format::qcow2)
 		return no(Status::usage, target.path, "a qcow2 is a file here");
 	BLKCTL_TRY(const auto block, context.probe.describe(*target.device));
-	const bool foreign = is_strange(context, volume, request, target, full);
 	// What is known to be an image need not look like the volume, which may have a new
 	// filesystem since.
 	const bool known = request.is_incremental() && is_image(context, volume, request, target);
+	const bool foreign = full && request.is_incremental() && !known;
 	BLKCTL_CHECK(volume::check_target(context,
 					  {.verb = target_verb,
 					   .role = "target",

@@ -61,24 +61,23 @@ Result<void> read_value(const Setting &setting, std::string_view text, std::opti
 	return {};
 }
 
+template <class E>
+Result<void> read_word(std::optional<E> found, const char *words, std::optional<E> &to)
+{
+	if (!found)
+		return no_value(std::string("not ") + words);
+	to = found;
+	return {};
+}
+
 Result<void> read_value(const Setting &, std::string_view text, std::optional<CopyMode> &to)
 {
-	const auto mode = copy_mode_from(text);
-
-	if (!mode)
-		return no_value("not dual or background");
-	to = mode;
-	return {};
+	return read_word(copy_mode_from(text), "dual or background", to);
 }
 
 Result<void> read_value(const Setting &, std::string_view text, std::optional<Policy> &to)
 {
-	const auto policy = policy_from(text);
-
-	if (!policy)
-		return no_value("not report, ignore, stop or enospc");
-	to = policy;
-	return {};
+	return read_word(policy_from(text), "report, ignore, stop or enospc", to);
 }
 
 std::string text_of(uint32_t number)

@@ -79,8 +79,8 @@ Result<void> write_broken(Context &context, const RecordedLayer &layer)
 }
 
 // What is written while LVM has it is in no bitmap.
-void check_lvm(Change &change, const std::optional<Place> &bitmaps,
-	       const std::optional<lvm::LogicalVolume> &lv)
+void add_lvm_doubt(Change &change, const std::optional<Place> &bitmaps,
+		   const std::optional<lvm::LogicalVolume> &lv)
 {
 	if (!bitmaps || !lv || lv->is_skipped)
 		return;
@@ -123,6 +123,8 @@ Result<std::shared_ptr<dm::Info>> add_hidden(Change &change, const lvm::LogicalV
 		return device;
 	if (!existing)
 		add_creation(change, name, hidden_uuid(hex), device, dm::Visibility::hidden);
+	else if (existing->inactive_table)
+		change.clear(*existing);
 	add_first_load(change, device, "the table that LVM has for " + lv.path(),
 		       [table] { return dm::Table(table); });
 	add_first_resume(change, device, dm::Visibility::hidden);
@@ -315,7 +317,7 @@ Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry, bool 
 	Builder builder{change, entry};
 	BLKCTL_TRY(builder.bitmaps,
 		   add_recorded_bitmaps(change, entry, recorded.hex, number_of(existing)));
-	check_lvm(change, builder.bitmaps, lvms.lv);
+	add_lvm_doubt(change, builder.bitmaps, lvms.lv);
 	if (recorded.layers.front().on_hidden) {
 		BLKCTL_TRY(builder.below, add_hidden(change, *lvms.lv, recorded.hex));
 	}
@@ -330,7 +332,8 @@ Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry, bool 
 }
 
 // The device of a volume that is on one.
-Result<Place> plain_place(Change &change, const tab::Entry &entry, const OwnDevice &named)
+Result<Place> plain_place(Change &change, const tab::Entry &entry, const OwnDevice &named,
+			  const std::optional<lvm::LogicalVolume> &lv)
 {
 	auto &context = change.context();
 	auto place = find_place(context, entry.device);
@@ -347,7 +350,6 @@ Result<Place> plain_place(Change &change, const tab::Entry &entry, const OwnDevi
 	if (!in_pv) {
 		BLKCTL_CHECK(
 			check_unheld(context, activate_verb, entry.name, *place, number_of(named)));
-		BLKCTL_TRY(const auto lv, find_lv(context, entry.lv));
 		if (lv)
 			add_hold(change, *lv);
 	}
@@ -440,18 +442,18 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 	// What a killed one has loaded holds the devices.
 	if (named && named->inactive_table)
 		change.clear(*named);
-	if (!entry.lv.empty() && entry.device == "dm:" + hidden_uuid(hex)) {
+	if (is_on_hidden(entry)) {
 		BLKCTL_TRY(const auto own, find_lv_of(context, activate_verb, entry));
 		BLKCTL_CHECK(check_size(activate_verb, own, entry.sectors.value_or(0)));
 		BLKCTL_TRY(hidden, add_hidden(change, own, hex));
 	} else {
-		BLKCTL_TRY(place, plain_place(change, entry, named));
+		BLKCTL_TRY(place, plain_place(change, entry, named, lv));
 		device->read_only = place.block && place.block->read_only;
 		if (!place.block)
 			add_loop(change, place, number_of(named));
 	}
 	BLKCTL_TRY(const auto bitmaps, add_recorded_bitmaps(change, entry, hex, number_of(named)));
-	check_lvm(change, bitmaps, lv);
+	add_lvm_doubt(change, bitmaps, lv);
 	const auto data = [place, hidden, offset = entry.offset] {
 		return table::Leg{hidden ? hidden->devno : *place.devno, offset};
 	};

@@ -140,19 +140,16 @@ Error not_dm(Context &context, const std::string &text)
  * after all is back: if it leaves it alone, the table is to be the one that is written down, and if
  * not, the entry is what a kill has left.
  */
-Result<void> check_entry(Change &change, const dm::Info &device, const dm::Table &live)
+Result<void> check_entry(Change &change, const dm::Info &device, const tab::Entry &entry,
+			 bool at_home)
 {
 	auto &context = change.context();
-	const auto entry = find_lv_entry(context, device);
-
-	if (!entry)
-		return {};
 	BLKCTL_TRY(const bool held, is_held(context, device));
-	const bool at_home = is_live_at_home(context, *entry, device, live);
-	if (at_home && (held || !entry->bitmaps.empty()))
+
+	if (at_home && (held || !entry.bitmaps.empty()))
 		return {};
-	const bool moved = entry->layers.empty() && entry->was.empty() && !at_home &&
-			   !is_on_extents(context, *entry);
+	const bool moved = entry.layers.empty() && entry.was.empty() && !at_home &&
+			   !is_on_extents(context, entry);
 	if (!held && !moved) {
 		add_entry_removal(change, device.name);
 		return {};
@@ -213,7 +210,10 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 	if (!live.empty() && live[0].type == BLKCOPY_TARGET)
 		return refusal(Status::busy, attach_verb, device.name, "it is a volume already",
 			       "blkctl show " + device.name);
-	BLKCTL_CHECK(check_entry(change, device, live));
+	const auto entry = find_lv_entry(context, device);
+	const bool at_home = entry && is_live_at_home(context, *entry, live);
+	if (entry)
+		BLKCTL_CHECK(check_entry(change, device, *entry, at_home));
 	BLKCTL_CHECK(check_targets(device, live));
 	BLKCTL_CHECK(check_device(context, device));
 
@@ -223,8 +223,6 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 	if (leftover)
 		change.remove_hidden(*leftover);
 
-	const auto entry = find_lv_entry(context, device);
-	const bool at_home = entry && is_live_at_home(context, *entry, device, live);
 	BLKCTL_TRY(const auto bitmaps, add_attached_bitmaps(change, request, device, live,
 							    at_home ? entry : std::nullopt));
 	const auto sectors = dm::table_sectors(live);

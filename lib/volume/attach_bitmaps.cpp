@@ -26,10 +26,9 @@ Result<void> check_same(Change &change, const AttachRequest &request, const dm::
 			       "the same without --metadata; or " + forget);
 	};
 	const auto asked = find_place(context, request.metadata);
-	const auto there = find_place(context, entry.bitmaps);
-	if (!asked || !there || !is_same_place(*asked, *there))
+	if (!asked || !are_on(context, entry, *asked))
 		return refuse("its bitmaps are on " + entry.bitmaps + " already");
-	BLKCTL_TRY(const auto super, superblock_of(context, *there));
+	BLKCTL_TRY(const auto super, superblock_of(context, *asked));
 	if (super.geometry.bitmap_slots != request.bitmaps ||
 	    super.geometry.segment_mib != request.segment_mib ||
 	    super.geometry.block_sectors != request.block_sectors)
@@ -85,8 +84,7 @@ Result<AttachedBitmaps> add_new(Change &change, const AttachRequest &request,
 
 } // namespace
 
-bool is_live_at_home(Context &context, const tab::Entry &entry, const dm::Info &device,
-		     const dm::Table &live)
+bool is_live_at_home(Context &context, const tab::Entry &entry, const dm::Table &live)
 {
 	const auto linear = live.size() == 1 && live[0].type == "linear"
 				    ? table::parse_linear(live[0].params)
@@ -94,7 +92,7 @@ bool is_live_at_home(Context &context, const tab::Entry &entry, const dm::Info &
 
 	if (linear)
 		return leg_in(context, entry) == linear->lower;
-	return entry.device == "dm:" + hidden_uuid(hidden_hex(device.uuid));
+	return is_on_hidden(entry);
 }
 
 Result<std::optional<AttachedBitmaps>>

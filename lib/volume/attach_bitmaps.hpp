@@ -19,9 +19,8 @@ struct AttachedBitmaps {
 	uint32_t block_sectors = 0; // what they were made for
 };
 
-// Whether an entry says that the LV `device`, whose table is `live`, is where LVM has it.
-bool is_live_at_home(Context &context, const tab::Entry &entry, const dm::Info &device,
-		     const dm::Table &live);
+// Whether an entry says that its LV, whose table is `live`, is where LVM has it.
+bool is_live_at_home(Context &context, const tab::Entry &entry, const dm::Table &live);
 
 /*
  * Adds the metadata that is asked for, formatted; or, of a device that `entry` has bitmaps of,

@@ -34,6 +34,14 @@ std::optional<table::Leg> data_of(const Volume &volume)
 constexpr const char *void_text =
 	"; its bitmaps are inconsistent, and the next backup with one is a full one";
 
+// Nothing is believed of them from here on.
+Result<void> distrust(meta::Device &device, meta::Superblock super)
+{
+	super.legs[0].stamp.reset();
+	super.unsealed = true;
+	return meta::update_superblock(device, super);
+}
+
 Result<uint32_t> stamp_at(Context &context, const meta::Superblock &super, const table::Leg &data)
 {
 	return content_stamp(context.probe, data.device, data.offset, super.geometry.sectors);
@@ -58,8 +66,7 @@ Result<void> write_down(Context &context, DevNo bitmaps, const table::Leg &data,
 				       (stamp ? "not all could be written to their metadata"
 					      : "its data could not be looked at (" +
 							stamp.error().why + ")") +
-				       "; its bitmaps are inconsistent, and the next backup "
-				       "with one is a full one");
+				       void_text);
 	return meta::update_superblock(*written.device, super);
 }
 
@@ -75,15 +82,12 @@ Result<void> compare(Context &context, DevNo bitmaps, const table::Leg &data, st
 	const auto stamp = stamp_at(context, super, data);
 	if (stamp && *stamp == *before)
 		return {};
-	super.legs[0].stamp.reset();
-	super.unsealed = true;
-	BLKCTL_CHECK(meta::update_superblock(*written.device, super));
+	BLKCTL_CHECK(distrust(*written.device, super));
 	add_note(note,
 		 super.name + ": " +
 			 (stamp ? "it was written to while it was not active"
 				: "its data could not be looked at (" + stamp.error().why + ")") +
-			 "; its bitmaps are inconsistent, and the next backup with one is "
-			 "a full one");
+			 void_text);
 	return {};
 }
 
@@ -157,9 +161,7 @@ Result<void> void_bitmaps(Context &context, const tab::Entry &entry)
 
 	if (super.mode != meta::Mode::track || super.name != entry.name)
 		return {};
-	super.legs[0].stamp.reset();
-	super.unsealed = true;
-	return meta::update_superblock(*device, super);
+	return distrust(*device, super);
 }
 
 void add_bitmap_doubt(Change &change, const Place &bitmaps, const std::string &why)
@@ -169,11 +171,9 @@ void add_bitmap_doubt(Change &change, const Place &bitmaps, const std::string &w
 	change.add({"write down that the bitmaps on " + bitmaps.text + " may have missed writes",
 		    [&context, &change, bitmaps, why]() -> Result<void> {
 			    BLKCTL_TRY(auto written, open_super(context, *bitmaps.devno));
-			    auto &super = written.super;
-			    super.legs[0].stamp.reset();
-			    super.unsealed = true;
-			    BLKCTL_CHECK(meta::update_superblock(*written.device, super));
-			    add_note(change.outcome().note, super.name + ": " + why + void_text);
+			    BLKCTL_CHECK(distrust(*written.device, written.super));
+			    add_note(change.outcome().note,
+				     written.super.name + ": " + why + void_text);
 			    return {};
 		    },
 		    {}});

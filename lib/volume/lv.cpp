@@ -76,12 +76,6 @@ Result<void> add_skip_of(Change &change, const dm::Info &info, bool skipped,
 	return {};
 }
 
-// The hidden device with the table that LVM gives it.
-bool is_on_hidden(const tab::Entry &entry)
-{
-	return entry.device == "dm:" + hidden_uuid(hidden_hex(lvm_uuid(entry.lv)));
-}
-
 } // namespace
 
 std::string lv_id(const dm::Info &info)
@@ -196,6 +190,12 @@ Result<bool> is_where_lvm_has_it(Context &context, const Volume &volume, const t
 	if (hidden && is_hidden_uuid(hidden->uuid))
 		return true;
 	return place_of(context, *lv) == base;
+}
+
+bool is_on_hidden(const tab::Entry &entry)
+{
+	return !entry.lv.empty() &&
+	       entry.device == "dm:" + hidden_uuid(hidden_hex(lvm_uuid(entry.lv)));
 }
 
 bool is_on_extents(Context &context, const tab::Entry &entry)

@@ -56,6 +56,9 @@ Result<bool> is_held(Context &context, const dm::Info &info);
 // Whether a volume that is on `base` alone is an LV where LVM has it. Errors: failed.
 Result<bool> is_where_lvm_has_it(Context &context, const Volume &volume, const table::Leg &base);
 
+// Whether an entry says that its LV is on the hidden device with the table that LVM gives it.
+bool is_on_hidden(const tab::Entry &entry);
+
 // Whether an entry says that all of its LV is on LVM's extents: whatever LVM did to it since, that
 // is right.
 bool is_on_extents(Context &context, const tab::Entry &entry);

@@ -130,6 +130,29 @@ TEST_F(LvBitmaps, OfOneInSeveralPieces)
 	EXPECT_EQ(back->note, "");
 	ASSERT_TRUE(host.mapper.named("vg-lv-blkreal"));
 	EXPECT_EQ(host.mapper.named("vg-lv-blkreal")->live, own);
+	// What a killed one has loaded is cleared away first, of the hidden device too.
+	bool cleared = false, killed = true;
+	for (int i = 0; killed; i++) {
+		down();
+		host.mapper.kill_before = i;
+		killed = false;
+		try {
+			ASSERT_TRUE(activate(host.context, {.what = "vg-lv"}, volume::Run::doit));
+		} catch (const fake::Killed &) {
+			killed = true;
+		}
+		host.mapper.kill_before = -1;
+		const auto *half = host.mapper.named("vg-lv-blkreal");
+		const bool loaded = half && half->live.empty() && !half->inactive.empty();
+		const auto number = half ? half->info.devno.str() : "";
+		host.mapper.calls.clear();
+		const auto again = activate(host.context, {.what = "vg-lv"}, volume::Run::doit);
+		ASSERT_TRUE(again) << i << again.error().message();
+		EXPECT_EQ(host.mapper.named("vg-lv-blkreal")->live, own) << i;
+		for (const auto &call : host.mapper.calls)
+			cleared |= loaded && call.find("clear " + number) != std::string::npos;
+	}
+	EXPECT_TRUE(cleared);
 	ASSERT_TRUE(detach(host.context, {.name = "vg-lv"}, volume::Run::doit));
 	EXPECT_EQ(host.mapper.named("vg-lv")->live, own);
 	expect_home();

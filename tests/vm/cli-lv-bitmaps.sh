@@ -8,6 +8,7 @@
 UDEV=1
 source "$(dirname "$0")/lib.sh"
 source "$VM_DIR/lib-cli.sh"
+source "$VM_DIR/lib-lv.sh"
 source "$VM_DIR/lib-image.sh"
 cli_setup
 modprobe -q loop
@@ -17,11 +18,6 @@ lv=/dev/vg0/data
 dm=vg0-data
 bits=/var/lib/blkctl/data.bitmaps
 image=/dev/vdc
-skip() { lvs --noheadings -o lv_skip_activation vg0/data | tr -d ' '; }
-lvm_boots() {
-	for how in -aay -ay; do vgchange -qq $how; done
-	udevadm settle
-}
 # Of what nobody writes to, so that the image is what the LV is.
 incremental() { # TEXT [REGEX]
 	! mountpoint -q "$WORK/mnt" || umount "$WORK/mnt"

@@ -9,18 +9,13 @@
 UDEV=1
 source "$(dirname "$0")/lib.sh"
 source "$VM_DIR/lib-cli.sh"
+source "$VM_DIR/lib-lv.sh"
 cli_setup
 modprobe -q loop
 mkdir -p /var/lib/blkctl "$WORK/mnt"
 mk_vg vg0 /dev/vda /dev/vdb
 lv=/dev/vg0/data
 dm=vg0-data
-skip() { lvs --noheadings -o lv_skip_activation vg0/data | tr -d ' '; }
-# What a boot is to LVM: nothing of us is there, and it activates what it may.
-lvm_boots() {
-	for how in -aay -ay; do vgchange -qq $how; done
-	udevadm settle
-}
 gone() { [[ $(dmsetup ls) != *$dm* ]] || fail "$1: $(dmsetup ls)"; }
 round() { # TEXT: the filesystem goes, and comes back by us alone
 	local want

@@ -32,14 +32,6 @@ storm() {
 	note "$(dmsetup status --noflush vol)"
 	[[ $(st vol mode) == @(overlay|track) ]] || msg vol set rate_kib 0
 }
-comes_back() { # LINE PHASE
-	hammer_stop
-	leg_holds /dev/mapper/vol
-	remove_dm vol
-	dmsetup create vol --table "$1"
-	is "$(st vol phase torn)" "$2 0" "what has come back"
-	leg_holds /dev/mapper/vol
-}
 
 note "an overlay"
 fill "$A"
@@ -47,7 +39,7 @@ before=$(sum_of "$A")
 line=$(durable_line overlay "$A" "$B")
 mk_dm vol "$line"
 storm "$line" "$(durable_line overlay "$A" "$B" 0 2 on_top_error enospc)"
-comes_back "$line" idle
+durable_comes_back "$line" idle
 is "$(sum_of "$A")" "$before" "base"
 
 note "its commit"
@@ -55,7 +47,7 @@ line=$(durable_line commit "$A" "$B" 0 2 rate_kib 256)
 reload vol "$line"
 storm "$line" "$(durable_line commit "$A" "$B" 0 4 rate_kib 256 run_kib 64)"
 wait_phase vol 60 merged
-comes_back "$line" merged
+durable_comes_back "$line" merged
 leg_holds "$A"
 remove_dm vol
 
@@ -66,7 +58,7 @@ line=$(durable_line stream "$A" "$B" 0 2 rate_kib 256)
 mk_dm vol "$line"
 storm "$line" "$(durable_line stream "$A" "$B" 1 copy_on_read 2 rate_kib 256)"
 wait_phase vol 60 streamed
-comes_back "$line" streamed
+durable_comes_back "$line" streamed
 is "$(sum_of "$A")" "$before" "base of the stream"
 leg_holds "$B"
 pass

@@ -32,14 +32,6 @@ fresh() { # MODE [SEGMENT-MIB]
 	mk_meta 2 "$1" "$(sectors "$A")" 128 ${2:+"$2"}
 	fill "$A"
 }
-comes_back() { # LINE PHASE
-	hammer_stop
-	leg_holds /dev/mapper/vol
-	remove_dm vol
-	dmsetup create vol --table "$1"
-	is "$(st vol phase torn)" "$2 0" "what has come back"
-	leg_holds /dev/mapper/vol
-}
 
 note "an overlay, and its commit"
 fresh overlay
@@ -47,13 +39,13 @@ before=$(sum_of "$A")
 line=$(durable_line overlay "$A" "$B")
 mk_dm vol "$line"
 storm overlay
-comes_back "$line" idle
+durable_comes_back "$line" idle
 is "$(sum_of "$A")" "$before" "base"
 line=$(durable_line commit "$A" "$B" 0 2 rate_kib 256)
 reload vol "$line"
 storm commit
 wait_phase vol 60 merged
-comes_back "$line" merged
+durable_comes_back "$line" merged
 leg_holds "$A"
 remove_dm vol
 
@@ -64,7 +56,7 @@ line=$(durable_line stream "$A" "$B" 0 2 rate_kib 256)
 mk_dm vol "$line"
 storm stream
 wait_phase vol 60 streamed
-comes_back "$line" streamed
+durable_comes_back "$line" streamed
 is "$(sum_of "$A")" "$before" "base"
 leg_holds "$B"
 remove_dm vol

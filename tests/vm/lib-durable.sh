@@ -53,4 +53,14 @@ durable_line() {
 	echo "0 ${LEN:-$(sectors "$base")} blkcopy $mode $base 0 $top 0 $META ${BLOCK:-128}${*:+ $*}"
 }
 
+# durable_comes_back LINE PHASE: of vol, by the hammer's model, and from its metadata alone.
+durable_comes_back() {
+	hammer_stop
+	leg_holds /dev/mapper/vol
+	remove_dm vol
+	dmsetup create vol --table "$1"
+	is "$(st vol phase torn)" "$2 0" "what has come back"
+	leg_holds /dev/mapper/vol
+}
+
 sum_of() { sha256sum "$1" | cut -d' ' -f1; }
