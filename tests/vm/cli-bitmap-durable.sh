@@ -127,7 +127,8 @@ put 51
 ctl deactivate --all
 ctl activate --all
 is "$(bits_of data nightly)" 1 "bits after all were taken away"
-# In use: sealed alone.
+# In use: sealed alone; and the stamp that was taken at the last end is of no use any more.
+put 0
 exec 9</dev/mapper/data
 exits 0 ctl deactivate --all
 has "$OUT" 'in use' "deactivate --all of one that is open"
