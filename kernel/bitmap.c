@@ -174,7 +174,7 @@ void bkc_bitmaps_void(struct bkc_tracker *tr)
  * ---- Messages
  */
 
-static bool is_name(const char *name)
+bool bkc_bitmap_is_name(const char *name)
 {
 	const char *p;
 
@@ -202,7 +202,7 @@ int bkc_bitmap_add(struct bkc_tracker *tr, const char *name, u64 granule,
 	struct bkc_bitmap *b;
 	int r = 0;
 
-	if (!is_name(name))
+	if (!bkc_bitmap_is_name(name))
 		return -EINVAL;
 	if (bkc_bitmap_find(tr, name))
 		return -EEXIST;
@@ -301,6 +301,29 @@ static void drop_side(struct bkc_bitmap *b, unsigned int side)
 }
 
 /*
+ * What it has is all there is, from here on. The bits are durable before it is said
+ * that they are to be believed: it has been incomplete until now.
+ */
+static int mend(struct bkc_bitmap *b)
+{
+	struct bkc_tracker *tr = b->tracker;
+	int r = tr->meta ? bkc_bitmap_store(tr) : 0;
+
+	if (r)
+		return r;
+	b->inconsistent = false;
+	if (!tr->meta)
+		return 0;
+	bkc_bitmap_dirty_record(b);
+	r = bkc_bitmap_store(tr);
+	if (r) {
+		b->inconsistent = true;
+		bkc_bitmap_dirty_record(b);
+	}
+	return r;
+}
+
+/*
  * Nothing has changed, as of now; of a frozen one what was kept is forgotten.
  * One that was inconsistent is not any more, unless something is kept: that is
  * durable when this returns. Returns 0, -ENOENT, -ENOMEM, or what writing the
@@ -309,24 +332,22 @@ static void drop_side(struct bkc_bitmap *b, unsigned int side)
 int bkc_bitmap_clear(struct bkc_tracker *tr, const char *name)
 {
 	struct bkc_bitmap *b = bkc_bitmap_find(tr, name);
-	bool mended = false;
+	bool mended;
 	int r;
 
 	if (!b)
 		return -ENOENT;
+	mended = !b->frozen && b->inconsistent;
 	if (!b->frozen) {
 		r = turn(b);
 		if (r)
 			return r;
-		mended = b->inconsistent;
-		b->inconsistent = false;
 	}
 	drop_side(b, !b->active);
 	b->frozen = false;
-	if (!tr->meta)
-		return 0;
-	bkc_bitmap_dirty_slot(b);
-	return mended ? bkc_bitmap_store(tr) : 0;
+	if (tr->meta)
+		bkc_bitmap_dirty_slot(b);
+	return mended ? mend(b) : 0;
 }
 
 /*

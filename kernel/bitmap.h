@@ -57,6 +57,7 @@ int bkc_bitmap_thaw(struct bkc_tracker *tr, const char *name);
 int bkc_bitmap_merge(struct bkc_tracker *tr, const char *name,
 		     const char *source);
 struct bkc_bitmap *bkc_bitmap_find(struct bkc_tracker *tr, const char *name);
+bool bkc_bitmap_is_name(const char *name);
 u64 bkc_bitmap_run(const struct bkc_bitmap *b, u64 *first, u64 end);
 u64 bkc_bitmap_dirty(const struct bkc_bitmap *b, unsigned int block_shift);
 const char *bkc_bitmap_state(const struct bkc_bitmap *b);

@@ -180,7 +180,8 @@ static int load_record(struct bkc_meta *meta, unsigned int slot,
 	if (!(flags & BLKCOPY_META_BITMAP_IN_USE))
 		return 0;
 	if (!is_power_of_2(granule) || granule < 1U << meta->s->map.block_shift ||
-	    strnlen(record->name, sizeof(name)) == sizeof(name)) {
+	    strnlen(record->name, sizeof(name)) == sizeof(name) ||
+	    !bkc_bitmap_is_name(record->name)) {
 		DMERR("metadata on %pg: bitmap %u is not understood and left out",
 		      meta->bdev, slot);
 		return 0;

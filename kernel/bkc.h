@@ -22,6 +22,7 @@
  *	meta.c, super.c, exact.c	the metadata device
  *	past.c		whether writes may have gone past us
  *	commit.c	when its bits become durable
+ *	lost.c		a leg has lost what bits are about to speak of
  *	tracker.c	change tracking: who notes a write, and when
  *	known.c		what all bitmaps of a volume know, and a write need not note
  *	bitmap.c, bitmap_meta.c	bitmaps of changed blocks, and on a metadata device
@@ -251,7 +252,7 @@ struct bkc_bucket {
 struct bkc_io {
 	struct bkc_range range;
 	u8 leg;			/* enum bkc_leg it went to, if to one alone */
-	u8 flush_gen;		/* BKC_RANGE_FLUSH_TOP: from bkc_flush_begin() */
+	u8 flush_gen;		/* BKC_RANGE_FLUSH*: from bkc_flush_begin() */
 	bool fua;		/* below us the flag may get lost */
 	bool flush;		/* empty: what is below may take its flag off */
 	u8 epoch;		/* of the table's tracker, or 0 */
@@ -340,7 +341,9 @@ struct bkc_state {
 	unsigned int live;	/* tables between resume and presuspend */
 	unsigned int draining;	/* lock: between presuspend and postsuspend */
 	unsigned int away;	/* lock: from postsuspend to resume, or dtr */
+	atomic_t resuming;	/* life_lock to raise: metadata was opened for it */
 	bool pivoting;		/* or about to abort: no other change of phase */
+	bool aborting;		/* lock: the disk is being told of an abort */
 	bool deciding;		/* the disk is being told of a pivot */
 	bool pivot_out;		/* one gave up, its flush of top is still out */
 	bool erroring;		/* a policy is being applied: no pivot */
@@ -361,7 +364,10 @@ struct bkc_state {
 	unsigned long lost;	/* BIT(leg): a flush of ours failed there */
 	bool base_unflushed;	/* since it is not written to any more */
 
-	/* Flushes of top in flight, by the value of flush_gen they began in. */
+	/*
+	 * Flushes of top, with durable state of either leg, in flight, by the
+	 * value of flush_gen they began in.
+	 */
 	atomic_t top_flushes[2];
 	unsigned int flush_gen;	/* flush_lock: 0 or 1; who drains turns it */
 	struct mutex flush_lock;
@@ -477,6 +483,7 @@ struct bkc_table {
 	bool live;		/* life_lock: is */
 	bool draining;		/* bkc_state.lock */
 	bool away;		/* bkc_state.lock */
+	bool resuming;		/* counted in bkc_state.resuming */
 	struct bkc_tracker *tracker;
 	struct list_head tracked;	/* bkc_tracker.tables, or empty */
 	/* See track.c: who has this table's bitmaps; whose bitmaps these are. */
@@ -501,7 +508,8 @@ void bkc_state_resume(struct bkc_table *t);
 void bkc_state_presuspend(struct bkc_table *t);
 int bkc_state_preresume(struct bkc_table *t);
 void bkc_state_postsuspend(struct bkc_table *t);
-void bkc_state_set_mode(struct bkc_state *s, const struct bkc_mode *mode);
+void bkc_state_set_mode(struct bkc_state *s, const struct bkc_mode *mode,
+			bool ahead);
 void bkc_state_set_phase(struct bkc_state *s, enum bkc_phase phase);
 u64 bkc_state_left(const struct bkc_state *s);
 

@@ -317,17 +317,12 @@ static int flush_legs(struct bkc_meta *meta, u32 epoch)
 			continue;
 		}
 		r = s->mode->preserves && leg == BKC_TOP ?
-		    bkc_flush_store(s) : blkdev_issue_flush(v.bdev[leg]);
+		    bkc_flush_store(s) : bkc_flush_leg(s, leg, v.bdev[leg]);
 		if (r) {
-			/*
-			 * The device may not tell again, and nobody has asked us
-			 * in a user's name: his next flush of it fails.
-			 */
 			if (s->mode->preserves && leg == BKC_TOP)
 				bkc_backup_break(s, BKC_BY_POLICY, "top failed");
-			else
-				set_bit(leg, &s->lost);
-			bkc_leg_error(s, leg, errno_to_blk_status(r), false);
+			bkc_leg_error(s, leg, errno_to_blk_status(r),
+				      s->mode->durable && bkc_lost_note(s, leg));
 			return r;
 		}
 	}
@@ -420,15 +415,29 @@ static void settle(struct bkc_meta *meta, const u64 *index, unsigned int nr,
 	spin_unlock_irq(&meta->lock);
 }
 
+/*
+ * bkc_drop_top() is at it, or has been, since the commit began: the images may say
+ * "in both" of what a flush that failed has lost. Who finds top not suspect any
+ * more sees here what was said before that.
+ */
+static int look_for_reset(struct bkc_meta *meta, u32 resets)
+{
+	return READ_ONCE(meta->resets) == resets ? 0 : -EAGAIN;
+}
+
 /* Steps 2 to 5. */
 static int commit(struct bkc_meta *meta, bool everything)
 {
 	u64 index[BKC_META_BATCH], next = 0, wanted;
 	u32 epoch = READ_ONCE(meta->s->top_epoch);
+	bool one_way = xchg(&meta->one_way, false);
 	unsigned int nr, flushed = 0;
 	u32 resets;
-	int r = 0;
+	int r;
 
+	r = bkc_lost_settle(meta, one_way);
+	if (r)
+		return r;
 	/* Whoever publishes now will have said what is dirty. */
 	spin_lock_irq(&meta->lock);
 	wanted = meta->wanted;
@@ -436,19 +445,25 @@ static int commit(struct bkc_meta *meta, bool everything)
 	spin_unlock_irq(&meta->lock);
 	everything |= wanted != meta->durable;
 	if (everything && READ_ONCE(meta->health) == BKC_HEALTH_META_RO)
-		return -EIO;
+		r = -EIO;
 	if (everything) {
 		while (!r && (nr = take_batch(meta, &next, index))) {
-			r = flush_legs(meta, epoch) ?:
+			r = flush_legs(meta, epoch) ?: bkc_lost_look(meta) ?:
+			    look_for_reset(meta, resets) ?:
 			    write_batch(meta, index, nr);
 			settle(meta, index, nr, !r);
 			flushed++;
 		}
 	}
 	if (!r && !flushed)
-		r = flush_legs(meta, epoch);
+		r = flush_legs(meta, epoch) ?: look_for_reset(meta, resets);
 	if (!r)
 		WRITE_ONCE(meta->durable, wanted);
+	/* They are still to be made durable. */
+	if (one_way && (r || !everything))
+		WRITE_ONCE(meta->one_way, true);
+	if (r)
+		bkc_lost_settle(meta, one_way);
 	if (!r && everything)
 		/* Pairs with bkc_meta_is_reset(): what was dirty is written. */
 		smp_store_release(&meta->resets_durable, resets);
@@ -462,7 +477,7 @@ void bkc_meta_commit_work(struct work_struct *work)
 	struct bio_list waiters, flushes;
 	LIST_HEAD(syncers);
 	struct bio *bio;
-	int r, r_base = 0;
+	int r, r_flush = 0;
 
 	/* Step 1 */
 	spin_lock_irq(&meta->lock);
@@ -474,15 +489,12 @@ void bkc_meta_commit_work(struct work_struct *work)
 		return;
 
 	r = commit(meta, !list_empty(&syncers));
-	/* What a commit before could not flush is these flushes' to tell. */
-	if (!r && !bio_list_empty(&waiters) && xchg(&meta->s->lost, 0))
-		r = -EIO;
 
 	/* Step 6 */
 	bio_list_init(&flushes);
 	while ((bio = bio_list_pop(&waiters))) {
 		/* A write with FUA asks for its own data, and no more. */
-		if (bkc_io_of(bio)->range.kind == BKC_RANGE_WAITS)
+		if (bkc_io_of(bio)->flush)
 			bio_list_add(&flushes, bio);
 		else
 			release(bio, r);
@@ -491,10 +503,11 @@ void bkc_meta_commit_work(struct work_struct *work)
 		syncer->error = r;
 		complete(&syncer->done);
 	}
+	/* What a commit before could not flush is a flush's to tell. */
 	if (!r && !bio_list_empty(&flushes))
-		r_base = flush_base(meta->s);
+		r_flush = xchg(&meta->s->lost, 0) ? -EIO : flush_base(meta->s);
 	while ((bio = bio_list_pop(&flushes)))
-		release(bio, r ?: r_base);
+		release(bio, r ?: r_flush);
 }
 
 /**

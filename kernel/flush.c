@@ -29,6 +29,47 @@ bool bkc_top_suspect(struct bkc_state *s)
 	return in_time;
 }
 
+struct own_flush {
+	struct bio bio;
+	struct completion done;
+	struct bkc_state *s;
+	enum bkc_leg leg;
+};
+
+static void own_flush_endio(struct bio *bio)
+{
+	struct own_flush *flush = container_of(bio, struct own_flush, bio);
+
+	if (bio->bi_status)
+		set_bit(flush->leg, &flush->s->lost);
+	complete(&flush->done);
+}
+
+/**
+ * bkc_flush_leg - a flush in nobody's name, of what users have written
+ * @s: state
+ * @leg: its leg
+ * @bdev: and the leg's device
+ *
+ * Process context. A device may tell of a loss but once: that is noted before a
+ * user's flush, which it answers next, can be acknowledged; or that user's next one
+ * fails, see bkc_was_lost(). Returns 0 or an errno.
+ */
+int bkc_flush_leg(struct bkc_state *s, enum bkc_leg leg, struct block_device *bdev)
+{
+	struct own_flush flush = { .s = s, .leg = leg };
+	int r;
+
+	init_completion(&flush.done);
+	bio_init(&flush.bio, bdev, NULL, 0, REQ_OP_WRITE | REQ_PREFLUSH);
+	flush.bio.bi_end_io = own_flush_endio;
+	submit_bio(&flush.bio);
+	wait_for_completion_io(&flush.done);
+	r = blk_status_to_errno(flush.bio.bi_status);
+	bio_uninit(&flush.bio);
+	return r;
+}
+
 /* Has a flush of our own failed there since the last time? Any context. */
 bool bkc_was_lost(struct bkc_state *s, enum bkc_leg leg)
 {

@@ -8,6 +8,7 @@
 #include "bkc.h"
 
 bool bkc_top_suspect(struct bkc_state *s);
+int bkc_flush_leg(struct bkc_state *s, enum bkc_leg leg, struct block_device *bdev);
 bool bkc_was_lost(struct bkc_state *s, enum bkc_leg leg);
 bool bkc_top_is_suspect(struct bkc_state *s);
 unsigned int bkc_flush_begin(struct bkc_state *s);

@@ -429,6 +429,14 @@ int bkc_mirror_load(struct bkc_meta *meta)
 	bkc_meta_supersede(meta);
 	bitmap_zero(meta->bad, meta->nr_exact);
 	meta->any_bad = false;
+	/* States that a mirror never has: base has all. */
+	for (first = 0; ; first++) {
+		first = bkc_map_find(map, first, map->nr_blocks,
+				     BIT(BKC_IN_TOP) | BIT(BKC_IN_NONE));
+		if (first == map->nr_blocks)
+			break;
+		only_in_base(meta, first, 1);
+	}
 	if (le32_to_cpu(meta->super->flags) & BLKCOPY_META_TOP_STALE)
 		only_in_base(meta, 0, map->nr_blocks);
 	return 0;

@@ -183,6 +183,15 @@ struct bkc_meta *bkc_meta_create(struct bkc_state *s, struct block_device *bdev,
 	return meta;
 }
 
+/* Its works, which may find that a leg fails. Process context; no I/O is in flight. */
+void bkc_meta_stop(struct bkc_meta *meta)
+{
+	cancel_work_sync(&meta->break_work);
+	bkc_intent_stop(meta);
+	cancel_delayed_work_sync(&meta->lazy_work);
+	flush_workqueue(meta->wq);
+}
+
 /* Process context; no I/O is in flight. */
 void bkc_meta_destroy(struct bkc_meta *meta)
 {
@@ -281,7 +290,7 @@ static int load(struct bkc_meta *meta, struct bkc_table *t)
 		return r;
 	/* Once: later what is in memory is newer. */
 	if (!t->mode->durable) {
-		bkc_state_set_mode(meta->s, t->mode);
+		bkc_state_set_mode(meta->s, t->mode, false);
 		bkc_state_set_phase(meta->s, bkc_meta_phase(meta));
 		r = tell_distrust(meta);
 	}
@@ -294,6 +303,24 @@ static bool nothing_to_write(const struct bkc_meta *meta)
 {
 	return bitmap_empty(meta->dirty, meta->nr_exact) &&
 	       bitmap_empty(meta->unsettled, meta->nr_exact);
+}
+
+/*
+ * The table that was there wrote to base, and could not make durable what is there
+ * now; commits of the one that is to come do not flush base.
+ */
+static void leave_base(struct bkc_meta *meta, const struct bkc_mode *to)
+{
+	struct bkc_state *s = meta->s;
+
+	if (s->mode->mixes_base && !to->mixes_base && !nothing_to_write(meta) &&
+	    blkdev_issue_flush(s->bdev[BKC_BASE]))
+		bkc_lost_for_good(meta);
+}
+
+static bool says_mixed(const struct bkc_meta *meta)
+{
+	return meta->super->flags & cpu_to_le32(BLKCOPY_META_BASE_MIXED);
 }
 
 /* Of a mirror, of bitmaps, or of a backup. @said: the phase the disk is told of. */
@@ -336,6 +363,7 @@ static int open_marked(struct bkc_meta *meta, const struct bkc_table *t,
 int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 {
 	enum bkc_phase said;
+	bool ahead, whole;
 	u32 set = 0;
 	int r;
 
@@ -353,18 +381,22 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 			bkc_record_open(meta, t->params.persistent, said, r);
 		return 0;
 	}
-	bkc_state_set_mode(meta->s, t->mode);
+	leave_base(meta, t->mode);
+	ahead = !nothing_to_write(meta);
+	bkc_state_set_mode(meta->s, t->mode, ahead);
 	WRITE_ONCE(meta->s->base_unflushed, t->mode->base_read_only);
 	if (t->mode->mixes_base) {
-		if (bkc_state_left(meta->s))
+		whole = !ahead && !bkc_state_left(meta->s);
+		meta->may_write_base = whole || says_mixed(meta);
+		if (!whole)
 			set |= BLKCOPY_META_BASE_MIXED;
-		else
-			meta->may_write_base = true;
 	}
 	if (meta->any_bad)
 		set |= BLKCOPY_META_DOUBTFUL;
 	bkc_meta_write_super(meta, READ_ONCE(meta->s->phase), set,
 			     BLKCOPY_META_CLEAN | (BLKCOPY_META_DOUBTFUL & ~set));
+	if (meta->lost_for_good)
+		bkc_lost_for_good(meta);
 	return 0;
 }
 
@@ -374,6 +406,8 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
  */
 void bkc_meta_is_past(struct bkc_meta *meta)
 {
+	/* It may be one sector that could not be written, and this is another. */
+	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
 	if (!bkc_meta_write_super(meta, READ_ONCE(meta->s->phase), meta->relies, 0))
 		meta->relies = 0;
 }
@@ -406,9 +440,11 @@ void bkc_meta_close(struct bkc_meta *meta, bool goes_on)
 	WRITE_ONCE(meta->closed, !r && !s->mode->durable);
 	if (!r && !s->mode->durable)
 		r = bkc_intent_clear_all(meta);
-	/* Stale it is, clean or not. */
+	/* Stale it is, clean or not; a disk that failed may still take that. */
 	if (r || bkc_meta_has_lost(meta))
 		set &= ~BLKCOPY_META_CLEAN;
+	if (set)
+		WRITE_ONCE(meta->health, BKC_HEALTH_RW);
 	if (set)
 		bkc_meta_write_super(meta, READ_ONCE(s->phase), set, 0);
 	meta->relies = goes_on ? past : 0;

@@ -91,6 +91,11 @@ struct bkc_meta {
 	u32 resets_done;	/* lock: that are dirty here */
 	u32 resets_durable;	/* that the disk knows of */
 
+	/* Of lost.c. */
+	bool lost;		/* a flush of the leg that copies go to has failed */
+	bool one_way;		/* copies were published that are nowhere else */
+	bool lost_for_good;	/* of meta->wq, or preresume: no bit becomes durable */
+
 	spinlock_t lock;	/* of the two that follow, and of what says so */
 	struct bio_list waiters;	/* flushes, FUA writes whose data is there */
 	struct list_head syncers;	/* bkc_meta_commit() */
@@ -122,6 +127,7 @@ struct bkc_meta {
 /* meta.c */
 struct bkc_meta *bkc_meta_create(struct bkc_state *s, struct block_device *bdev,
 				 char **error);
+void bkc_meta_stop(struct bkc_meta *meta);
 void bkc_meta_destroy(struct bkc_meta *meta);
 int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t);
 void bkc_meta_close(struct bkc_meta *meta, bool goes_on);
@@ -158,6 +164,7 @@ int bkc_meta_read_super(struct bkc_meta *meta);
 int bkc_meta_check_super(struct bkc_meta *meta, struct bkc_table *t);
 int bkc_meta_write_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set,
 			 u32 clear);
+void bkc_meta_repeat_super(struct bkc_meta *meta);
 u32 bkc_meta_exact_sum(const struct bkc_meta *meta, bool doubts);
 enum bkc_phase bkc_meta_phase(const struct bkc_meta *meta);
 
@@ -173,6 +180,12 @@ void bkc_meta_commit_work(struct work_struct *work);
 void bkc_meta_lazy_work(struct work_struct *work);
 int bkc_meta_commit_here(struct bkc_meta *meta);
 bool bkc_meta_is_unsettled(struct bkc_meta *meta, u64 first, u64 nr);
+
+/* lost.c */
+bool bkc_lost_note(struct bkc_state *s, enum bkc_leg leg);
+int bkc_lost_settle(struct bkc_meta *meta, bool one_way);
+int bkc_lost_look(struct bkc_meta *meta);
+void bkc_lost_for_good(struct bkc_meta *meta);
 
 /* record.c */
 void bkc_record_init(struct bkc_meta *meta);

@@ -217,14 +217,16 @@ u64 bkc_state_left(const struct bkc_state *s)
 
 /*
  * In preresume: nothing is in flight, and the map is loaded. The copier begins
- * again from the start.
+ * again from the start. @ahead: of what is durable; the copier is at its end when
+ * that has caught up, and says so.
  */
-void bkc_state_set_mode(struct bkc_state *s, const struct bkc_mode *mode)
+void bkc_state_set_mode(struct bkc_state *s, const struct bkc_mode *mode,
+			bool ahead)
 {
 	spin_lock_irq(&s->lock);
 	s->mode = mode;
-	s->phase = !mode->has_copier || bkc_state_left(s) ? mode->first_phase :
-							    mode->end_phase;
+	s->phase = !mode->has_copier || bkc_state_left(s) || ahead ?
+		   mode->first_phase : mode->end_phase;
 	s->cursor = 0;
 	s->pass = 0;
 	s->fruitless = 0;
@@ -321,7 +323,7 @@ int bkc_abort(struct bkc_state *s, enum bkc_stopper by)
 	else if (s->pivoting)
 		r = -EBUSY;
 	else if (!done)
-		s->pivoting = true;
+		s->pivoting = s->aborting = true;
 	spin_unlock_irq(&s->lock);
 	if (r || done)
 		return r;
@@ -329,7 +331,7 @@ int bkc_abort(struct bkc_state *s, enum bkc_stopper by)
 		r = bkc_meta_write_super(s->meta, BKC_PHASE_ABORTED,
 					 BLKCOPY_META_TOP_STALE, 0);
 	spin_lock_irq(&s->lock);
-	s->pivoting = false;
+	s->pivoting = s->aborting = false;
 	if (!r) {
 		s->stopped_by = by;
 		s->phase = BKC_PHASE_ABORTED;
@@ -452,6 +454,8 @@ static void end_pivot(struct bkc_state *s, int r, bool out)
 		DMERR_LIMIT("base %u:%u: pivot failed (%d): copy goes on",
 			    MAJOR(s->number[BKC_BASE]),
 			    MINOR(s->number[BKC_BASE]), r);
+	else if (s->meta)
+		bkc_meta_repeat_super(s->meta);
 	bkc_copier_kick(s);
 	/* What failed meanwhile has waited for us; it raises the event too. */
 	queue_delayed_work(s->copy_wq, &s->error_work, 0);

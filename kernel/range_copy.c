@@ -197,6 +197,9 @@ unsigned int bkc_range_end_copy(struct bkc_state *s, struct bkc_copy *copy,
 					    to - from, valid) :
 				__bkc_range_publish(s, copy->block + from,
 						    to - from, valid, redirects);
+	/* After that, and before the lock is dropped: bkc_lost_settle() takes it. */
+	if (published && s->mode->durable && valid != BKC_IN_BOTH)
+		WRITE_ONCE(s->meta->one_way, true);
 	list_del(&copy->range.list);
 	__bkc_range_gone(s, b, &copy->range);
 	spin_unlock_irqrestore(&b->lock, flags);

@@ -17,6 +17,7 @@
  * that write has not been acknowledged.
  */
 #include "copy.h"
+#include "flush.h"
 #include "io.h"
 #include "meta.h"
 #include "range.h"
@@ -402,6 +403,7 @@ int bkc_redirect_flush(struct bkc_table *t, struct bio *bio, struct bkc_io *io)
 		return DM_MAPIO_SUBMITTED;
 	}
 	io->range.kind = BKC_RANGE_FLUSH;
+	io->flush_gen = bkc_flush_begin(t->s);
 	bkc_remap(t, bio, io, leg, 0);
 	return DM_MAPIO_REMAPPED;
 }
@@ -513,6 +515,15 @@ static bool waits(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
 	return true;
 }
 
+/* A flush that went to a leg has ended. */
+static void flush_ended(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
+			blk_status_t error)
+{
+	if (unlikely(error) && bkc_error_counts(error, bio))
+		bkc_leg_error(t->s, io->leg, error, bkc_lost_note(t->s, io->leg));
+	bkc_flush_end(t->s, io->flush_gen);
+}
+
 /* target_type.end_io of these modes, for a write; any context. */
 int bkc_redirect_end_io(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
 			blk_status_t *error)
@@ -534,8 +545,7 @@ int bkc_redirect_end_io(struct bkc_table *t, struct bio *bio, struct bkc_io *io,
 	case BKC_RANGE_ONE_LEG:
 		break;
 	case BKC_RANGE_FLUSH:
-		if (unlikely(*error))
-			bkc_note_error(t, bio, *error);
+		flush_ended(t, bio, io, *error);
 		return DM_ENDIO_DONE;
 	default:
 		return DM_ENDIO_DONE;

@@ -89,7 +89,9 @@ static int alloc_workqueues(struct bkc_state *s)
 
 static void state_free(struct bkc_state *s)
 {
-	/* In this order: the former may queue the latter. */
+	/* In this order: the former may queue the latter; but for lazy_work, by and by. */
+	if (s->meta)
+		bkc_meta_stop(s->meta);
 	cancel_work_sync(&s->pivot_work);
 	cancel_delayed_work_sync(&s->error_work);
 	cancel_delayed_work_sync(&s->copier_work);
@@ -287,6 +289,14 @@ out:
 	return s;
 }
 
+/* It is resumed, or will not be. */
+static void end_resuming(struct bkc_table *t)
+{
+	if (t->resuming)
+		atomic_dec(&t->s->resuming);
+	t->resuming = false;
+}
+
 /* A table is resumed, or gone: writes do not go past it, or are known to have. */
 static void come_back(struct bkc_state *s, struct bkc_table *t)
 {
@@ -315,6 +325,7 @@ void bkc_state_put(struct bkc_table *t)
 	struct bkc_state *s = t->s;
 	bool last, gone, stale, views_alone;
 
+	end_resuming(t);
 	mutex_lock(&s->tables_lock);
 	list_del(&t->list);
 	gone = t->resumed && !__bkc_past_is_ours(s, t);
@@ -478,8 +489,13 @@ int bkc_state_preresume(struct bkc_table *t)
 		      dm_table_device_name(t->ti->table));
 		r = -EBUSY;
 	}
-	if (r)
+	if (r) {
 		__bkc_past_looked_for(s);
+	} else if (!t->resuming) {
+		/* Another device's postsuspend may come before our resume. */
+		t->resuming = true;
+		atomic_inc(&s->resuming);
+	}
 	memalloc_noio_restore(noio);
 	mutex_unlock(&s->life_lock);
 	return r;
@@ -505,7 +521,9 @@ void bkc_state_postsuspend(struct bkc_table *t)
 	if (!s->meta)
 		return;
 	mutex_lock(&s->life_lock);
-	if (!s->live && !READ_ONCE(s->draining) && s->meta->loaded) {
+	end_resuming(t);
+	if (!s->live && !READ_ONCE(s->draining) && !atomic_read(&s->resuming) &&
+	    s->meta->loaded) {
 		/* A copy_on_read may have begun since the others were stopped. */
 		bkc_copier_stop(s);
 		bkc_meta_close(s->meta, bkc_past_goes_on(s, t));
@@ -523,6 +541,7 @@ void bkc_state_resume(struct bkc_table *t)
 	bool set_params = false, paused;
 
 	mutex_lock(&s->life_lock);
+	end_resuming(t);
 	__start(s, t);
 	come_back(s, t);
 	mutex_lock(&s->tables_lock);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The superblock of a metadata device: two copies, of which the older is written
- * next. It says what the volume is, in which mode and phase it stands, and
+ * first, then the other. It says what the volume is, in which mode and phase it stands, and
  * whether its end was a clean one.
  */
 #include <linux/crc32.h>
@@ -68,6 +68,30 @@ static u32 disk_phase(enum bkc_phase phase)
 	return values[phase];
 }
 
+/* Does it say something else, its header and the sum apart? */
+static bool differs(const struct blkcopy_meta_super *a,
+		    const struct blkcopy_meta_super *b)
+{
+	return a->flags != b->flags || a->phase != b->phase || a->mode != b->mode;
+}
+
+/*
+ * super_lock held. What was said last is in one copy, and the other says what was
+ * said before: who cannot read the one would believe the other. So it is said in
+ * both. Not before the first has been written: one of them is whole at any time.
+ */
+static int __repeat(struct bkc_meta *meta)
+{
+	struct blkcopy_meta_super *super = meta->next_super;
+	int r;
+
+	memcpy(super, meta->super, sizeof(*super));
+	r = write_super_image(meta, super);
+	if (!r)
+		memcpy(meta->super, super, sizeof(*super));
+	return r;
+}
+
 /* The phase the disk speaks of, if it is one in which nothing is copied. */
 enum bkc_phase bkc_meta_phase(const struct bkc_meta *meta)
 {
@@ -99,6 +123,27 @@ static void take_back(struct bkc_meta *meta)
 		memcpy(meta->super, super, sizeof(*super));
 }
 
+/*
+ * super_lock held. Who is resumed or suspended while an abort tells the disk has
+ * looked before it: what the abort says stays.
+ */
+static enum bkc_phase as_aborted(struct bkc_state *s, enum bkc_phase phase,
+				 u32 *set, u32 *clear)
+{
+	bool aborted;
+
+	if (s->mode->durable || !bkc_phase_copies(phase))
+		return phase;
+	spin_lock_irq(&s->lock);
+	aborted = s->aborting || s->phase == BKC_PHASE_ABORTED;
+	spin_unlock_irq(&s->lock);
+	if (!aborted)
+		return phase;
+	*set |= BLKCOPY_META_TOP_STALE;
+	*clear &= ~BLKCOPY_META_TOP_STALE;
+	return BKC_PHASE_ABORTED;
+}
+
 /**
  * bkc_meta_write_super - the mode as it is now, and a phase, become durable
  * @meta: metadata
@@ -113,12 +158,14 @@ int bkc_meta_write_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set,
 {
 	struct blkcopy_meta_super *super;
 	struct bkc_state *s = meta->s;
-	int leg, r;
+	int leg, r, repeated = 0;
 	u32 flags;
+	bool news;
 
 	if (READ_ONCE(meta->health) == BKC_HEALTH_META_RO)
 		return -EIO;
 	mutex_lock(&meta->super_lock);
+	phase = as_aborted(s, phase, &set, &clear);
 	super = meta->next_super;
 	memcpy(super, meta->super, sizeof(*super));
 	flags = (le32_to_cpu(super->flags) & ~clear) | set;
@@ -140,9 +187,13 @@ int bkc_meta_write_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set,
 		super->leg[BKC_BASE].stamp = 0;
 		super->leg[BKC_BASE].has_stamp = 0;
 	}
+	news = differs(super, meta->super);
 	r = write_super_image(meta, super);
 	if (!r) {
 		memcpy(meta->super, super, sizeof(*super));
+		/* Writes are held in a pivot: bkc_meta_repeat_super() when they go. */
+		if (news && phase != BKC_PHASE_PIVOTED)
+			repeated = __repeat(meta);
 		/* Once all is merged it may be written to all the more. */
 		if (flags & BLKCOPY_META_BASE_MIXED)
 			WRITE_ONCE(meta->may_write_base, true);
@@ -150,9 +201,22 @@ int bkc_meta_write_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set,
 		take_back(meta);
 	}
 	mutex_unlock(&meta->super_lock);
+	/* It is said; but no more than that is to be relied on. */
+	if (r || repeated)
+		bkc_meta_failed(meta, "writing the superblock", r ?: repeated);
+	return r;
+}
+
+/* The second copy of a superblock that says that a pivot has been. Process context. */
+void bkc_meta_repeat_super(struct bkc_meta *meta)
+{
+	int r;
+
+	mutex_lock(&meta->super_lock);
+	r = __repeat(meta);
+	mutex_unlock(&meta->super_lock);
 	if (r)
 		bkc_meta_failed(meta, "writing the superblock", r);
-	return r;
 }
 
 int bkc_meta_read_super(struct bkc_meta *meta)

@@ -55,6 +55,16 @@ Words words_of(const blkcopy_meta_bitmap &raw)
 
 } // namespace
 
+bool is_bitmap_name(std::string_view name)
+{
+	const auto good = [](char c) {
+		return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		       std::string_view("-_.+:").find(c) != std::string_view::npos;
+	};
+	return !name.empty() && name.size() <= bitmap_name_max &&
+	       std::all_of(name.begin(), name.end(), good);
+}
+
 uint64_t Changes::sectors() const
 {
 	return (granules_ + granules_a_sector - 1) / granules_a_sector;
@@ -194,8 +204,7 @@ Decoded<std::optional<Bitmap>> decode_record(const Words &words, const Geometry 
 		bitmap.*flag.value = (bits & flag.bit) != 0;
 	bitmap.granule_sectors = boost::endian::little_to_native(raw.granule_sectors);
 	bitmap.name.assign(raw.name, strnlen(raw.name, bitmap_name_max + 1));
-	if (bitmap.name.empty() || bitmap.name.size() > bitmap_name_max ||
-	    !is_granule(geometry, bitmap.granule_sectors) || encode_record(bitmap) != words)
+	if (!is_bitmap_name(bitmap.name) || !is_granule(geometry, bitmap.granule_sectors) || encode_record(bitmap) != words)
 		return Damage::fields;
 	bitmap.changes = Changes(granules_of(geometry, bitmap.granule_sectors));
 	return std::optional<Bitmap>(std::move(bitmap));

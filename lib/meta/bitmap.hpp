@@ -9,12 +9,16 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace blkctl::meta
 {
 
 inline constexpr size_t bitmap_name_max = BLKCOPY_BITMAP_NAME_MAX;
+
+// As the kernel takes it: one word of the status line.
+bool is_bitmap_name(std::string_view name);
 
 // The granules of a volume that have changed. Takes memory only where some have.
 class Changes

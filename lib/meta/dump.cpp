@@ -268,9 +268,8 @@ Bitmap read_bitmap(Reader &reader, const std::string &path, const Geometry &geom
 	Bitmap bitmap;
 
 	bitmap.name = reader.text("name");
-	if (bitmap.name.empty() || bitmap.name.size() > bitmap_name_max ||
-	    bitmap.name.find('\0') != std::string::npos)
-		reader.fail("name", "empty, too long, or no text");
+	if (!is_bitmap_name(bitmap.name))
+		reader.fail("name", "empty, too long, or not of letters, digits and -_.+:");
 	if (!is_granule(geometry, granule))
 		reader.fail("granule_sectors", "no power of two, or less than a block");
 	bitmap.granule_sectors = granule;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/bitmaps.hpp"
+#include "meta/bitmap.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/bitmap_notes.hpp"
 #include "volume/cache.hpp"
@@ -38,20 +39,9 @@ Error inconsistent(const std::string &verb, const Volume &volume, const std::str
 		       fmt::format("blkctl bitmap clear {} {}", volume.name(), bitmap));
 }
 
-// As the kernel takes it: one word of the status line.
-bool is_name(const std::string &bitmap)
-{
-	const auto good = [](unsigned char c) {
-		return std::isalnum(c) ||
-		       std::string_view("-_.+:").find(char(c)) != std::string_view::npos;
-	};
-	return !bitmap.empty() && bitmap.size() <= BLKCOPY_BITMAP_NAME_MAX &&
-	       std::all_of(bitmap.begin(), bitmap.end(), good);
-}
-
 Result<void> check_new(const std::string &bitmap, const NewBitmap &options)
 {
-	if (!is_name(bitmap))
+	if (!meta::is_bitmap_name(bitmap))
 		return refusal(Status::usage, "bitmap add", bitmap,
 			       fmt::format("a name has letters, digits and -_.+: and {} of them "
 					   "at most",

@@ -34,6 +34,7 @@ grow_store() { mount -o "remount,size=$1" "$WORK/small"; }
 # meta_format META SECTORS BLOCK MODE [SEGMENT-MIB]
 meta_format() {
 	"$(tool format)" "$1" "$2" "$3" "$4" ${5:+"$5"} >"$WORK/format" 2>&1 || fail "format $1: $(cat "$WORK/format")"
+	[[ ! -b $1 ]] || blockdev --flushbufs "$1" # who has it open keeps it from being written
 }
 
 # What is on META, in its file. put_meta FILE: all of it; poke OFFSET BYTES: bytes as
