@@ -196,6 +196,8 @@ Result<uint64_t> parse_duration_ms(std::string_view text)
 	}
 	if (!ms)
 		return bad("time", text, "not a time such as 30, 500ms, 10s, 5m or 2h");
+	if (*ms > most_duration_ms)
+		return bad("time", text, "too long: at most 87600h, which is ten years");
 	return *ms;
 }
 

@@ -37,9 +37,12 @@ Result<uint32_t> parse_block_sectors(std::string_view text);
 // Errors: usage, naming the limit, for a block size (sectors) that the target does not take.
 Result<void> check_block_sectors(uint64_t sectors);
 
+// Ten years: added to a clock that counts nanoseconds in 63 bits, it does not overflow.
+inline constexpr uint64_t most_duration_ms = uint64_t{10} * 365 * 24 * 3600 * 1000;
+
 /*
  * Parses a span of time into milliseconds: a number (fractions allowed), then nothing or "s"
- * (seconds), "ms", "m", "h". Errors: usage.
+ * (seconds), "ms", "m", "h". Errors: usage, also for more than most_duration_ms.
  */
 Result<uint64_t> parse_duration_ms(std::string_view text);
 

@@ -110,6 +110,20 @@ TEST(Duration, TakesUnits)
 		EXPECT_FALSE(parse_duration_ms(text)) << text;
 }
 
+TEST(Duration, IsAtMostTenYears)
+{
+	EXPECT_EQ(*parse_duration_ms("87600h"), most_duration_ms);
+	EXPECT_EQ(*parse_duration_ms("315360000000ms"), most_duration_ms);
+	for (const char *text : {"87601h", "315360000001ms", "18446744073709551615ms",
+				 "18446744073709551", "5124095576030h"}) {
+		const auto parsed = parse_duration_ms(text);
+		ASSERT_FALSE(parsed) << text;
+		EXPECT_EQ(parsed.error().status, Status::usage);
+		EXPECT_NE(parsed.error().why.find("too long"), std::string::npos)
+			<< parsed.error().message();
+	}
+}
+
 TEST(Format, ReadsWell)
 {
 	EXPECT_EQ(format_size(0), "0 B");
