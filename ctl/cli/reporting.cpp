@@ -29,7 +29,7 @@ std::vector<Option> report_options()
 		{.name = "noheadings", .value = "", .help = "leave the line of headings out"},
 		{.name = "units",
 		 .value = "UNIT",
-		 .help = "of sizes: one of hHbBsSkKmMgGtTpPeE; h, readable, if not given"},
+		 .help = "of sizes: one of rRhHbBsSkKmMgGtTpPeE; h, readable, if not given"},
 		{.name = "nosuffix", .value = "", .help = "leave the unit off sizes"},
 		{.name = "separator",
 		 .value = "TEXT",

@@ -91,8 +91,14 @@ Result<Units> parse_units(const Options &options)
 			.status = Status::usage,
 			.what = "units",
 			.device = "'" + options.units + "'",
-			.why = "not one of hHbBsSkKmMgGtTpPeE, with a number before it or not"};
+			.why = "not one of rRhHbBsSkKmMgGtTpPeE, with a number before it or not"};
 	return units;
+}
+
+// Each size in a unit of its own, with that behind it.
+bool is_for_people(const Units &units)
+{
+	return std::string_view("hHrR").find(units.type) != std::string_view::npos;
 }
 
 uint32_t output_flags(const Options &options)
@@ -160,7 +166,8 @@ Result<std::string> render_chosen(const std::vector<Row> &rows, const Options &o
 	plain.headings = true;
 	plain.separator = cell_end;
 	plain.suffix = false;
-	if (plain.units == "h" || plain.units == "H")
+	BLKCTL_TRY(const auto units, parse_units(options));
+	if (is_for_people(units))
 		plain.units = "b";
 	BLKCTL_TRY(const auto fields, output_fields(options.output));
 	BLKCTL_TRY(const auto text, run(rows, plain, fields, false));

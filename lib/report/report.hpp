@@ -44,7 +44,7 @@ struct Options {
 	std::string sort = {};   // -O: keys, "-key" for descending
 	std::string select = {}; // -S: lvm's selection grammar
 	bool headings = true;
-	std::string units = "h";    // --units: hHbBsSkKmMgGtTpPeE
+	std::string units = "h";    // --units: rRhHbBsSkKmMgGtTpPeE
 	bool suffix = true;         // --nosuffix
 	std::string separator = {}; // --separator: put between fields; empty: columns lined up
 };
@@ -58,7 +58,7 @@ Result<std::string> render(const std::vector<Row> &rows, const Options &options)
 /*
  * {"schema":1,"volumes":[...]}. Selection and sort order apply. Without output fields each object
  * has all its members, and sizes are bytes; with them it has these alone, flat, by their names,
- * and sizes are numbers in the units asked for, bytes for h. Errors: as above.
+ * and sizes are numbers in the units asked for, bytes for hHrR. Errors: as above.
  */
 Result<std::string> render_json(const std::vector<Row> &rows, const Options &options);
 

@@ -142,6 +142,11 @@ TEST_F(Reports, JsonHasTheFieldsThatWereChosen)
 	EXPECT_EQ(json({.output = "size", .select = "name=v0", .headings = false, .units = "k"}),
 		  "{\"schema\":1,\"volumes\":[{\"size\":6.5536E4}]}");
 	EXPECT_EQ(json({.output = "name", .select = "name=none"}), "{\"schema\":1,\"volumes\":[]}");
+	// In none of those that are for people to read: they are no numbers.
+	for (const char *units : {"h", "H", "r", "R", "1h", "2H", "1r", "1R"})
+		EXPECT_EQ(json({.output = "size", .select = "name=v0", .units = units}),
+			  "{\"schema\":1,\"volumes\":[{\"size\":67108864}]}")
+			<< units;
 }
 
 TEST_F(Reports, JsonLinesParse)
