@@ -3,6 +3,7 @@
 #include "base/files.hpp"
 #include "dm/log.hpp"
 #include <libdevmapper.h>
+#include <sys/sem.h>
 #include <thread>
 #include <unistd.h>
 
@@ -14,17 +15,29 @@ namespace
 
 constexpr auto poll_interval = std::chrono::milliseconds(5);
 
-// Brings the count down to the waiter's own one and lets libdevmapper remove the semaphore.
-void force_destroy(uint32_t cookie)
+// One for each device that udev has not answered for, and one that finds none left.
+constexpr size_t most_looks = most_in_group + 1;
+
+bool is_there(uint32_t cookie)
+{
+	return semget(static_cast<key_t>(cookie), 1, 0) >= 0;
+}
+
+// Brings the count down to the waiter's own one and lets libdevmapper remove the semaphore. False
+// if that is still there.
+bool force_destroy(uint32_t cookie)
 {
 	LogCapture log;
 
-	for (int i = 0; i < 8; i++) {
+	for (size_t i = 0; i < most_looks; i++) {
 		int ready = 0;
-		if (!dm_udev_wait_immediate(cookie, &ready) || ready)
-			return;
+		if (!dm_udev_wait_immediate(cookie, &ready))
+			break;
+		if (ready)
+			return true;
 		dm_udev_complete(cookie);
 	}
+	return !is_there(cookie);
 }
 
 } // namespace
@@ -82,7 +95,10 @@ bool Cookie::wait(std::chrono::milliseconds timeout)
 	while (!done) {
 		LogCapture log;
 		int ready = 0;
-		if (!dm_udev_wait_immediate(value_, &ready) || ready) {
+		if (!dm_udev_wait_immediate(value_, &ready)) {
+			// Whether it is gone destroy() looks.
+			done = true;
+		} else if (ready) {
 			value_ = 0;
 			done = true;
 		} else if (std::chrono::steady_clock::now() >= deadline) {
@@ -97,12 +113,13 @@ bool Cookie::wait(std::chrono::milliseconds timeout)
 
 void Cookie::destroy()
 {
-	if (value_)
-		force_destroy(std::exchange(value_, 0));
-	if (note_.lock) {
+	const uint32_t cookie = std::exchange(value_, 0);
+	const bool gone = cookie == 0 || force_destroy(cookie);
+
+	// Of one that is not, the note is for the next sweep, which needs the lock.
+	if (note_.lock && gone)
 		unlink(note_.path.c_str());
-		note_.lock.reset();
-	}
+	note_.lock.reset();
 }
 
 } // namespace blkctl::dm

@@ -60,7 +60,7 @@ class WindowPlan
 	std::chrono::milliseconds deadline() const { return deadline_; }
 
       private:
-	static constexpr size_t most = 64;
+	static constexpr size_t most = most_in_group;
 	static constexpr size_t longest = 240; // of a message
 
 	struct Device {

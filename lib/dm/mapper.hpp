@@ -82,6 +82,9 @@ struct ResumeResult {
 	bool udev_timed_out = false;       // the switch is done, udev did not answer in time
 };
 
+// How many devices may switch at one instant; of filesystems and messages as many.
+inline constexpr size_t most_in_group = 64;
+
 // To a target while its device is suspended: of the instant, as the switch is.
 struct GroupMessage {
 	DevNo device = {};
