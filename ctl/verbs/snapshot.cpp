@@ -73,8 +73,9 @@ const Register entry{Verb{
 		 "/var/lib/blkctl, or on the device given with --metadata, and the volume is "
 		 "written "
 		 "down in /etc/blkctltab, so that it comes back at boot. A file must not be on the "
-		 "volume itself, and for a volume that the system boots from it has to be a "
-		 "device. When STORE is full a write to it is refused, and nothing else changes. "
+		 "volume itself, nor on one that is frozen with it, and for a volume that the "
+		 "system boots from it has to be a device. When STORE is full a write to it is "
+		 "refused, and nothing else changes. "
 		 "With --when-full wait it waits for up to a minute, is tried again every second, "
 		 "and goes on when STORE has grown; blkctl-events(8) tells. blkctl-set(8) changes "
 		 "it.",

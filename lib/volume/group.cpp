@@ -6,6 +6,46 @@
 namespace blkctl::volume
 {
 
+namespace
+{
+
+struct Part {
+	DevNo device = {};
+	std::string text = {}; // as it is said to be on something
+};
+
+// What a volume is made from. Its layers are below its base.
+std::vector<Part> parts_of(Context &context, const Volume &volume)
+{
+	const auto &table = volume.table;
+	std::vector<Part> parts{{table.base.device, "it"}};
+	const auto add = [&](const std::optional<DevNo> &device, const char *what) {
+		if (!device)
+			return;
+		const auto file = file_behind(context, *device);
+		parts.push_back(
+			{*device, std::string("its ") + what + " " +
+					  (file.empty() ? device_path(context, *device) : file)});
+	};
+
+	if (table.top)
+		add(table.top->device, table.mode == table::Mode::mirror ? "target" : "store");
+	add(table.meta_device(), "metadata");
+	add(table.bitmaps, "metadata");
+	return parts;
+}
+
+// Whether a device is on another volume.
+bool is_over(Context &context, DevNo device, const Volume &other)
+{
+	const auto under = below(context, {device});
+	return std::find(under.begin(), under.end(), other.devno()) != under.end();
+}
+
+constexpr const char *not_together = ", and both cannot change at one instant";
+
+} // namespace
+
 Result<std::vector<Volume>> open_all(Change &change, const std::vector<std::string> &names)
 {
 	std::vector<std::pair<DevNo, size_t>> order;
@@ -28,15 +68,38 @@ Result<std::vector<Volume>> open_all(Change &change, const std::vector<std::stri
 
 Result<void> check_apart(Change &change, const std::vector<Volume> &volumes)
 {
-	for (const auto &volume : volumes) {
-		const auto under = below(change.context(), {volume.table.base.device});
-		for (const auto &other : volumes)
-			if (std::find(under.begin(), under.end(), other.devno()) != under.end())
+	const auto check = [&](const Volume &volume, const Volume &other) -> Result<void> {
+		for (const auto &part : parts_of(change.context(), volume))
+			if (is_over(change.context(), part.device, other))
 				return refusal(Status::usage, change.verb(), volume.name(),
-					       "it is on " + other.name() +
-						       ", and both cannot change at one instant",
+					       part.text + " is on " + other.name() + not_together,
 					       "blkctl " + change.verb() + " of one of them");
-	}
+		return {};
+	};
+
+	for (const auto &volume : volumes)
+		for (const auto &other : volumes)
+			if (other.devno() != volume.devno())
+				BLKCTL_CHECK(check(volume, other));
+	return {};
+}
+
+Result<void> check_places(Change &change, const std::vector<Volume> &volumes, const Volume &volume,
+			  const std::vector<Place> &places)
+{
+	const auto check = [&](const Place &place, const Volume &other) -> Result<void> {
+		BLKCTL_TRY(const auto found, found_on(change.context(), other, place));
+		if (!found)
+			return {};
+		return refusal(Status::usage, change.verb(), volume.name(),
+			       *found + " is on " + other.name() + not_together,
+			       elsewhere(change.verb()));
+	};
+
+	for (const auto &place : places)
+		for (const auto &other : volumes)
+			if (other.devno() != volume.devno())
+				BLKCTL_CHECK(check(place, other));
 	return {};
 }
 

@@ -3,6 +3,7 @@
 #ifndef BLKCTL_VOLUME_GROUP_HPP
 #define BLKCTL_VOLUME_GROUP_HPP
 
+#include "volume/metadata.hpp"
 #include "volume/steps.hpp"
 #include <string>
 #include <vector>
@@ -17,8 +18,15 @@ namespace blkctl::volume
  */
 Result<std::vector<Volume>> open_all(Change &change, const std::vector<std::string> &names);
 
-// Errors: usage, if one is below another: it would have to be suspended after it, and waits for it.
+/*
+ * Errors: usage, if one is below another, or below its store or metadata. What that one writes
+ * while it is frozen would wait for the thaw of the one below, and that for its freeze.
+ */
 Result<void> check_apart(Change &change, const std::vector<Volume> &volumes);
+
+// The same of the new store and metadata of one of them.
+Result<void> check_places(Change &change, const std::vector<Volume> &volumes, const Volume &volume,
+			  const std::vector<Place> &places);
 
 // Errors: usage, if two are to have the same store.
 Result<void> check_stores(Change &change, const std::vector<std::string> &stores);

@@ -346,8 +346,8 @@ Result<meta::Superblock> superblock_of(Context &context, const Place &place)
 	return meta::read_superblock(*device);
 }
 
-Result<void> check_not_on(Context &context, const std::string &verb, const Volume &volume,
-			  const Place &place)
+Result<std::optional<std::string>> found_on(Context &context, const Volume &volume,
+					    const Place &place)
 {
 	const auto is_above = [&](const std::vector<DevNo> &devices) {
 		const auto under = below(context, devices);
@@ -357,23 +357,38 @@ Result<void> check_not_on(Context &context, const std::string &verb, const Volum
 	const auto file = shown.empty() ? place.file : shown;
 
 	if (place.block && is_above({place.block->devno}))
-		return refusal(Status::usage, verb, volume.name(),
-			       place.block->path + " is on the volume itself",
-			       "blkctl help " + verb + ", for a device or a file elsewhere");
+		return std::optional(place.block->path);
 	if (file.empty())
-		return {};
-	const auto filesystem = context.probe.devices_of(file);
-	if (!filesystem)
+		return std::optional<std::string>();
+	auto filesystem = context.probe.devices_of(file);
+	if (!filesystem) {
+		auto error = filesystem.error();
+		error.device = file;
+		return error;
+	}
+	return is_above(*filesystem) ? std::optional("the file " + file) : std::nullopt;
+}
+
+Result<void> check_not_on(Context &context, const std::string &verb, const Volume &volume,
+			  const Place &place)
+{
+	const auto found = found_on(context, volume, place);
+
+	if (!found)
 		return refusal(
 			Status::usage, verb, volume.name(),
-			"whether the file " + file +
-				" is on the volume itself is not known: " + filesystem.error().why,
-			filesystem.error().next);
-	if (!is_above(*filesystem))
+			"whether the file " + found.error().device +
+				" is on the volume itself is not known: " + found.error().why,
+			found.error().next);
+	if (!*found)
 		return {};
-	return refusal(Status::usage, verb, volume.name(),
-		       "the file " + file + " is on the volume itself",
-		       "blkctl help " + verb + ", for a device or a file elsewhere");
+	return refusal(Status::usage, verb, volume.name(), **found + " is on the volume itself",
+		       elsewhere(verb));
+}
+
+std::string elsewhere(const std::string &verb)
+{
+	return "blkctl help " + verb + ", for a device or a file elsewhere";
 }
 
 Result<void> check_unheld(Context &context, const std::string &verb, const std::string &name,

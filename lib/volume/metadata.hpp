@@ -80,6 +80,14 @@ bool has_metadata_at(Context &context, const Volume &volume, const std::string &
 // Of metadata that nobody uses, or that is only looked at. Errors: those of read_superblock().
 Result<meta::Superblock> superblock_of(Context &context, const Place &place);
 
+// Of a device, a file, or the file behind a loop device, that is on a volume: which, in words;
+// nothing, if it is elsewhere. Errors: failed, with the file, if that cannot be told.
+Result<std::optional<std::string>> found_on(Context &context, const Volume &volume,
+					    const Place &place);
+
+// What is there to run for whoever has named a place that is on a volume.
+std::string elsewhere(const std::string &verb);
+
 // Errors: usage, if a device, a file, or the file behind a loop device, is on the volume itself: it
 // could not be written to while the volume waits for it; or if that cannot be told.
 Result<void> check_not_on(Context &context, const std::string &verb, const Volume &volume,

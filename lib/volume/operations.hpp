@@ -94,8 +94,9 @@ Result<Outcome> snapshot(Context &context, const SnapshotRequest &request, Run r
 /*
  * The same of several volumes at one instant: of all, or of none. The filesystems on them, and on
  * what is on them, are frozen meanwhile; stall_ms and freeze_ms say for how long. Whoever is killed
- * in it leaves nothing frozen or suspended. Errors: also usage (a volume or a store twice), busy
- * (some of them are overlays on these stores already).
+ * in it leaves nothing frozen or suspended. Errors: also usage (a volume or a store twice; one is
+ * on another, or its store or metadata is), busy (some of them are overlays on these stores
+ * already).
  */
 Result<Outcome> snapshot_all(Context &context, const std::vector<SnapshotRequest> &requests,
 			     Run run);
@@ -134,7 +135,8 @@ struct ViewRequest {
 Result<Outcome> view(Context &context, const ViewRequest &request, Run run);
 
 // The same of several volumes at one instant, of all or of none. Errors: also usage (a volume or a
-// store twice), busy (some of them have these views already).
+// store twice; one is on another, or its store or metadata is), busy (some of them have these views
+// already).
 Result<Outcome> view_all(Context &context, const std::vector<ViewRequest> &requests, Run run);
 
 struct MergeRequest {

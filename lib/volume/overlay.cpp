@@ -203,7 +203,10 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 	const auto base_text =
 		below.layer ? "(the layer " + below.layer->name + ") 0"
 			    : below.base.device.str() + " " + std::to_string(below.base.offset);
-	Prepared prepared{.volume = volume, .number = below.number + 1, .comes_back = comes_back};
+	Prepared prepared{.volume = volume,
+			  .number = below.number + 1,
+			  .comes_back = comes_back,
+			  .places = {store, place}};
 	prepared.rehearsal_text = "0 " + std::to_string(sectors) + " blkcopy overlay " + base_text +
 				  " " + store.text + " 0 " + place.text + " " +
 				  std::to_string(overlay.block_sectors);

@@ -4,17 +4,20 @@
 #ifndef BLKCTL_VOLUME_OVERLAY_HPP
 #define BLKCTL_VOLUME_OVERLAY_HPP
 
+#include "volume/metadata.hpp"
 #include "volume/steps.hpp"
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace blkctl::volume
 {
 
 struct Prepared {
 	Volume volume = {};
-	unsigned number = 0;     // of a layer that comes next
-	bool comes_back = false; // at boot
+	unsigned number = 0;            // of a layer that comes next
+	bool comes_back = false;        // at boot
+	std::vector<Place> places = {}; // what is new: the store and its metadata
 	std::string text = {};
 	std::function<dm::Table()> table = {}; // once the plan has come to the switch
 	// The same without the bitmaps: they are the volume's, and nobody else's for a moment.

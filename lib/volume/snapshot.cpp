@@ -141,6 +141,7 @@ Result<Outcome> snapshot_all(Context &context, const std::vector<SnapshotRequest
 	BLKCTL_CHECK(check_apart(change, volumes));
 	for (size_t i = 0; i < volumes.size(); i++) {
 		BLKCTL_TRY(auto ready, prepare_overlay(change, requests[i], volumes[i]));
+		BLKCTL_CHECK(check_places(change, volumes, volumes[i], ready.places));
 		say_if_lost(change, ready);
 		prepared.push_back(std::move(ready));
 		devices.push_back(volumes[i].info);

@@ -107,8 +107,10 @@ Result<Place> add_view_metadata(Change &change, const Volume &volume, const View
 	return place;
 }
 
-// Adds the table that it preserves with; who switches to it is at the instant.
-Result<void> add_arming(Change &change, const Volume &volume, const ViewRequest &request)
+// Adds the table that it preserves with; who switches to it is at the instant. Returns what is new:
+// the store, and the metadata if it has any.
+Result<std::vector<Place>> add_arming(Change &change, const Volume &volume,
+				      const ViewRequest &request)
 {
 	const TargetRules rules{
 		.verb = change.verb(), .role = "store", .any_content = request.force};
@@ -141,7 +143,10 @@ Result<void> add_arming(Change &change, const Volume &volume, const ViewRequest 
 	});
 	if (store.block)
 		add_second_look(change, rules, volume, *store.block);
-	return {};
+	std::vector<Place> places{store};
+	if (meta)
+		places.push_back(*meta);
+	return places;
 }
 
 // Adds writing down, right before the instant, which backup it is for; or that it is for none: what
@@ -351,8 +356,10 @@ Result<Outcome> view_all(Context &context, const std::vector<ViewRequest> &reque
 		return change.nothing_to_do(*existing[0]);
 	if (armed == 0) {
 		BLKCTL_CHECK(check_apart(change, volumes));
-		for (size_t i = 0; i < requests.size(); i++)
-			BLKCTL_CHECK(add_arming(change, volumes[i], requests[i]));
+		for (size_t i = 0; i < requests.size(); i++) {
+			BLKCTL_TRY(const auto places, add_arming(change, volumes[i], requests[i]));
+			BLKCTL_CHECK(check_places(change, volumes, volumes[i], places));
+		}
 		for (size_t i = 0; i < requests.size(); i++) {
 			add_record(change, volumes[i], requests[i].record);
 			add_frozen_note(change, volumes[i], requests[i].bitmap);

@@ -21,9 +21,13 @@ class Group : public testing::Test
 	void SetUp() override
 	{
 		host.add_volume();
-		host.mapper.add("v1", "BLKCTL-ffeeddccbbaa99887766554433221100-vol", {253, 5},
-				{{0, disk_sectors / 2, "blkcopy", "track 8:32 0 - 0 - 128"}});
+		set_second("track 8:32 0 - 0 - 128");
 		host.probe.add({8, 64}, "/dev/sde", disk_sectors);
+	}
+	void set_second(const std::string &params)
+	{
+		host.mapper.add("v1", "BLKCTL-ffeeddccbbaa99887766554433221100-vol", {253, 5},
+				{{0, disk_sectors / 2, "blkcopy", params}});
 	}
 	Result<Outcome> take(const std::string &first, const std::string &second,
 			     volume::Run run = volume::Run::doit)
@@ -130,4 +134,79 @@ TEST_F(Group, RefusesBadInput)
 	host.probe.used.clear();
 	ASSERT_TRUE(snapshot(host.context, {.name = "v0", .store = "/dev/sdb"}, volume::Run::doit));
 	EXPECT_EQ(take("/dev/sdb", "/dev/sde").error().status, Status::busy);
+}
+
+// What is frozen first would hold up the freeze of the other, and that its thaw.
+TEST_F(Group, NoneIsOnAnother)
+{
+	const auto expect_apart = [&](const std::string &params, const std::string &part) {
+		set_second(params);
+		const ViewRequest one{.name = "v0", .view = "now0", .store = "/dev/sdb"};
+		const ViewRequest two{.name = "v1", .view = "now1", .store = "/dev/sde"};
+		for (const auto &result : {take("/dev/sdb", "/dev/sde"),
+					   snapshot_all(host.context,
+							{{.name = "v1", .store = "/dev/sde"},
+							 {.name = "v0", .store = "/dev/sdb"}},
+							volume::Run::doit),
+					   view_all(host.context, {one, two}, volume::Run::doit),
+					   view_all(host.context, {two, one}, volume::Run::dry)}) {
+			ASSERT_FALSE(result) << params;
+			EXPECT_EQ(result.error().status, Status::usage) << result.error().message();
+			EXPECT_EQ(result.error().device, "v1");
+			EXPECT_EQ(result.error().why,
+				  part + " is on v0, and both cannot change at one instant");
+		}
+		EXPECT_TRUE(host.mapper.calls.empty());
+	};
+
+	host.probe.add({7, 9}, "/dev/loop9", disk_sectors);
+	host.probe.loop_devices = {{{7, 9}, "/srv/v0/file"}};
+	host.probe.filesystems["/srv/v0"] = {{253, 0}};
+	expect_apart("track 7:9 0 - 0 - 128", "it");
+	expect_apart("track 8:32 0 - 0 7:9 128", "its metadata /srv/v0/file");
+	expect_apart("overlay 8:32 0 7:9 0 8:80 128", "its store /srv/v0/file");
+	expect_apart("overlay 8:32 0 8:80 0 7:9 128", "its metadata /srv/v0/file");
+	expect_apart("overlay 8:32 0 8:80 0 8:96 128 0 2 bitmaps 7:9", "its metadata /srv/v0/file");
+	// Further down, through a device between.
+	host.mapper.add("between", "LVM-x", {253, 8}, {{0, 64, "linear", "7:9 0"}});
+	expect_apart("overlay 253:8 0 8:80 0 8:96 128", "it");
+	host.mapper.devices.erase({253, 8});
+	set_second("track 8:32 0 - 0 - 128");
+	host.probe.filesystems["/srv/v0"] = {};
+	EXPECT_TRUE(take("/dev/sdb", "/dev/sde"));
+}
+
+TEST_F(Group, NoStoreOrMetadataIsOnAnother)
+{
+	const auto folder = host.run_dir + "/on-v0";
+
+	host.probe.filesystems[folder] = {{253, 0}};
+	expect_refusal(take("/dev/sdb", folder + "/store"), Status::usage,
+		       "the file " + folder + "/store is on v0, and both");
+	expect_refusal(view_all(host.context,
+				{{.name = "v0", .view = "now0", .store = "/dev/sdb"},
+				 {.name = "v1", .view = "now1", .store = folder + "/store"}},
+				volume::Run::doit),
+		       Status::usage, "the file " + folder + "/store is on v0, and both");
+	expect_refusal(view_all(host.context,
+				{{.name = "v0", .view = "now0", .store = "/dev/sdb"},
+				 {.name = "v1",
+				  .view = "now1",
+				  .store = "/dev/sde",
+				  .persistent = true,
+				  .metadata = folder + "/meta"}},
+				volume::Run::doit),
+		       Status::usage, "the file " + folder + "/meta is on v0, and both");
+	EXPECT_FALSE(std::filesystem::exists(folder));
+	host.mapper.add("above", "LVM-x", {253, 8}, {{0, disk_sectors, "linear", "253:0 0"}});
+	const auto device = take("/dev/sdb", "/dev/mapper/above");
+	ASSERT_FALSE(device);
+	EXPECT_EQ(device.error().status, Status::usage);
+	EXPECT_NE(device.error().why.find("/dev/mapper/above is on v0, and both"),
+		  std::string::npos)
+		<< device.error().message();
+	host.mapper.devices.erase({253, 8});
+	// Of one alone it is as good as any.
+	ASSERT_TRUE(snapshot(host.context, {.name = "v1", .store = folder + "/store"},
+			     volume::Run::doit));
 }

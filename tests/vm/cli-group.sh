@@ -4,8 +4,9 @@
 # One instant for two volumes: a writer that writes a number to the one and then
 # to the other is found, in the frozen bases, with the first at most one ahead
 # of the second. Killed at any point of it, the command leaves nothing suspended
-# or frozen, and run again it is done; a filesystem that spans both is whole.
-# guards: the window, its guard, all or none.
+# or frozen, and run again it is done; a filesystem that spans both is whole. One
+# whose store or metadata is in a file on the other is refused.
+# guards: the window, its guard, all or none, and that none waits for another.
 UDEV=1
 source "$(dirname "$0")/lib.sh"
 source "$VM_DIR/lib-cli.sh"
@@ -97,6 +98,46 @@ exits 4 ctl snapshot a=/dev/ram2 b=/dev/ram3
 remove_dm held
 is "$(dmsetup table)" "$before" "tables after refusals"
 is "$(losetup -l --noheadings | wc -l)" 0 "loop devices after refusals"
+
+note "one that is on the other: each would wait for the other, for ever"
+fresh
+before=$(dmsetup table)
+ctl create b /dev/ram1 >/dev/null
+mkfs.ext4 -q -F /dev/mapper/b
+mount_fs /dev/mapper/b
+a_down() {
+	remove_dm a
+	losetup -D
+	rm -rf /run/blkctl /var/lib/blkctl/* /etc/blkctltab
+}
+apart() { # WHAT VERB ARGS...
+	local what=$1 tables
+	shift
+	tables=$(dmsetup table)
+	exits 2 ctl "$@" --force
+	has "$OUT" "$what is on b, and both cannot change at one instant" "$*"
+	is "$(dmsetup table)" "$tables" "tables after '$*'"
+	nothing_stuck "'$*'"
+}
+bits=$WORK/mnt/a.bitmaps store=$WORK/mnt/a.store
+exits 0 ctl create a /dev/ram0 --metadata "$bits"
+apart "its metadata $bits" snapshot a=/dev/ram2 b=/dev/ram3
+apart "its metadata $bits" snapshot b=/dev/ram3 a=/dev/ram2 --no-freeze
+apart "its metadata $bits" view a=a-now=/dev/ram2 b=b-now=/dev/ram3
+apart "its metadata $bits" backup a=/dev/ram2 b=/dev/ram3
+a_down
+exits 0 ctl create a /dev/ram0
+apart "the file $store" snapshot a="$store" b=/dev/ram3
+apart "the file $store" view a=a-now="$store" b=b-now=/dev/ram3
+[[ ! -e $store ]] || fail "a refusal has made $store"
+exits 0 ctl snapshot a="$store"
+apart "its store $store" snapshot a=/dev/ram2 b=/dev/ram3
+apart "its store $store" view a=a-now=/dev/ram2 b=b-now=/dev/ram3
+a_down
+limited 20 touch "$WORK/mnt/alive" || fail "the filesystem is frozen"
+umount "$WORK/mnt"
+fresh
+is "$(dmsetup table)" "$before" "tables at the end"
 
 note "killed at every point, under a mounted filesystem that spans both"
 fresh
