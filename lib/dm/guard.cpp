@@ -24,6 +24,9 @@ namespace
 
 constexpr char done = 'd';
 
+// How long who is killed may take to be dead, in milliseconds.
+constexpr int dying = 5000;
+
 dm_ioctl request_of(uint64_t dev, uint32_t flags)
 {
 	dm_ioctl request = {};
@@ -138,13 +141,13 @@ std::optional<Stop> WindowPlan::freeze(const Point &point)
 		point();
 		// Before: who dies right after it is thawed all the same.
 		mount.ours = true;
-		if (ioctl(mount.fd, FIFREEZE, 0) == 0)
-			continue;
-		const int err = errno;
-		mount.ours = false;
+		const int err = ioctl(mount.fd, FIFREEZE, 0) == 0 ? 0 : errno;
+		if (err)
+			mount.ours = false;
 		// Somebody has frozen it already: it is as it should be, and stays so.
-		if (err != EBUSY)
+		if (err && err != EBUSY)
 			return Stop{Step::freeze, i, err};
+		shared_->frozen = i + 1;
 	}
 	return std::nullopt;
 }
@@ -210,14 +213,26 @@ void WindowPlan::undo()
 	}
 }
 
-void WindowPlan::thaw()
+void WindowPlan::thaw_first(size_t count)
 {
-	for (size_t i = shared_->nr_mounts; i-- > 0;) {
+	for (size_t i = count; i-- > 0;) {
 		auto &mount = shared_->mounts[i];
 		if (mount.ours)
 			(void)ioctl(mount.fd, FITHAW, 0);
 		mount.ours = false;
 	}
+}
+
+void WindowPlan::thaw()
+{
+	thaw_first(shared_->nr_mounts);
+}
+
+// Once all are frozen devices may be suspended, and a thaw writes.
+void WindowPlan::thaw_early()
+{
+	if (shared_->frozen < shared_->nr_mounts)
+		thaw_first(shared_->frozen);
 }
 
 void WindowPlan::recover()
@@ -288,7 +303,12 @@ void Guard::watch(WindowPlan &plan, int pipe, pid_t maker)
 	if (poll(&what, 1, static_cast<int>(plan.deadline().count())) == 0) {
 		// The other end closes once it is dead, and does nothing more.
 		kill(maker, SIGKILL);
-		(void)poll(&what, 1, -1);
+		// Where it hangs in a freeze nothing kills it, and what it has frozen before may be
+		// what that waits for.
+		if (poll(&what, 1, dying) == 0) {
+			plan.thaw_early();
+			(void)poll(&what, 1, -1);
+		}
 	}
 	if (read(pipe, &byte, 1) != 1 || byte != done)
 		plan.recover();

@@ -50,6 +50,9 @@ class WindowPlan
 	std::optional<Stop> send(const Point &point);
 	std::optional<Stop> resume(const Point &point);
 	void thaw();
+	// Of one that hangs in a freeze, and does nothing more once that ends: thaws what it has
+	// frozen before.
+	void thaw_early();
 	// Resumes what is suspended with the tables it had, and takes back what was sent.
 	void undo();
 	// What a guard does for one that has died.
@@ -82,6 +85,7 @@ class WindowPlan
 		// None of them is taken back from here on.
 		std::atomic<bool> all_sent{false};
 		std::atomic<size_t> sent{0};
+		std::atomic<size_t> frozen{0}; // of the mounts, from the first
 		size_t nr_devices = 0, nr_mounts = 0, nr_messages = 0, events = 0;
 		Device devices[most];
 		Mount mounts[most];
@@ -92,6 +96,7 @@ class WindowPlan
 	};
 
 	WindowPlan() = default;
+	void thaw_first(size_t count);
 	bool is_suspended(const Device &device) const;
 	int tell(uint64_t dev, const char *text) const;
 	int call(unsigned long request, const Device &device, uint32_t flags,

@@ -18,7 +18,8 @@ namespace blkctl::dm
  *
  * A guard, a process of its own, outlives whoever is killed in there: until all are suspended it
  * takes everything back (the loaded tables are cleared), from then on it brings it to its end. It
- * does the same when the deadline passes.
+ * does the same when the deadline passes. A maker that hangs in the freeze of one filesystem cannot
+ * be killed: the others are thawed all the same.
  */
 Result<GroupResult> run_window(const std::vector<DevNo> &devices, const GroupOptions &options,
 			       const std::string &run_dir, std::chrono::milliseconds udev_timeout);
