@@ -192,12 +192,30 @@ std::optional<Stop> WindowPlan::resume(const Point &point)
 		// A kernel that refuses the new table forgets it: the old one goes on.
 		if (err && is_suspended(shared_->devices[i]))
 			(void)call(DM_DEV_SUSPEND, shared_->devices[i], 0);
+		shared_->devices[i].refused = err != 0;
 		shared_->events += event ? 1 : 0;
 		if (err)
 			stop = Stop{Step::resume, i, err};
 	}
 	point();
 	return stop;
+}
+
+// If it is a target that refuses, the new table is live by then, and the device stays suspended.
+void WindowPlan::put_back(const std::function<void(size_t)> &load)
+{
+	for (size_t i = 0; i < shared_->nr_devices; i++) {
+		const auto &device = shared_->devices[i];
+		if (!device.refused)
+			continue;
+		if (is_suspended(device)) {
+			load(i);
+			(void)call(DM_DEV_SUSPEND, device, 0);
+		}
+		for (size_t m = shared_->nr_messages; m-- > 0;)
+			if (shared_->messages[m].dev == device.dev)
+				(void)tell(device.dev, shared_->messages[m].undo);
+	}
 }
 
 void WindowPlan::undo()

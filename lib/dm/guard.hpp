@@ -49,6 +49,9 @@ class WindowPlan
 	std::optional<Stop> suspend(const Point &point);
 	std::optional<Stop> send(const Point &point);
 	std::optional<Stop> resume(const Point &point);
+	// After a resume that has failed: devices whose new table was refused go on with the old
+	// one, which `load` loads if the new one is live already.
+	void put_back(const std::function<void(size_t)> &load);
 	void thaw();
 	// Of one that hangs in a freeze, and does nothing more once that ends: thaws what it has
 	// frozen before.
@@ -70,6 +73,7 @@ class WindowPlan
 		uint64_t dev = 0;
 		uint32_t event = 0;
 		bool lockfs = false;
+		bool refused = false; // its new table, when it was resumed
 	};
 	struct Mount {
 		int fd = -1;

@@ -98,6 +98,8 @@ struct GroupOptions {
 	std::vector<DevNo> lockfs = {}; // devices whose filesystem the kernel freezes
 	std::chrono::milliseconds deadline{60000};
 	std::function<void()> point = [] {}; // before each call: a test may die there
+	// Loads the table that a device had before, for one that is suspended with a new one.
+	std::function<void(DevNo)> load_old = [](DevNo) {};
 };
 
 struct GroupResult {
@@ -145,7 +147,8 @@ class Mapper
 	 * with an error, none, and what was loaded is gone. Messages are sent in that instant.
 	 * Whoever is killed meanwhile leaves nothing suspended or frozen. An error of a table that
 	 * a target only refuses when it is resumed is the exception: that device goes on with its
-	 * old one, and others may have switched.
+	 * old one, what it was sent is taken back, and others may have switched. It stays suspended
+	 * if the old one is refused as well.
 	 */
 	virtual Result<GroupResult> switch_all(const std::vector<DevNo> &devices,
 					       const GroupOptions &options) = 0;

@@ -127,6 +127,9 @@ Result<GroupResult> run_window(const std::vector<DevNo> &devices, const GroupOpt
 		else
 			stop = plan.resume(options.point);
 		result.window = Clock::now() - from;
+		// A thaw writes, and would wait for a device that is suspended.
+		if (stop && stop->step == Step::resume)
+			plan.put_back([&](size_t i) { options.load_old(devices[i]); });
 		plan.thaw();
 		result.freeze = Clock::now() - begin;
 	}

@@ -77,20 +77,24 @@ Result<std::optional<dm::Info>> find_by_name(Context &context, const std::string
 	return found.error();
 }
 
+Step creation(Context &context, const std::string &name, const std::string &uuid,
+	      const std::shared_ptr<dm::Info> &device, dm::Visibility visibility)
+{
+	return {"create the device " + name + " with the UUID " + uuid,
+		[&context, name, uuid, device]() -> Result<void> {
+			BLKCTL_TRY(device->devno, context.dm.create(name, uuid));
+			return {};
+		},
+		[&context, device, visibility] {
+			return context.dm.remove(device->devno, visibility);
+		}};
+}
+
 // The device that a volume gets: made here, or found half-made. Filled in when the plan runs.
 void add_creation(Change &change, const std::string &name, const std::string &uuid,
 		  const std::shared_ptr<dm::Info> &device, dm::Visibility visibility)
 {
-	auto &context = change.context();
-
-	change.add({"create the device " + name + " with the UUID " + uuid,
-		    [&context, name, uuid, device]() -> Result<void> {
-			    BLKCTL_TRY(device->devno, context.dm.create(name, uuid));
-			    return {};
-		    },
-		    [&context, device, visibility] {
-			    return context.dm.remove(device->devno, visibility);
-		    }});
+	change.add(creation(change.context(), name, uuid, device, visibility));
 }
 
 void add_first_load(Change &change, const std::shared_ptr<dm::Info> &device,

@@ -31,6 +31,10 @@ Result<std::optional<dm::Info>> find_by_name(Context &context, const std::string
 Result<void> check_free_for(Context &context, const std::string &name, DevNo device,
 			    const std::optional<DevNo> &own);
 
+// Makes a device; it is filled in when the plan runs.
+Step creation(Context &context, const std::string &name, const std::string &uuid,
+	      const std::shared_ptr<dm::Info> &device, dm::Visibility visibility);
+
 // Adds the making of the device a volume gets; it is filled in when the plan runs.
 void add_creation(Change &change, const std::string &name, const std::string &uuid,
 		  const std::shared_ptr<dm::Info> &device,

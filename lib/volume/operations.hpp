@@ -96,7 +96,7 @@ Result<Outcome> snapshot(Context &context, const SnapshotRequest &request, Run r
  * what is on them, are frozen meanwhile; stall_ms and freeze_ms say for how long. Whoever is killed
  * in it leaves nothing frozen or suspended. Errors: also usage (a volume or a store twice; one is
  * on another, or its store or metadata is), busy (some of them are overlays on these stores
- * already).
+ * already), needs_attention (a target has refused its table when others had switched already).
  */
 Result<Outcome> snapshot_all(Context &context, const std::vector<SnapshotRequest> &requests,
 			     Run run);
@@ -136,7 +136,7 @@ Result<Outcome> view(Context &context, const ViewRequest &request, Run run);
 
 // The same of several volumes at one instant, of all or of none. Errors: also usage (a volume or a
 // store twice; one is on another, or its store or metadata is), busy (some of them have these views
-// already).
+// already), needs_attention (as above).
 Result<Outcome> view_all(Context &context, const std::vector<ViewRequest> &requests, Run run);
 
 struct MergeRequest {

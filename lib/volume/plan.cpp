@@ -8,13 +8,13 @@ namespace
 {
 
 // Undoes the steps before `count`, last one first; returns what could not be undone, in words.
-std::string undo(Context &context, const Plan &plan, size_t count)
+std::string undo(Context &context, const Plan &plan, size_t count, bool stays)
 {
 	std::string failed;
 
 	while (count-- > 0 && !plan[count].is_final) {
 		const auto &step = plan[count];
-		if (!step.undo)
+		if (!step.undo || (stays && !step.is_scaffold))
 			continue;
 		context.knob.point();
 		const auto result = step.undo();
@@ -33,7 +33,8 @@ Result<void> execute(Context &context, const Plan &plan)
 		const auto result = plan[i].apply();
 		if (!result) {
 			auto error = result.error();
-			error.why += undo(context, plan, i);
+			const bool stays = plan[i].stays && plan[i].stays();
+			error.why += undo(context, plan, i, stays);
 			return error;
 		}
 	}

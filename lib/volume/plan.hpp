@@ -23,6 +23,10 @@ struct Step {
 	std::function<Result<void>()> undo = {}; // empty: nothing to undo
 	// Users are on what the steps before made: from here on none of them is undone.
 	bool is_final = false;
+	// Of one that has failed: whether some users are on that all the same.
+	std::function<bool()> stays = {};
+	// No user is ever on what it made: it is undone even where all else stays.
+	bool is_scaffold = false;
 };
 
 using Plan = std::vector<Step>;
@@ -30,7 +34,7 @@ using Plan = std::vector<Step>;
 /*
  * Runs a plan. When a step fails, the ones before it are undone in reverse and its error is
  * returned, back to the last final one; an undo that fails is added to `why`, and the rest are
- * still undone.
+ * still undone. Of one that fails and stays, only scaffolds are.
  */
 Result<void> execute(Context &context, const Plan &plan);
 

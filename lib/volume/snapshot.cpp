@@ -58,9 +58,12 @@ std::shared_ptr<dm::Info> add_rehearsal(Change &change, const Prepared &prepared
 
 	device->name = layer_name(info.name, prepared.number);
 	device->read_only = info.read_only;
-	add_creation(change, device->name,
-		     layer_uuid(volume_hex(info.uuid, info.name), prepared.number), device,
-		     dm::Visibility::hidden);
+	auto made = creation(change.context(), device->name,
+			     layer_uuid(volume_hex(info.uuid, info.name), prepared.number), device,
+			     dm::Visibility::hidden);
+	// It would keep the metadata in this mode.
+	made.is_scaffold = true;
+	change.add(std::move(made));
 	add_first_load(change, device, prepared.rehearsal_text, prepared.rehearsal);
 	add_first_resume(change, device, dm::Visibility::hidden);
 	return device;

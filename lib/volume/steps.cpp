@@ -235,10 +235,20 @@ Result<void> Change::do_switch_all(const std::vector<dm::Info> &devices, bool fr
 	dm::GroupOptions options{.messages = messages};
 	std::vector<DevNo> numbers;
 	std::map<DevNo, std::string> mounts;
+	std::map<DevNo, dm::Table> before;
 
 	options.point = [this] { context_.knob.point(); };
+	// Whether it could be loaded shows in what has become of the device.
+	options.load_old = [&](DevNo refused) {
+		for (const auto &device : devices)
+			if (device.devno == refused)
+				(void)context_.dm.load(
+					refused, before[refused],
+					{.read_only = device.read_only, .secure_data = true});
+	};
 	for (const auto &device : devices) {
-		BLKCTL_TRY(const auto live, context_.dm.table(device.devno, dm::Slot::live, true));
+		auto &live = before[device.devno];
+		BLKCTL_TRY(live, context_.dm.table(device.devno, dm::Slot::live, true));
 		BLKCTL_CHECK(check_slots(device, live));
 		numbers.push_back(device.devno);
 		if (!freeze)
@@ -251,19 +261,60 @@ Result<void> Change::do_switch_all(const std::vector<dm::Info> &devices, bool fr
 	}
 	for (const auto &[device, point] : mounts)
 		options.mounts.push_back(point);
-	BLKCTL_TRY(const auto done, context_.dm.switch_all(numbers, options));
+	const auto done = context_.dm.switch_all(numbers, options);
+	if (!done)
+		return failed_switch(devices, done.error());
 
-	const double stall = std::chrono::duration<double, std::milli>(done.window).count();
+	const double stall = std::chrono::duration<double, std::milli>(done->window).count();
 	outcome_.stall_ms = stall;
 	if (!mounts.empty())
-		outcome_.freeze_ms = std::chrono::duration<double, std::milli>(done.freeze).count();
-	if (done.udev_timed_out)
+		outcome_.freeze_ms =
+			std::chrono::duration<double, std::milli>(done->freeze).count();
+	if (done->udev_timed_out)
 		add_note(outcome_.note, "udev did not answer in time; see: udevadm settle");
 	for (const auto &device : devices) {
 		live_[device.devno] = loaded_[device.devno];
 		remember_switch(context_, device, {verb_, stall, timestamp(false), {}});
 	}
 	return {};
+}
+
+/*
+ * None has switched, unless a target has refused its table only when it was resumed: then the
+ * others write to what is new by now, and nobody takes that away.
+ */
+Error Change::failed_switch(const std::vector<dm::Info> &devices, Error error)
+{
+	std::string switched, others;
+	const auto add_name = [](std::string &names, const std::string &name) {
+		names += (names.empty() ? "" : ", ") + name;
+	};
+
+	for (const auto &device : devices) {
+		const auto live = context_.dm.table(device.devno, dm::Slot::live, true);
+		const auto now = context_.dm.info(device.devno);
+		if (error.device == device.devno.str())
+			error.device = device.name;
+		if (now && now->suspended)
+			error.why += "; " + device.name + " is suspended, see dmsetup resume " +
+				     device.name;
+		// One that does not say counts as one that has.
+		add_name(!live || same_table(*live, loaded_[device.devno]) ? switched : others,
+			 device.name);
+	}
+	switched_some_ = !switched.empty();
+	if (!switched_some_)
+		return error;
+	error.status = Status::needs_attention;
+	error.why += "; " + switched + " switched all the same, and stays so";
+	error.next = verb_ == "snapshot" ? "blkctl commit of " + switched
+					 : "blkctl abort of " + switched;
+	if (!others.empty()) {
+		error.why += "; " + others + " did not";
+		error.next += verb_ == "snapshot" ? ", or blkctl snapshot of " + others + " alone"
+						  : ", and the same again";
+	}
+	return error;
 }
 
 void Change::switch_tables(const std::vector<dm::Info> &devices, bool freeze,
@@ -282,6 +333,7 @@ void Change::switch_tables(const std::vector<dm::Info> &devices, bool freeze,
 		return do_switch_all(devices, freeze, messages);
 	};
 	step.is_final = true;
+	step.stays = [this] { return switched_some_; };
 	add(std::move(step));
 }
 

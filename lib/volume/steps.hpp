@@ -71,6 +71,7 @@ class Change
 			       const dm::ResumeOptions &options);
 	Result<void> do_switch_all(const std::vector<dm::Info> &devices, bool freeze,
 				   const std::vector<dm::GroupMessage> &messages);
+	Error failed_switch(const std::vector<dm::Info> &devices, Error error);
 	Result<void> check_slots(const dm::Info &device, const dm::Table &live);
 	Result<void> unload(DevNo device);
 	Result<void> go_back(const dm::Info &device, const dm::Table &table);
@@ -82,6 +83,7 @@ class Change
 	Plan plan_;
 	std::map<DevNo, dm::Table> live_;   // what is live as far as this change knows
 	std::map<DevNo, dm::Table> loaded_; // what it loaded last
+	bool switched_some_ = false;        // in a switch of several that has failed
 	Outcome outcome_;
 };
 

@@ -249,7 +249,20 @@ void Mapper::swap(Device &device)
 	on_switch(device);
 }
 
-// All or none: dead after it, all is done.
+void Mapper::refuse(Device &device, const dm::GroupOptions &options)
+{
+	if (!refused_by_target) {
+		device.inactive.clear();
+		return;
+	}
+	swap(device);
+	device.info.suspended = true;
+	options.load_old(device.info.devno);
+	device.info.suspended = device.inactive.empty();
+	swap(device);
+}
+
+// All or none, unless one is refused: dead after it, all is done.
 Result<dm::GroupResult> Mapper::switch_all(const std::vector<DevNo> &devices,
 					   const dm::GroupOptions &options)
 {
@@ -259,14 +272,25 @@ Result<dm::GroupResult> Mapper::switch_all(const std::vector<DevNo> &devices,
 		names += (names.empty() ? "" : " ") + device.str();
 	group = options;
 	BLKCTL_CHECK(change("switch_all", names, [&]() -> Result<void> {
+		std::string bad;
 		for (const auto device : devices) {
 			BLKCTL_TRY(auto *const found, find(device));
-			swap(*found);
+			if (refused.count(device)) {
+				refuse(*found, options);
+				bad = device.str();
+			} else {
+				swap(*found);
+			}
 		}
 		for (const auto &message : options.messages) {
 			BLKCTL_TRY(auto *const found, find(message.device));
-			BLKCTL_CHECK(bitmap_message(*found, message.text));
+			if (!refused.count(message.device))
+				BLKCTL_CHECK(bitmap_message(*found, message.text));
 		}
+		if (!bad.empty())
+			return Error{.what = "switch the table of",
+				     .device = bad,
+				     .why = "refused by the target"};
 		return {};
 	}));
 	return dm::GroupResult{std::chrono::milliseconds(7), std::chrono::milliseconds(9), false};

@@ -60,6 +60,8 @@ class Mapper final : public dm::Mapper
 	bool pivot_at_once = true;
 	bool answers = true;            // a device that is left behind, of what is on its way to it
 	bool suspend_in_resume = false; // the next resume swaps, fails, and leaves it suspended
+	std::set<DevNo> refused;        // their new tables, when a switch_all resumes them
+	bool refused_by_target = false; // which are live by then
 	std::function<void()> on_wait = [] { throw std::logic_error("nothing to wait for"); };
 	std::function<void()> on_info = [] {};   // before each look at a device
 	std::function<void()> on_status = [] {}; // before each reading of a status
@@ -108,6 +110,7 @@ class Mapper final : public dm::Mapper
 	Result<void> bitmap_message(Device &device, const std::string &text);
 	void start_status(Device &device);
 	void swap(Device &device);
+	void refuse(Device &device, const dm::GroupOptions &options);
 };
 
 class Probe final : public udev::Probe

@@ -59,6 +59,34 @@ class Group : public testing::Test
 			<< result.error().message();
 		expect_untouched();
 	}
+	// v1 cannot switch.
+	void expect_first_alone(bool by_target)
+	{
+		host.mapper.refused = {{253, 5}};
+		host.mapper.refused_by_target = by_target;
+		const auto failed = take("/dev/sdb", "/dev/sde");
+		ASSERT_FALSE(failed);
+		EXPECT_EQ(failed.error().status, Status::needs_attention);
+		EXPECT_EQ(failed.error().device, "v1");
+		EXPECT_EQ(failed.error().why, "refused by the target; v0 switched all the same, "
+					      "and stays so; v1 did not");
+		EXPECT_EQ(failed.error().next,
+			  "blkctl commit of v0, or blkctl snapshot of v1 alone");
+		EXPECT_EQ(live("v0"), "overlay 8:0 0 8:16 0 7:0 128");
+		EXPECT_EQ(live("v1"), "track 8:32 0 - 0 - 128");
+		EXPECT_FALSE(host.mapper.named("v1")->info.suspended);
+		EXPECT_TRUE(host.mapper.named("v1")->inactive.empty());
+		// What was there for the switch alone is gone; what v0 is on, and comes back by, is
+		// not.
+		EXPECT_EQ(host.mapper.devices.size(), 2u);
+		EXPECT_EQ(host.probe.loop_devices.size(), 2u);
+		EXPECT_TRUE(std::filesystem::exists(host.context.state_dir + "/v0.meta"));
+		const auto tab = tab::Tab::parse(read_file(host.context.tab_file).value_or(""));
+		const auto entry = tab.find("v0");
+		ASSERT_TRUE(entry);
+		EXPECT_EQ(entry->layers.size(), 1u);
+		host.mapper.refused.clear();
+	}
 
 	fake::Host host;
 };
@@ -117,6 +145,72 @@ TEST_F(Group, AllOrNone)
 	}
 	host.mapper.fail.clear();
 	EXPECT_TRUE(take("/dev/sdb", "/dev/sde"));
+}
+
+// A table that is refused when it is resumed: the other volume writes to its store by then.
+TEST_F(Group, WhoHasSwitchedStays)
+{
+	expect_first_alone(false);
+	const auto alone =
+		snapshot(host.context, {.name = "v1", .store = "/dev/sde"}, volume::Run::doit);
+	ASSERT_TRUE(alone) << alone.error().message();
+	EXPECT_EQ(live("v1"), "overlay 8:32 0 8:64 0 7:1 128");
+}
+
+// By its target: the new table is live by then, and the old one comes back.
+TEST_F(Group, WhoHasSwitchedStaysWhenATargetRefuses)
+{
+	expect_first_alone(true);
+	const auto merged = commit(host.context, {.name = "v0"}, volume::Run::doit);
+	ASSERT_TRUE(merged) << merged.error().message();
+}
+
+TEST_F(Group, OneThatIsLeftSuspendedIsNamed)
+{
+	host.mapper.refused = {{253, 5}};
+	host.mapper.refused_by_target = true;
+	// The old table is refused as well.
+	host.mapper.on_switch = [this](fake::Device &device) {
+		if (device.info.name == "v0")
+			host.mapper.fail = "load";
+	};
+	const auto failed = take("/dev/sdb", "/dev/sde");
+	ASSERT_FALSE(failed);
+	EXPECT_EQ(failed.error().status, Status::needs_attention);
+	EXPECT_NE(failed.error().why.find("v1 is suspended, see dmsetup resume v1"),
+		  std::string::npos)
+		<< failed.error().message();
+	EXPECT_EQ(failed.error().next, "blkctl commit of v0, v1");
+	EXPECT_EQ(live("v1"), "overlay 8:32 0 8:64 0 7:1 128");
+	EXPECT_TRUE(std::filesystem::exists(host.context.state_dir + "/v1.meta"));
+}
+
+TEST_F(Group, NoneThatHasSwitchedIsUndone)
+{
+	for (const bool by_target : {false, true}) {
+		host.mapper.refused = {{253, 0}, {253, 5}};
+		host.mapper.refused_by_target = by_target;
+		expect_refusal(take("/dev/sdb", "/dev/sde"), Status::failed,
+			       "refused by the target");
+	}
+}
+
+TEST_F(Group, AViewThatIsArmedStays)
+{
+	const std::vector<ViewRequest> requests = {
+		{.name = "v0", .view = "now0", .store = "/dev/sdb"},
+		{.name = "v1", .view = "now1", .store = "/dev/sde"}};
+	host.mapper.refused = {{253, 0}};
+	const auto failed = view_all(host.context, requests, volume::Run::doit);
+	ASSERT_FALSE(failed);
+	EXPECT_EQ(failed.error().status, Status::needs_attention);
+	EXPECT_EQ(failed.error().next, "blkctl abort of v1, and the same again");
+	EXPECT_EQ(live("v0"), "track 8:0 0 - 0 - 128");
+	EXPECT_EQ(live("v1"), "backup 8:32 0 8:64 0 - 128 1 paused");
+	host.mapper.refused.clear();
+	ASSERT_TRUE(volume::abort(host.context, "v1", volume::Run::doit));
+	const auto again = view_all(host.context, requests, volume::Run::doit);
+	ASSERT_TRUE(again) << again.error().message();
 }
 
 TEST_F(Group, RefusesBadInput)

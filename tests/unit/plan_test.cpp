@@ -57,6 +57,23 @@ TEST_F(PlanTest, UndoesInReverseFromTheStepThatFailed)
 	EXPECT_EQ(done, "abcd-c-a");
 }
 
+// Whoever is on some of it keeps that; what nobody can be on goes.
+TEST_F(PlanTest, AFailedStepMayStay)
+{
+	auto scaffold = step("b");
+	scaffold.is_scaffold = true;
+	for (const bool stays : {true, false}) {
+		auto failing = step("d", false);
+		failing.stays = [stays] { return stays; };
+		done.clear();
+		const auto result =
+			execute(host.context, {step("a"), scaffold, step("c"), failing, step("e")});
+		ASSERT_FALSE(result);
+		EXPECT_EQ(result.error().why, "no");
+		EXPECT_EQ(done, stays ? "abcd-b" : "abcd-c-b-a");
+	}
+}
+
 TEST_F(PlanTest, AFailingUndoIsReportedAndTheRestUndone)
 {
 	const auto result =
