@@ -95,6 +95,8 @@ bad 2 'frobnicate' frobnicate data
 bad 2 'frobnicate' copy data /dev/ram3 --frobnicate
 bad 2 '.' copy data /dev/ram3 extra
 bad 2 'no-wait' copy data /dev/ram3 --no-wait --interval 1s
+bad 2 'ten years' copy data /dev/ram3 --wait --timeout 87601h
+bad 2 'ten years' copy data /dev/ram3 --interval 18446744073709551615ms
 bad 2 'is empty' copy data /dev/ram3 --metadata ''
 bad 2 'pivot' wait data --persist
 bad 2 '.' create 'a/b' /dev/ram3

@@ -55,6 +55,8 @@ exits 0 ctl list --json
 is "$(jq -r '.schema, .volumes[0].name' <<<"$OUT" | xargs)" "1 data" "list --json"
 exits 0 ctl list --json -o name,size --units m
 is "$(jq -c '.volumes' <<<"$OUT")" '[{"name":"data","size":16}]' "list --json -o"
+exits 0 ctl list --json -o size --units 1R
+is "$(jq -c '.volumes' <<<"$OUT")" '[{"size":16777216}]' "list --json -o, in units for people"
 exits 2 ctl list -o nonsense --json
 exits 0 ctl pivot data
 is "$(dmsetup table data)" "0 32768 blkcopy track 1:1 0 - 0 - 128" "the table after the pivot"
