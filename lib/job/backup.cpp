@@ -243,6 +243,12 @@ Result<std::unique_ptr<transport::Image>> Work::open_image(BackupItem &item) con
 		return open_target(context, item.target);
 	BLKCTL_TRY(auto image, begin_target(context, item.target));
 	BLKCTL_CHECK(note_backing(item.target));
+	// Behind the note of what it is over: what is written to after this look shows by that.
+	const auto good = check_image_before(context, item);
+	if (!good) {
+		drop_target(item.target);
+		return good.error();
+	}
 	BLKCTL_CHECK(note_unfinished(context, item.target, record.full, record.id));
 	record.target = identity_of(context, item.target).value_or("");
 	record.done = 0;

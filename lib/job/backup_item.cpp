@@ -73,6 +73,25 @@ std::string why_full(volume::Context &context, const BackupItem &item,
 	return {};
 }
 
+Result<void> check_image_before(volume::Context &context, const BackupItem &item)
+{
+	using Kind = volume::BitmapNote::Kind;
+	const auto &record = *item.record;
+
+	if (record.full)
+		return {};
+	const auto note = volume::bitmap_note(context, item.volume, record.bitmap);
+	const auto before = image_before(context, item.volume, item.request);
+	if (note.kind == Kind::backup && before &&
+	    std::find(note.images.begin(), note.images.end(), *before) != note.images.end())
+		return {};
+	return refusal(Status::failed, backup_verb, item.request.before(),
+		       "it is not the image any more that bitmap \"" + record.bitmap +
+			       "\" goes on from: it was replaced or written to meanwhile",
+		       "the same again with that image back in its place; with this one it is a "
+		       "full backup");
+}
+
 Result<void> decide(volume::Context &context, BackupItem &item)
 {
 	const auto &request = item.request;

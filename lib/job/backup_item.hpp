@@ -51,6 +51,11 @@ std::string store_of(volume::Context &context, const BackupItem &item);
 Result<bool> find_interrupted(volume::Context &context, BackupItem &item,
 			      const std::string &wanted);
 
+// Of an incremental that is about to write: whether what it changes, or is over, is still an image
+// that its bitmap goes on from. That was decided before the instant, hours ago where other volumes
+// came first, days ago if it was interrupted. Errors: failed.
+Result<void> check_image_before(volume::Context &context, const BackupItem &item);
+
 Error bad_target(Status status, const BackupItem &item, std::string why, std::string next = {});
 
 } // namespace blkctl::job

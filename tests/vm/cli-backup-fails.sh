@@ -90,6 +90,33 @@ plain log
 exits 0 ctl backup data="$images/data.img" log="$images/log.img" --full --bitmap b --force
 is "$(bits_of data b), $(bits_of log b)" "0, 0" "bits after both were right"
 is "$(sum_of "$images/log.img")" "$(sum /dev/mapper/log)" "the second one"
+
+note "the second one's image is an older one by its turn"
+cp --sparse=always "$images/log.img" "$WORK/older"
+for block in {10..17}; do
+	put "$block"
+	put "$block" log
+done
+before=$(bits_of data b),$(bits_of log b)
+run_bg "$WORK/backup" "$BLKCTL" backup data="$images/data.img" log="$images/log.img" --bitmap b --rate 64k
+until_true 20 "no view" test -b /dev/mapper/log-backup
+kill -INT "$BG"
+wait "$BG" && fail "it was not interrupted"
+mv "$images/log.img" "$images/away"
+mv "$WORK/older" "$images/log.img"
+older=$(sum_of "$images/log.img")
+exits 5 ctl backup data="$images/data.img" log="$images/log.img" --bitmap b
+has "$OUT" 'log[.]img: it is not the image any more' "why"
+is "$(sum_of "$images/log.img")" "$older" "what is no image of the bitmap"
+is "$(bits_of data b),$(bits_of log b)" "$before" "bits after the refusal"
+plain data
+plain log
+mv "$images/away" "$images/log.img"
+exits 0 ctl backup data="$images/data.img" log="$images/log.img" --bitmap b
+is "$(grep -c 'incremental backup' <<<"$OUT")" 2 "incrementals, with that image back"
+is "$(sum_of "$images/data.img")" "$(sum /dev/mapper/data)" "the first one"
+is "$(sum_of "$images/log.img")" "$(sum /dev/mapper/log)" "the second one"
+is "$(bits_of data b), $(bits_of log b)" "0, 0" "bits after both"
 exits 0 ctl view data=d-now=/dev/ram2 log=l-now=/dev/ram3 --force --bitmap b
 put 1
 put 1 log

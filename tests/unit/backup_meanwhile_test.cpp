@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What becomes of images while a backup is under way, on a recorded host: a wrong one is not
+// written to, and not taken for the right one later.
+#include "backup_fixture.hpp"
+#include <utility>
+
+using namespace blkctl;
+
+namespace
+{
+
+// With a second volume v1, which is copied after v0.
+class BackupMeanwhile : public fake::Backup
+{
+      protected:
+	static constexpr DevNo second_number{253, 40};
+
+	BackupMeanwhile()
+	{
+		host.probe.add({8, 64}, "/dev/sde", volume_sectors);
+		host.probe.add({8, 80}, "/dev/sdf", volume_sectors);
+		auto &device = host.mapper.add(
+			"v1", "BLKCTL-ffeeddccbbaa99887766554433221100-vol", second_number,
+			{{0, volume_sectors, "blkcopy", "track 8:64 0 - 0 - 128"}});
+		device.status.bitmaps = {{"b", 3, "recording"}};
+	}
+
+	std::vector<BackupRequest> both() const
+	{
+		auto other = incremental();
+		other.name = "v1";
+		other.target = second;
+		other.store = "/dev/sdf";
+		return {incremental(), other};
+	}
+	Result<job::BackupResult> run_both()
+	{
+		return job::backup(host.context, both(), options, volume::Run::doit);
+	}
+	void change_both()
+	{
+		for (const auto number : {fake::volume_number, second_number})
+			host.mapper.at(number).status.bitmaps[0].dirty_blocks = 3;
+	}
+	// Of both, that what is in the bitmaps goes on from.
+	void have_backups()
+	{
+		auto full = both();
+		for (auto &each : full)
+			each.full = each.force = true;
+		const auto done = job::backup(host.context, full, options, volume::Run::doit);
+		ASSERT_TRUE(done) << done.error().message();
+		change_both();
+	}
+	std::string bits(DevNo number)
+	{
+		const auto &found = host.mapper.at(number).status.bitmaps[0];
+		return found.state + " " + std::to_string(found.dirty_blocks);
+	}
+	// By an older copy, say.
+	void replace(const std::string &image)
+	{
+		std::filesystem::rename(image, image + ".away");
+		std::ofstream(image) << older;
+	}
+	void put_back(const std::string &image) { std::filesystem::rename(image + ".away", image); }
+	void expect_not_written_to(const Result<job::BackupResult> &result,
+				   const std::string &image)
+	{
+		ASSERT_FALSE(result);
+		EXPECT_EQ(result.error().status, Status::failed) << result.error().message();
+		EXPECT_EQ(result.error().device, image);
+		EXPECT_NE(result.error().why.find("goes on from"), std::string::npos)
+			<< result.error().message();
+		EXPECT_EQ(read_file(image), older);
+		EXPECT_FALSE(std::filesystem::exists(image + ".unfinished"));
+	}
+	void expect_incrementals_of_both()
+	{
+		const auto done = run_both();
+		ASSERT_TRUE(done) << done.error().message();
+		for (const auto &each : done->volumes)
+			EXPECT_FALSE(each.full) << each.name << ": " << each.note;
+		EXPECT_EQ(bits(fake::volume_number), "recording 0");
+		EXPECT_EQ(bits(second_number), "recording 0");
+	}
+
+	const std::string second = host.run_dir + "/second";
+	const std::string older = std::string(volume_bytes, 'o');
+};
+
+} // namespace
+
+TEST_F(BackupMeanwhile, AnImageThatIsReplacedBeforeItsTurnIsNotWrittenTo)
+{
+	const auto good = options.open_view;
+
+	have_backups();
+	options.open_view = [&, first = true](const std::string &path) mutable {
+		if (std::exchange(first, false))
+			replace(second);
+		return good(path);
+	};
+	expect_not_written_to(run_both(), second);
+	EXPECT_EQ(bits(fake::volume_number), "recording 3");
+	EXPECT_EQ(bits(second_number), "recording 3");
+	expect_plain();
+	options.open_view = good;
+	put_back(second);
+	expect_incrementals_of_both();
+}
+
+TEST_F(BackupMeanwhile, AnInterruptedOneLooksAtAnImageItHasNotBegunWith)
+{
+	have_backups();
+	options.cancelled = [asked = 0]() mutable { return ++asked > 2; };
+	const auto left = run_both();
+	options.cancelled = [] { return false; };
+	ASSERT_FALSE(left);
+	EXPECT_EQ(left.error().status, Status::timed_out) << left.error().message();
+	EXPECT_EQ(bits(second_number), "frozen 3");
+	replace(second);
+	expect_not_written_to(run_both(), second);
+	EXPECT_EQ(bits(fake::volume_number), "recording 3");
+	EXPECT_EQ(bits(second_number), "recording 3");
+	put_back(second);
+	expect_incrementals_of_both();
+}
+
+// Between its instant and the first byte.
+TEST_F(BackupMeanwhile, AKilledOneLooksAtWhatItChangesOrIsOver)
+{
+	const auto good = options.open_view;
+	auto qcow2 = incremental();
+	qcow2.target = host.run_dir + "/1.qcow2";
+	qcow2.format = transport::Format::qcow2;
+	qcow2.backing = target;
+
+	for (const auto &request : {incremental(), qcow2}) {
+		have_backup();
+		options.open_view =
+			[](const std::string &) -> Result<std::unique_ptr<transport::Image>> {
+			throw fake::Killed();
+		};
+		EXPECT_THROW((void)run(request), fake::Killed);
+		options.open_view = good;
+		EXPECT_EQ(bitmap(), "frozen 3");
+		replace(target);
+		expect_not_written_to(run(request), target);
+		EXPECT_FALSE(std::filesystem::exists(qcow2.target));
+		EXPECT_FALSE(std::filesystem::exists(qcow2.target + ".part"));
+		EXPECT_FALSE(std::filesystem::exists(qcow2.target + ".part.over"));
+		EXPECT_EQ(bitmap(), "recording 3");
+		expect_plain();
+		put_back(target);
+		expect_incremental(request);
+	}
+}
