@@ -239,8 +239,12 @@ Result<std::unique_ptr<transport::Image>> Work::open_image(BackupItem &item) con
 {
 	auto &record = *item.record;
 
-	if (!record.target.empty())
-		return open_target(context, item.target);
+	if (!record.target.empty()) {
+		BLKCTL_TRY(auto image, open_target(context, item.target));
+		// As what it was left is past with the first byte.
+		BLKCTL_CHECK(note_unfinished(context, item.target, record.full, record.id));
+		return image;
+	}
 	BLKCTL_TRY(auto image, begin_target(context, item.target));
 	BLKCTL_CHECK(note_backing(item.target));
 	// Behind the note of what it is over: what is written to after this look shows by that.

@@ -538,7 +538,12 @@ std::string chain_identity(const std::vector<std::string> &files)
 
 bool is_unfinished(volume::Context &context, const BackupTarget &target, const std::string &id)
 {
-	return !target.in_place || note(context, target).ends_with(" " + id);
+	if (!target.in_place)
+		return true;
+	const auto note = read_note(note_of(context, target.device, target.path));
+	return note.begun.ends_with(" " + id) &&
+	       (note.left.empty() ||
+		note.left == looks_of(context, target.device, target.path, target.bytes));
 }
 
 void forget_unfinished(volume::Context &context, DevNo device)

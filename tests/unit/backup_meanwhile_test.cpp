@@ -127,6 +127,33 @@ TEST_F(BackupMeanwhile, AnInterruptedOneLooksAtAnImageItHasNotBegunWith)
 	expect_incrementals_of_both();
 }
 
+// The same file, with another content: what was written before the interruption is not in it.
+TEST_F(BackupMeanwhile, AnInterruptedOneDoesNotGoOnInWhatIsNotAsItHasLeftIt)
+{
+	have_backup();
+	ASSERT_FALSE(cut_off(incremental()));
+	options.cancelled = [] { return true; };
+	const auto left = run(incremental());
+	options.cancelled = [] { return false; };
+	ASSERT_FALSE(left);
+	EXPECT_EQ(left.error().status, Status::timed_out) << left.error().message();
+	const auto then = std::filesystem::last_write_time(target);
+	const auto now = read_file(target).value_or("");
+	std::ofstream(target) << older;
+	std::filesystem::last_write_time(target, then + std::chrono::seconds(1));
+	const auto refused = run(incremental());
+	ASSERT_FALSE(refused);
+	EXPECT_EQ(refused.error().status, Status::busy) << refused.error().message();
+	EXPECT_EQ(read_file(target), older);
+	EXPECT_EQ(bitmap(), "frozen 3");
+	std::ofstream(target) << now;
+	std::filesystem::last_write_time(target, then);
+	const auto done = run(incremental());
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_TRUE(done->volumes.at(0).resumed);
+	expect_incremental(incremental());
+}
+
 // Between its instant and the first byte.
 TEST_F(BackupMeanwhile, AKilledOneLooksAtWhatItChangesOrIsOver)
 {
