@@ -367,6 +367,8 @@ Result<bool> Work::copy(BackupItem &item)
 		return bad_target(Status::failed, item, "somebody has replaced it meanwhile");
 	BLKCTL_CHECK(finish_target(item.target));
 	item.record->copied = true;
+	// Now: until its end, where others come after it, somebody else may write to it.
+	item.record->image = image_of(context, item.target, item.record->id).value_or("");
 	BLKCTL_CHECK(volume::update_backup(context, item.volume.info, *item.record));
 	return true;
 }
@@ -415,10 +417,8 @@ Result<void> Work::end(bool clear)
 			// Before its bits go. They are kept if it cannot be noted: without them
 			// nothing goes on from what the old note says.
 			if (!bitmap.empty())
-				noted = volume::note_backup(
-						context, item.volume.info, *item.record,
-						image_of(context, item.target).value_or(""),
-						!clear) &&
+				noted = volume::note_backup(context, item.volume.info, *item.record,
+							    !clear) &&
 					noted;
 			continue;
 		}

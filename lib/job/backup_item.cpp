@@ -206,6 +206,7 @@ Result<bool> find_interrupted(volume::Context &context, BackupItem &item, const 
 		// The kill may have come before this, and the bits go next.
 		BLKCTL_CHECK(sync_folder_of(item.target.path));
 		item.record->copied = true;
+		item.record->image = image_of(context, item.target, record->id).value_or("");
 		return true;
 	}
 	if (identity_of(context, item.target) != record->target ||

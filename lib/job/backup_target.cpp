@@ -321,9 +321,13 @@ std::optional<std::string> image_before(volume::Context &context, const volume::
 	return image_at(context, request.before(), volume.sectors * 512, Left::complete);
 }
 
-std::optional<std::string> image_of(volume::Context &context, const BackupTarget &target)
+std::optional<std::string> image_of(volume::Context &context, const BackupTarget &target,
+				    const std::string &id)
 {
-	return image_at(context, target.path, target.bytes, Left::complete);
+	auto looks = looks_of(context, target.device, target.path, target.bytes);
+	if (looks && target.device)
+		*looks += fmt::format(" {}{}", whole_word, id);
+	return looks;
 }
 
 Result<BackupTarget> find_target(volume::Context &context, const volume::Volume &volume,
@@ -492,6 +496,9 @@ void note_finished(volume::Context &context, const BackupTarget &target, const s
 	const auto note = note_of(context, target.device, target.path);
 
 	(void)unlink(over_of(target.path + ".part").c_str());
+	// A device that something else was put on since has none.
+	if (target.device && !is_unfinished(context, target, id))
+		return;
 	if (!target.device || !replace_file_durably(note, std::string(whole_word) + id + "\n"))
 		(void)unlink(note.c_str());
 }

@@ -46,11 +46,13 @@ std::optional<std::string> identity_of(volume::Context &context, const BackupTar
 /*
  * What an incremental one goes on from, by what tells it from every other also under another name
  * and after a boot, and from itself once anything else was written there: the image before it, and
- * once it is whole the target. Nothing: it is not there, or cannot be looked at.
+ * of a target that is whole what it is once note_finished() has said so. Nothing: it is not there,
+ * or cannot be looked at.
  */
 std::optional<std::string> image_before(volume::Context &context, const volume::Volume &volume,
 					const BackupRequest &request);
-std::optional<std::string> image_of(volume::Context &context, const BackupTarget &target);
+std::optional<std::string> image_of(volume::Context &context, const BackupTarget &target,
+				    const std::string &id);
 
 // Two of these are to be the same file or device. `text`: a target or a store.
 std::string key_of(volume::Context &context, const std::string &text);

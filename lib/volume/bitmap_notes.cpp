@@ -63,7 +63,7 @@ BitmapNote bitmap_note(Context &context, const Volume &volume, const std::string
 }
 
 Result<void> note_backup(Context &context, const dm::Info &info, const BackupRecord &record,
-			 const std::string &image, bool kept)
+			 bool kept)
 {
 	// While that backup is under way nobody else clears its bitmap.
 	BLKCTL_TRY(const auto lock, lock_backup(context, info, record.id));
@@ -76,9 +76,9 @@ Result<void> note_backup(Context &context, const dm::Info &info, const BackupRec
 	const auto before = bitmap_note(context, volume, record.bitmap);
 	if (kept && before.kind == BitmapNote::Kind::backup)
 		for (const auto &each : before.images)
-			if (each != image)
+			if (each != record.image)
 				*text += "\n" + each;
-	return write_note(context, volume.name(), record.bitmap, *text + "\n" + image);
+	return write_note(context, volume.name(), record.bitmap, *text + "\n" + record.image);
 }
 
 Result<void> note_forgotten(Context &context, const Volume &volume, const std::string &bitmap)

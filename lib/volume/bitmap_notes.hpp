@@ -26,13 +26,13 @@ struct BitmapNote {
 BitmapNote bitmap_note(Context &context, const Volume &volume, const std::string &bitmap);
 
 /*
- * An image is whole that was made with the bitmap of this record, whose bits are cleared after
+ * The image of this record is whole that was made with its bitmap, whose bits are cleared after
  * this, or stay if they are `kept`. One in memory ends with the running system, and so does the
  * note of it; takes the lock of the volume. Errors: aborted (that backup is not the volume's any
  * more), busy, failed.
  */
 Result<void> note_backup(Context &context, const dm::Info &info, const BackupRecord &record,
-			 const std::string &image, bool kept);
+			 bool kept);
 
 // Errors: failed.
 Result<void> note_forgotten(Context &context, const Volume &volume, const std::string &bitmap);

@@ -171,6 +171,7 @@ Result<void> remember_backup(Context &context, const dm::Info &info, const Backu
 	object["store"] = record.store;
 	object["renaming"] = record.renaming;
 	object["copied"] = record.copied;
+	object["image"] = record.image;
 	object["done"] = record.done;
 	BLKCTL_CHECK(make_folder(context.run_dir));
 	return replace_file(file_of(context, info.devno, backup_file),
@@ -192,6 +193,7 @@ std::optional<BackupRecord> backup_record(Context &context, const dm::Info &info
 		  .store = text_at(*object, "store"),
 		  .renaming = flag_at(*object, "renaming"),
 		  .copied = flag_at(*object, "copied"),
+		  .image = text_at(*object, "image"),
 		  .done = number_at(*object, "done")};
 	if (object->contains("kept"))
 		record.kept = number_at(*object, "kept");

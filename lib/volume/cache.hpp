@@ -39,6 +39,7 @@ struct BackupRecord {
 	std::string store = {};  // a file that was made for it
 	bool renaming = false;   // all is written to a part, which gets its name now
 	bool copied = false;     // all of it is done but its end
+	std::string image = {};  // what that is known by, as it was then
 	uint64_t done = 0;       // bytes from the beginning that are safe on the target
 };
 Result<void> remember_backup(Context &context, const dm::Info &info, const BackupRecord &record);

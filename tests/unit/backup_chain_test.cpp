@@ -2,6 +2,7 @@
 // What a backup goes on from, on a recorded host: a bitmap that no backup is known of, and images
 // that are not whole, make no incremental.
 #include "backup_fixture.hpp"
+#include "base/paths.hpp"
 #include "job/apply.hpp"
 #include "volume/bitmaps.hpp"
 #include "volume/cache.hpp"
@@ -242,8 +243,9 @@ TEST_F(BackupChain, AFullOneThatWasKilledBeforeItsEndIsOneToGoOnFrom)
 	ASSERT_FALSE(cut_off(full));
 	auto record = *volume::backup_record(context(), device().info);
 	record.copied = true;
-	ASSERT_TRUE(volume::remember_backup(context(), device().info, record));
 	std::filesystem::rename(target + ".part", target);
+	record.image = content_identity(target).value_or("");
+	ASSERT_TRUE(volume::remember_backup(context(), device().info, record));
 	ASSERT_TRUE(run(full));
 	dirty();
 	expect_incremental(incremental());

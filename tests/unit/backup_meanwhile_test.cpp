@@ -127,6 +127,26 @@ TEST_F(BackupMeanwhile, AnInterruptedOneLooksAtAnImageItHasNotBegunWith)
 	expect_incrementals_of_both();
 }
 
+// One that is whole has to wait for the others, and its bits go with theirs.
+TEST_F(BackupMeanwhile, WhatIsNotedOfAnImageIsWhatItWasWhenItWasWhole)
+{
+	const auto good = options.open_view;
+
+	have_backups();
+	options.open_view = [&, asked = 0](const std::string &path) mutable {
+		if (++asked == 2)
+			replace(target);
+		return good(path);
+	};
+	expect_incrementals_of_both();
+	options.open_view = good;
+	change();
+	expect_refusal(incremental(), Status::busy);
+	EXPECT_EQ(read_file(target), older);
+	put_back(target);
+	expect_incremental(incremental());
+}
+
 // The same file, with another content: what was written before the interruption is not in it.
 TEST_F(BackupMeanwhile, AnInterruptedOneDoesNotGoOnInWhatIsNotAsItHasLeftIt)
 {
