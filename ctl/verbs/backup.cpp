@@ -195,7 +195,10 @@ const Register entry{Verb{
 		 "the same "
 		 "command, run again, goes on with it as of the same instant; blkctl-abort(8) "
 		 "gives "
-		 "it up. So does a reboot. Several volumes are backed up as of one instant, one "
+		 "it up. So does a reboot. What has appeared at the name of a new file by the "
+		 "time that is whole stays, without --force: the same command again, with that out "
+		 "of the way, has only to name it. Several volumes are backed up as of one "
+		 "instant, one "
 		 "after the other; if one fails all keep their bits.",
 		 "blkctl-restore(8) puts a backup on a device."},
 	.positionals = {{.name = "NAME",

@@ -152,16 +152,58 @@ Result<void> sync_folder_of(const std::string &path)
 	return {};
 }
 
+namespace
+{
+
+Error is_there_already(std::string what, const std::string &path)
+{
+	return {.status = Status::busy,
+		.what = std::move(what),
+		.device = path,
+		.why = "it is there already",
+		.sys_errno = EEXIST};
+}
+
+// Where the filesystem does not know of RENAME_NOREPLACE, NFS and 9p for two: a link replaces
+// nothing either. Where there are no links a look has to do. An errno, or 0.
+int rename_by_link(const std::string &from, const std::string &to)
+{
+	struct stat st;
+
+	if (link(from.c_str(), to.c_str()) == 0) {
+		(void)unlink(from.c_str());
+		return 0;
+	}
+	if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS)
+		return errno;
+	if (lstat(to.c_str(), &st) == 0)
+		return EEXIST;
+	return std::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+}
+
+} // namespace
+
+Result<void> rename_to_new(const std::string &from, const std::string &to)
+{
+	int err = 0;
+
+	if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0)
+		err = errno;
+	if (err == EINVAL || err == ENOSYS || err == EOPNOTSUPP)
+		err = rename_by_link(from, to);
+	if (err == EEXIST)
+		return is_there_already("rename", to);
+	if (err != 0)
+		return errno_error("rename", from, err);
+	return {};
+}
+
 Result<UniqueFd> make_file(const std::string &path)
 {
 	UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
 
 	if (!fd && errno == EEXIST)
-		return Error{.status = Status::busy,
-			     .what = "make the file",
-			     .device = path,
-			     .why = "it is there already",
-			     .sys_errno = EEXIST};
+		return is_there_already("make the file", path);
 	if (!fd)
 		return errno_error("make the file", path, errno);
 	return fd;

@@ -63,6 +63,10 @@ Result<void> sync_folder_of(const std::string &path);
 // name), failed.
 Result<UniqueFd> make_file(const std::string &path);
 
+// Gives a file another name, in the same folder, that nothing has. Errors: busy (there is something
+// of this name), failed.
+Result<void> rename_to_new(const std::string &from, const std::string &to);
+
 // Makes a folder (0700) unless it is there. Errors: failed.
 Result<void> make_folder(const std::string &path);
 

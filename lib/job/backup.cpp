@@ -147,6 +147,9 @@ Result<void> Work::open(const std::vector<BackupRequest> &requests, volume::Run 
 			return bad_target(
 				Status::busy, item,
 				"another backup is written to it, or it is being restored");
+		// Behind the lock: the backup that had it may have left an image there.
+		if (item.record->target.empty())
+			BLKCTL_CHECK(look_at_target(context, item));
 	}
 	return {};
 }
@@ -365,7 +368,10 @@ Result<bool> Work::copy(BackupItem &item)
 	BLKCTL_CHECK(volume::update_backup(context, item.volume.info, *item.record));
 	if (identity_of(context, item.target) != item.record->target)
 		return bad_target(Status::failed, item, "somebody has replaced it meanwhile");
-	BLKCTL_CHECK(finish_target(item.target));
+	const auto named = finish_target(context, item.volume, item.request, item.target);
+	// All of it is written: the same again has only to name it.
+	may_come_back = !named && named.error().status == Status::busy;
+	BLKCTL_CHECK(named);
 	item.record->copied = true;
 	// Now: until its end, where others come after it, somebody else may write to it.
 	item.record->image = image_of(context, item.target, item.record->id).value_or("");
@@ -483,7 +489,7 @@ Result<BackupResult> backup(volume::Context &context, const std::vector<BackupRe
 		work.note_left();
 		return work.interrupted();
 	}
-	// What it was written to is not there now, but may be again.
+	// What it was written to is not there now, or its name is taken: neither need stay so.
 	if (!whole && work.may_come_back)
 		return whole.error();
 	const auto ended = work.end(whole ? mode != BitmapMode::never : mode == BitmapMode::always);

@@ -82,10 +82,11 @@ struct BackupResult {
  * the backup before it, a qcow2 is a new file over that. A bitmap that may have missed writes makes
  * a full one, which without `force` replaces nothing but an image made with it. With several, all
  * keep their bits if one fails. An interrupted one goes on, from the instant it began at, when it
- * is asked for again; abort() of the volume ends it. Errors: usage (what does not fit together; a
- * target that is too small, or the volume itself), not_found, busy (a target or store in use, or
- * holding something; another backup under way), timed_out (interrupted), failed: the view, the
- * target or the comparison; then the bits are kept, unless they are to be forgotten always.
+ * is asked for again, and so does one whose file has not got its name as another had that by then;
+ * abort() of the volume ends it. Errors: usage (what does not fit together; a target that is too
+ * small, or the volume itself), not_found, busy (a target or store in use, or holding something;
+ * another backup under way), timed_out (interrupted), failed: the view, the target, the image
+ * before it or the comparison; then the bits are kept, unless they are to be forgotten always.
  */
 Result<BackupResult> backup(volume::Context &context, const std::vector<BackupRequest> &requests,
 			    const BackupOptions &options, volume::Run run);

@@ -113,7 +113,12 @@ Result<void> decide(volume::Context &context, BackupItem &item)
 			record.full = !item.done.note.empty();
 		}
 	}
-	auto target = check_target(context, item.volume, request, record.full);
+	return {};
+}
+
+Result<void> look_at_target(volume::Context &context, BackupItem &item)
+{
+	auto target = check_target(context, item.volume, item.request, item.record->full);
 	if (!target) {
 		auto error = target.error();
 		// That it is a full one may be why.
@@ -194,17 +199,15 @@ Result<bool> find_interrupted(volume::Context &context, BackupItem &item, const 
 	if (!target)
 		return target.error();
 	item.target = std::move(*target);
-	// Not begun yet: it is looked at as if it were new.
-	if (record->target.empty()) {
-		BLKCTL_TRY(item.target,
-			   check_target(context, item.volume, item.request, record->full));
-		return true;
-	}
-	if (record->copied)
+	// Not begun yet: it will be looked at as if it were new.
+	if (record->target.empty() || record->copied)
 		return true;
 	if (record->renaming && has_its_name(context, item)) {
 		// The kill may have come before this, and the bits go next.
 		BLKCTL_CHECK(sync_folder_of(item.target.path));
+		// A link to it, where names are given by links.
+		if (identity_of(context, item.target) == record->target)
+			drop_target(item.target);
 		item.record->copied = true;
 		item.record->image = image_of(context, item.target, record->id).value_or("");
 		return true;

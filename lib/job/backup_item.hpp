@@ -39,15 +39,17 @@ Result<void> check_words(const BackupRequest &request);
 std::string why_full(volume::Context &context, const BackupItem &item,
 		     const table::BitmapStatus &bitmap);
 
-// Full or incremental, and where to. Errors: busy (the bitmap is disabled), those of
-// check_target().
+// Full or incremental. Errors: busy (the bitmap is disabled).
 Result<void> decide(volume::Context &context, BackupItem &item);
+
+// Where to, of one that has not begun to write. Errors: those of check_target().
+Result<void> look_at_target(volume::Context &context, BackupItem &item);
 
 // Where old data is kept: in the store it has, the one that was asked for, or one of its own.
 std::string store_of(volume::Context &context, const BackupItem &item);
 
 // True: one that was killed or interrupted is there to go on with. `wanted`: request_text() of it.
-// Errors: busy (another one is, or its target is not what it was), those of check_target().
+// Errors: busy (another one is, or its target is not what it was).
 Result<bool> find_interrupted(volume::Context &context, BackupItem &item,
 			      const std::string &wanted);
 

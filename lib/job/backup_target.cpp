@@ -266,6 +266,31 @@ Result<void> check_raw(volume::Context &context, const volume::Volume &volume,
 	return {};
 }
 
+// What check_raw() and check_qcow2() let a whole one take the place of. False: of nothing.
+bool may_replace(volume::Context &context, const volume::Volume &volume,
+		 const BackupRequest &request, const BackupTarget &target)
+{
+	struct stat st = {};
+
+	if (request.force)
+		return true;
+	if (target.format == transport::Format::qcow2)
+		return false;
+	if (stat(target.path.c_str(), &st) != 0)
+		return is_there(target.path); // a link that leads to nothing
+	return S_ISREG(st.st_mode) &&
+	       (st.st_size == 0 ||
+		(request.is_incremental() && is_image(context, volume, request, target)));
+}
+
+Error taken(const BackupRequest &request, const BackupTarget &target)
+{
+	return no(Status::busy, target.path, "there is a file of this name by now",
+		  fmt::format("the same again with --force, to replace it, or once it is away; or "
+			      "blkctl abort {}",
+			      request.name));
+}
+
 Result<void> check_no_note(volume::Context &context, const std::string &verb,
 			   const std::string &file)
 {
@@ -435,7 +460,8 @@ Result<void> note_backing(const BackupTarget &target)
 	return note_over(target.file(), target.backing);
 }
 
-Result<void> finish_target(const BackupTarget &target)
+Result<void> finish_target(volume::Context &context, const volume::Volume &volume,
+			   const BackupRequest &request, const BackupTarget &target)
 {
 	if (target.in_place)
 		return {};
@@ -444,13 +470,22 @@ Result<void> finish_target(const BackupTarget &target)
 		return no(Status::failed, target.path,
 			  target.backing + ", which it is over, has been written to meanwhile",
 			  "the same again");
+	const bool replaces = may_replace(context, volume, request, target);
+	if (!replaces && is_there(target.path))
+		return taken(request, target);
 	// Before its name: what has that now is replaced anyway.
 	if (const auto line = read_line(begun))
 		BLKCTL_CHECK(replace_file_durably(over_of(target.path), *line + "\n"));
 	else
 		(void)unlink(over_of(target.path).c_str());
-	if (std::rename(target.file().c_str(), target.path.c_str()) != 0)
+	if (replaces && std::rename(target.file().c_str(), target.path.c_str()) != 0)
 		return errno_error("rename", target.file(), errno);
+	if (!replaces) {
+		const auto named = rename_to_new(target.file(), target.path);
+		if (!named)
+			return named.error().status == Status::busy ? taken(request, target)
+								    : named.error();
+	}
 	return sync_folder_of(target.path);
 }
 

@@ -70,9 +70,11 @@ Result<void> note_backing(const BackupTarget &target);
 // Goes on with it.
 Result<std::unique_ptr<transport::Image>> open_target(volume::Context &context,
 						      const BackupTarget &target);
-// It is whole, and closed: it gets its name, durably. Errors: failed; also if what it is over was
-// written to meanwhile.
-Result<void> finish_target(const BackupTarget &target);
+// It is whole, and closed: it gets its name, durably, under the rules of check_target(). Errors:
+// busy (something has that by now: it stays as it is, and so does what was written), failed; also
+// if what it is over was written to meanwhile.
+Result<void> finish_target(volume::Context &context, const volume::Volume &volume,
+			   const BackupRequest &request, const BackupTarget &target);
 // It will not be.
 void drop_target(const BackupTarget &target);
 

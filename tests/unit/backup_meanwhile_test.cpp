@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What becomes of images while a backup is under way, on a recorded host: a wrong one is not
-// written to, and not taken for the right one later.
+// written to, and not taken for the right one later; and what others put there stays.
 #include "backup_fixture.hpp"
+#include "job/backup_target.hpp"
+#include <optional>
+#include <thread>
 #include <utility>
 
 using namespace blkctl;
@@ -74,6 +77,26 @@ class BackupMeanwhile : public fake::Backup
 			<< result.error().message();
 		EXPECT_EQ(read_file(image), older);
 		EXPECT_FALSE(std::filesystem::exists(image + ".unfinished"));
+	}
+	void expect_taken(const BackupRequest &request, const std::string &by)
+	{
+		const auto refused = run(request);
+		ASSERT_FALSE(refused);
+		EXPECT_EQ(refused.error().status, Status::busy) << refused.error().message();
+		EXPECT_NE(refused.error().message().find("--force"), std::string::npos)
+			<< refused.error().message();
+		EXPECT_EQ(read_file(request.target), by);
+		EXPECT_EQ(bitmap(), "frozen 3");
+	}
+	void expect_goes_on(const BackupRequest &request)
+	{
+		const auto done = run(request);
+		ASSERT_TRUE(done) << done.error().message();
+		EXPECT_TRUE(done->volumes.at(0).resumed);
+		EXPECT_EQ(read_file(request.target), content);
+		EXPECT_FALSE(std::filesystem::exists(request.target + ".part"));
+		EXPECT_EQ(bitmap(), "recording 0");
+		expect_plain();
 	}
 	void expect_incrementals_of_both()
 	{
@@ -202,4 +225,87 @@ TEST_F(BackupMeanwhile, AKilledOneLooksAtWhatItChangesOrIsOver)
 		put_back(target);
 		expect_incremental(request);
 	}
+}
+
+// All is written by then: what is left of it waits for its name.
+TEST_F(BackupMeanwhile, WhatAppearsAtItsNameStays)
+{
+	auto full = incremental();
+	full.full = true;
+	options.cancelled = [&] {
+		std::ofstream(target) << "somebody's";
+		return false;
+	};
+	expect_taken(full, "somebody's");
+	options.cancelled = [] { return false; };
+	expect_taken(full, "somebody's");
+	full.force = true;
+	expect_goes_on(full);
+}
+
+TEST_F(BackupMeanwhile, WhatAnImageThatAppearsIsOverStaysKnown)
+{
+	auto full = incremental();
+	full.full = true;
+	full.target = host.run_dir + "/1.qcow2";
+	full.format = transport::Format::qcow2;
+	options.cancelled = [&] {
+		std::ofstream(full.target) << "somebody's";
+		std::ofstream(full.target + ".over") << "1 2.3\n";
+		return false;
+	};
+	expect_taken(full, "somebody's");
+	EXPECT_EQ(read_line(full.target + ".over"), "1 2.3");
+}
+
+TEST_F(BackupMeanwhile, AnEmptyFileIsReplacedIfItIsStillEmpty)
+{
+	auto full = incremental();
+	full.full = true;
+	std::ofstream(target) << "";
+	ASSERT_TRUE(run(full));
+	EXPECT_EQ(read_file(target), content);
+	change();
+	std::ofstream(target) << "";
+	options.cancelled = [&] {
+		std::ofstream(target) << "somebody's";
+		return false;
+	};
+	expect_taken(full, "somebody's");
+	options.cancelled = [] { return false; };
+	std::filesystem::remove(target);
+	expect_goes_on(full);
+}
+
+// No less than all will do, and it takes the place of the bitmap's own image only.
+TEST_F(BackupMeanwhile, AFullOneInThePlaceOfAnImageReplacesNoOther)
+{
+	have_backup();
+	host.mapper.at(fake::volume_number).status.bitmaps[0].state = "inconsistent";
+	options.cancelled = [&, done = false]() mutable {
+		if (!std::exchange(done, true))
+			replace(target);
+		return false;
+	};
+	expect_taken(incremental(), older);
+	options.cancelled = [] { return false; };
+	put_back(target);
+	expect_goes_on(incremental());
+}
+
+// It has waited for that one to end, and nothing was there before.
+TEST_F(BackupMeanwhile, WhatTheBackupBeforeItHasMadeIsSeen)
+{
+	auto lock = volume::Lock::name(host.run_dir, job::lock_name_of(host.context, target),
+				       std::chrono::seconds(1));
+	ASSERT_TRUE(lock);
+	std::optional<volume::Lock> other(std::move(*lock));
+	std::thread end([&] {
+		std::this_thread::sleep_for(std::chrono::milliseconds(200));
+		std::ofstream(target) << "the other's";
+		other.reset();
+	});
+	expect_refusal(request(), Status::busy);
+	end.join();
+	EXPECT_EQ(read_file(target), "the other's");
 }

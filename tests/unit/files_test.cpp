@@ -48,6 +48,23 @@ TEST_F(Files, TheOldContentStaysUntilTheNewIsWhole)
 	EXPECT_EQ(entries(), 1);
 }
 
+TEST_F(Files, ANewNameIsNobodys)
+{
+	ASSERT_TRUE(replace_file(at("a"), "a"));
+	ASSERT_TRUE(replace_file(at("b"), "b"));
+	fs::create_symlink(at("nothing"), at("link"));
+	for (const auto *const taken : {"b", "link"}) {
+		const auto refused = rename_to_new(at("a"), at(taken));
+		ASSERT_FALSE(refused);
+		EXPECT_EQ(refused.error().status, Status::busy) << refused.error().message();
+	}
+	EXPECT_EQ(in("a") + in("b"), "ab");
+	EXPECT_EQ(rename_to_new(at("none"), at("c")).error().status, Status::not_found);
+	ASSERT_TRUE(rename_to_new(at("a"), at("c")));
+	EXPECT_EQ(in("a") + in("c"), "nothinga");
+	EXPECT_EQ(entries(), 3);
+}
+
 TEST_F(Files, TwoAtOnceAreEachWhole)
 {
 	auto one = Replacement::open(at("a"));

@@ -22,6 +22,20 @@ is "$(sum_of "$images/one.img")" "$INSTANT" "the image"
 plain data
 note "$(tail -n 1 "$WORK/backup")"
 
+note "a name that is taken meanwhile"
+backup_begins data "$images/taken.img" --rate 1M
+echo "of somebody else" >"$images/taken.img"
+backup_ends 4
+has "$(cat "$WORK/backup")" 'taken[.]img: there is a file of this name by now' "why"
+exits 4 ctl backup data "$images/taken.img"
+is "$(cat "$images/taken.img")" "of somebody else" "what has the name"
+rm "$images/taken.img"
+exits 0 ctl backup data "$images/taken.img"
+has "$OUT" 'went on with one' "what it says"
+is "$(sum_of "$images/taken.img")" "$INSTANT" "the image that has got its name"
+[[ ! -e $images/taken.img.part ]] || fail "the part is still there"
+plain data
+
 note "a chain under load"
 chain 2
 
