@@ -5,6 +5,7 @@
 #include "job/backup_copy.hpp"
 #include "job/backup_target.hpp"
 #include "volume/content.hpp"
+#include "volume/image_note.hpp"
 #include "volume/steps.hpp"
 #include "volume/use.hpp"
 #include <fmt/format.h>
@@ -125,7 +126,7 @@ Result<Applied> apply(volume::Context &context, const ApplyRequest &request,
 	if (run == volume::Run::dry)
 		return applied;
 	BLKCTL_TRY(const auto target, transport::open_raw(block.path, transport::Access::write));
-	forget_unfinished(context, block.devno);
+	BLKCTL_CHECK(volume::drop_image_notes(context, block.devno));
 	const std::vector<Range> all{{0, source->size()}};
 	BLKCTL_TRY(const auto moved, copy_ranges(*source, *target, all, {},
 						 hooks_of(options, source->size(), false)));

@@ -6,6 +6,7 @@
 #include "volume/bitmap_notes.hpp"
 #include "volume/cache.hpp"
 #include "volume/content.hpp"
+#include "volume/image_note.hpp"
 #include "volume/legs.hpp"
 #include "volume/metadata.hpp"
 #include "volume/target.hpp"
@@ -90,13 +91,8 @@ constexpr std::string_view whole_word = "whole "; // of a device, which has no o
 std::string note_of(volume::Context &context, const std::optional<DevNo> &device,
 		    const std::string &image)
 {
-	if (!device)
-		return canonical_path(image) + ".unfinished";
-	const auto identity = context.probe.identity(*device);
-	auto name = identity ? *identity : device->str();
-
-	std::replace(name.begin(), name.end(), '/', '_');
-	return context.state_dir + "/unfinished-" + name;
+	return device ? volume::image_note(context, *device)
+		      : canonical_path(image) + ".unfinished";
 }
 
 std::string note(volume::Context &context, const BackupTarget &target)
@@ -586,11 +582,6 @@ bool is_unfinished(volume::Context &context, const BackupTarget &target, const s
 	return note.begun.ends_with(" " + id) &&
 	       (note.left.empty() ||
 		note.left == looks_of(context, target.device, target.path, target.bytes));
-}
-
-void forget_unfinished(volume::Context &context, DevNo device)
-{
-	(void)unlink(note_of(context, device, {}).c_str());
 }
 
 } // namespace blkctl::job

@@ -104,8 +104,6 @@ Result<std::vector<volume::Lock>> lock_chain(volume::Context &context, const std
 std::string chain_identity(const std::vector<std::string> &files);
 // Whether it is still that backup's; and as that has left it, if it was left and not killed.
 bool is_unfinished(volume::Context &context, const BackupTarget &target, const std::string &id);
-// Something else is on a device from here on.
-void forget_unfinished(volume::Context &context, DevNo device);
 
 } // namespace blkctl::job
 

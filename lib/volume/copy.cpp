@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // copy: starting one.
 #include "volume/boot.hpp"
+#include "volume/image_note.hpp"
 #include "volume/legs.hpp"
 #include "volume/lv.hpp"
 #include "volume/metadata.hpp"
@@ -205,6 +206,7 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 			    return blkcopy_table(volume.sectors, mirror);
 		    });
 	add_second_look(change, rules, volume, target);
+	add_end_of_image(change, devno);
 	change.switch_table(volume.info, {}, devno);
 	change.outcome().copy = copy_id(volume);
 	change.outcome().copy->mode = mirror.mode;

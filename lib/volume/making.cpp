@@ -2,6 +2,7 @@
 #include "volume/making.hpp"
 #include "base/size.hpp"
 #include "volume/content.hpp"
+#include "volume/image_note.hpp"
 #include "volume/use.hpp"
 #include "volume/uuid.hpp"
 
@@ -142,6 +143,7 @@ void add_first_table(Change &change, const std::shared_ptr<dm::Info> &device, De
 			    return check_free_for(context, device->name, lower, device->devno);
 		    },
 		    {}});
+	add_end_of_image(change, lower);
 	add_first_resume(change, device);
 }
 

@@ -48,7 +48,8 @@ void add_first_load(Change &change, const std::shared_ptr<dm::Info> &device,
 void add_first_resume(Change &change, const std::shared_ptr<dm::Info> &device,
 		      dm::Visibility visibility = dm::Visibility::visible);
 
-// Adds both, with a second look at the device below between them.
+// Adds both, with a second look at the device below between them; what backup that holds is
+// forgotten: it is written to from then on.
 void add_first_table(Change &change, const std::shared_ptr<dm::Info> &device, DevNo lower,
 		     const std::string &text, const std::function<dm::Table()> &table);
 

@@ -6,6 +6,7 @@
 #include "meta/layout.hpp"
 #include "udev/identity.hpp"
 #include "volume/content.hpp"
+#include "volume/image_note.hpp"
 #include "volume/use.hpp"
 #include "volume/uuid.hpp"
 #include <algorithm>
@@ -296,6 +297,7 @@ Result<Place> add_metadata(Change &change, const std::string &text, const meta::
 		BLKCTL_CHECK(meta::check_room(*device, super.geometry));
 		if (!is_free_metadata(context, *device, place.block->path, super.uuid))
 			BLKCTL_CHECK(meta::check_blank(*device, meta::Overwrite::no));
+		add_end_of_image(change, place.block->devno);
 	}
 	change.add({"format " + wanted + ": " + std::to_string(layout.bytes()) +
 			    " bytes of metadata, with the UUID " + meta::hex(super.uuid),

@@ -2,6 +2,7 @@
 #include "volume/overlay.hpp"
 #include "volume/boot.hpp"
 #include "volume/chain.hpp"
+#include "volume/image_note.hpp"
 #include "volume/legs.hpp"
 #include "volume/lv.hpp"
 #include "volume/making.hpp"
@@ -223,8 +224,10 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 	prepared.table = [table_with, bitmaps = overlay.bitmaps] { return table_with(bitmaps); };
 	prepared.rehearsal = [table_with] { return table_with({}); };
 	change.load(volume.info, prepared.text, prepared.table);
-	if (store.block)
+	if (store.block) {
 		add_second_look(change, rules, volume, *store.block);
+		add_end_of_image(change, store.block->devno);
+	}
 	return prepared;
 }
 

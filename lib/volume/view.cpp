@@ -7,6 +7,7 @@
 #include "volume/boot.hpp"
 #include "volume/cache.hpp"
 #include "volume/group.hpp"
+#include "volume/image_note.hpp"
 #include "volume/legs.hpp"
 #include "volume/lv.hpp"
 #include "volume/making.hpp"
@@ -141,8 +142,10 @@ Result<std::vector<Place>> add_arming(Change &change, const Volume &volume,
 			backup.meta = meta->devno->str();
 		return blkcopy_table(sectors, backup);
 	});
-	if (store.block)
+	if (store.block) {
 		add_second_look(change, rules, volume, *store.block);
+		add_end_of_image(change, store.block->devno);
+	}
 	std::vector<Place> places{store};
 	if (meta)
 		places.push_back(*meta);

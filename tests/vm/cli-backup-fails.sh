@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: slow=1 kernels=6.1,6.12 timeout=240
+# vm: slow=1 kernels=6.1,6.12 timeout=300
 # Backups that fail, by their store, their target or their comparison, lose
 # nothing: the next incremental has it all. Of several volumes all keep their
 # bits, and their instant is one. What is refused changes nothing.
@@ -127,6 +127,25 @@ exits 0 ctl remove l-now
 exits 0 ctl bitmap thaw data b
 exits 0 ctl bitmap thaw log b
 is "$(bits_of data b), $(bits_of log b)" "1, 1" "bits of both sides"
+
+note "a backup on a device that was used for something else since"
+exits 0 ctl bitmap add data d
+exits 0 ctl backup data "$SPARE" --bitmap d --full --force
+put 1
+exits 0 ctl backup data "$SPARE" --bitmap d
+has "$OUT" 'incremental backup' "what it says"
+# Its first and last 64 KiB stay as they are.
+exits 0 ctl view log l-now --store "$SPARE" --force --dry-run
+has "$OUT" "forget which backup $SPARE holds" "the plan"
+exits 0 ctl view log l-now --store "$SPARE" --force
+put 5 log
+exits 0 ctl remove l-now
+put 1
+exits 4 ctl backup data "$SPARE" --bitmap d
+has "$OUT" 'no backup that was made with bitmap d' "what it would overwrite"
+exits 0 ctl backup data "$SPARE" --bitmap d --force
+has "$OUT" 'full backup' "what it says"
+is "$(sum "$SPARE")" "$(sum /dev/mapper/data)" "it has all"
 
 note "bad input"
 before=$(dmsetup table)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: kernels=6.1,6.12 quick=6.12 timeout=240
+# vm: kernels=6.1,6.12 quick=6.12 timeout=270
 # Backups of a volume in use: a full one; a chain (cli-backup-chain has a longer
 # one); one that is interrupted, and one that is killed, go on as of their instant.
 # guards: the view and the bitmap of one instant; what is copied; what is resumed.
