@@ -421,8 +421,9 @@ Result<void> Work::end(bool clear)
 		if (item.record->copied) {
 			note_finished(context, item.target, item.record->id);
 			// Before its bits go. They are kept if it cannot be noted: without them
-			// nothing goes on from what the old note says.
-			if (!bitmap.empty())
+			// nothing goes on from what the old note says. One that was killed behind
+			// its switch has done both; or it was given up then, which keeps the bits.
+			if (!bitmap.empty() && item.volume.table.mode == table::Mode::backup)
 				noted = volume::note_backup(context, item.volume.info, *item.record,
 							    !clear) &&
 					noted;

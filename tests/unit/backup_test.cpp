@@ -351,6 +351,8 @@ TEST_F(Backup, AbortGivesItUp)
 // Killed at any call, the same one finishes it, and the bits are forgotten only with a whole image.
 TEST_F(Backup, AKilledOneIsFinished)
 {
+	std::string said;
+	options.on_note = [&](const std::string &, const std::string &note) { said += note; };
 	for (const bool after : {true, false})
 		for (int n = 0;; n++) {
 			host.mapper.calls.clear();
@@ -379,7 +381,11 @@ TEST_F(Backup, AKilledOneIsFinished)
 			const auto done = run(full);
 			ASSERT_TRUE(done) << n << ": " << done.error().message();
 			EXPECT_EQ(read_file(target), content) << n;
+			EXPECT_EQ(said, "") << n;
+			EXPECT_EQ(bitmap(), "recording 0") << n;
 			expect_plain();
+			change();
+			expect_incremental(incremental());
 		}
 }
 
