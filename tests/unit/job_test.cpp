@@ -3,6 +3,7 @@
 #include "job/catch_up.hpp"
 #include "job/job.hpp"
 #include "job/watcher.hpp"
+#include "volume/operations.hpp"
 #include <gtest/gtest.h>
 
 using namespace blkctl;

@@ -84,6 +84,29 @@ TEST(MetaBitmap, TheSuperblockComesBack)
 	EXPECT_EQ(first_phase(Mode::track), Phase::idle);
 }
 
+// One word of the status line, in whatever metadata it is found.
+TEST(MetaBitmap, Names)
+{
+	const Geometry geometry = track_super().geometry;
+	const auto decoded = [&](const std::string &name) {
+		Bitmap bitmap;
+		bitmap.name = name;
+		bitmap.granule_sectors = geometry.block_sectors;
+		return decode_record(encode_record(bitmap), geometry).has_value();
+	};
+
+	for (const std::string name : {"a", "nightly-2026_11.x+y:z", "0"}) {
+		EXPECT_TRUE(is_bitmap_name(name)) << name;
+		EXPECT_TRUE(decoded(name)) << name;
+	}
+	for (const std::string name : {"", "two words", "a\n", "a/b", "a\xc3\xa9"}) {
+		EXPECT_FALSE(is_bitmap_name(name)) << name;
+		EXPECT_FALSE(decoded(name)) << name;
+	}
+	EXPECT_TRUE(is_bitmap_name(std::string(bitmap_name_max, 'n')));
+	EXPECT_FALSE(is_bitmap_name(std::string(bitmap_name_max + 1, 'n')));
+}
+
 // As the kernel has it: whole slots, 64 at most.
 TEST(MetaBitmap, TheSuperblockThatTheKernelTakes)
 {
