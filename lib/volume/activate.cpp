@@ -171,7 +171,7 @@ Result<Lvm> check_lv(Context &context, const tab::Entry &entry, const Recorded &
 						 super.geometry.sectors));
 	}
 	if (lowest.on_hidden || found.in_pv)
-		BLKCTL_CHECK(check_not_lvms(*found.lv, !needs_top(recorded.layers.back().super)));
+		BLKCTL_CHECK(check_not_lvms(*found.lv, !needs_top(recorded.layers.back())));
 	return found;
 }
 
@@ -196,7 +196,7 @@ std::string Builder::table_text(const RecordedLayer &layer) const
 					    : "-";
 	auto text = "0 " + std::to_string(super.geometry.sectors) + " blkcopy ";
 
-	if (!needs_top(super))
+	if (!needs_top(layer))
 		return text + "track " + base;
 	if (!needs_base(super))
 		return text + "track " + layer.top->text;
@@ -234,7 +234,7 @@ void Builder::add_layer(const Recorded &recorded, const RecordedLayer &layer,
 	if (existing && existing->inactive_table)
 		change.clear(*existing);
 	// A job that is over needs one of the three alone.
-	const bool on_two = needs_base(layer.super) && needs_top(layer.super);
+	const bool on_two = needs_base(layer.super) && needs_top(layer);
 	const bool on_meta = on_two || layer.breaks_view;
 	for (const auto &place :
 	     {on_meta ? std::optional(layer.meta) : std::nullopt, layer.base, layer.top})
@@ -312,7 +312,7 @@ Result<Outcome> activate_recorded(Change &change, const tab::Entry &entry, bool 
 		devices.push_back(own);
 	}
 	BLKCTL_CHECK(change.need_module());
-	if (lvms.lv && needs_top(recorded.layers.back().super))
+	if (lvms.lv && needs_top(recorded.layers.back()))
 		add_hold(change, *lvms.lv);
 	Builder builder{change, entry};
 	BLKCTL_TRY(builder.bitmaps,

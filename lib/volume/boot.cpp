@@ -70,11 +70,18 @@ tab::Entry blank_entry(const Volume &volume)
 	return {.name = volume.name(), .lv = lv_id(volume.info)};
 }
 
-// What a volume without metadata is made from.
+// What a volume without metadata is made from. A layer is no device that is there after a boot:
+// nothing but the metadata of what is over it has it made.
 Result<tab::Entry> plain_entry(Context &context, const Volume &volume, const table::Leg &base)
 {
+	const auto below = context.dm.info(base.device);
 	auto entry = blank_entry(volume);
 
+	if (below && is_layer_uuid(below->uuid))
+		return refusal(Status::needs_attention, "write down", volume.name(),
+			       "it is on its layer " + below->name +
+				       ", which is not there after a boot without its metadata",
+			       "blkctl show " + volume.name());
 	if (entry.lv.empty())
 		entry.uuid = hex_of(volume.info.uuid);
 	entry.sectors = volume.sectors;
@@ -99,6 +106,15 @@ void add_alone_entry(Change &change, const Volume &volume, const table::Leg &bas
 			return std::optional(entry);
 		},
 		for_good);
+}
+
+// What is written down of a layer, which its table does not name once its own commit is over.
+std::optional<tab::Layer> kept_layer(const std::optional<tab::Entry> &before, unsigned number)
+{
+	for (const auto &layer : before ? before->layers : std::vector<tab::Layer>())
+		if (layer.number == number)
+			return layer;
+	return std::nullopt;
 }
 
 // The entry of a volume, and not that of another one of its name.
@@ -245,8 +261,9 @@ Result<std::string> meta_text(Context &context, DevNo device)
 Result<tab::Entry> entry_of(Context &context, const Volume &volume,
 			    const std::optional<tab::Entry> &before)
 {
+	BLKCTL_TRY(auto all, layers_below(context, volume));
 	// A copy or a view whose state is in memory ends with the system.
-	if (!volume.table.meta_device()) {
+	if (!volume.table.meta_device() && all.empty()) {
 		const bool pivoted = volume.status.phase == table::Phase::pivoted;
 		BLKCTL_TRY(auto entry,
 			   plain_entry(context, volume,
@@ -254,7 +271,6 @@ Result<tab::Entry> entry_of(Context &context, const Volume &volume,
 		keep_options(before, entry);
 		return entry;
 	}
-	BLKCTL_TRY(auto all, layers_below(context, volume));
 	auto entry = blank_entry(volume);
 	BLKCTL_CHECK(set_bitmaps(context, volume, entry));
 	all.push_back(volume);
@@ -265,9 +281,13 @@ Result<tab::Entry> entry_of(Context &context, const Volume &volume,
 			entry.layers.push_back({number, text});
 			continue;
 		}
-		for (const auto &kept : before ? before->layers : std::vector<tab::Layer>())
-			if (kept.number == number)
-				entry.layers.push_back(kept);
+		const auto kept = kept_layer(before, number);
+		if (!kept)
+			return refusal(Status::needs_attention, "write down", volume.name(),
+				       "nothing says what " + layer.name() +
+					       " is over after a boot",
+				       "blkctl show " + volume.name());
+		entry.layers.push_back(*kept);
 	}
 	keep_options(before, entry);
 	keep_told(volume.table, entry);

@@ -57,7 +57,8 @@ void say_if_nameless(Change &change, const std::vector<DevNo> &devices);
 Result<std::string> meta_text(Context &context, DevNo device);
 
 // The entry of a volume as its tables are now; of what they do not say, such as the metadata that
-// is kept of a layer whose commit is over, as it was before.
+// is kept of a layer whose commit is over, as it was before. Errors: needs_attention (nothing says
+// what a layer is over).
 Result<tab::Entry> entry_of(Context &context, const Volume &volume,
 			    const std::optional<tab::Entry> &before);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "volume/chain.hpp"
+#include "volume/steps.hpp"
 #include "volume/uuid.hpp"
 #include <algorithm>
 
@@ -31,6 +32,20 @@ Result<std::vector<Volume>> layers_below(Context &context, const Volume &volume)
 unsigned number_of(const Volume &layer)
 {
 	return layer_number(layer.info.uuid);
+}
+
+Result<void> check_came_back_whole(Context &context, const std::string &verb,
+				   const std::string &volume, const Volume &layer)
+{
+	const auto below = context.dm.info(layer.table.base.device);
+
+	if (layer.table.mode != table::Mode::track || !below || !is_layer_uuid(below->uuid))
+		return {};
+	return refusal(Status::needs_attention, verb, volume,
+		       "the commit of " + layer.name() +
+			       " is merged and not finished, and it came back without its metadata",
+		       "blkctl deactivate " + volume + ", blkctl activate " + volume +
+			       ", and blkctl commit of it again");
 }
 
 } // namespace blkctl::volume

@@ -19,6 +19,14 @@ Result<std::vector<Volume>> layers_below(Context &context, const Volume &volume)
 // The number of a hidden layer; 0 for the volume itself.
 unsigned number_of(const Volume &layer);
 
+/*
+ * Of a volume, or a layer of it, in mode track over a layer: its commit had merged all, its end was
+ * still to come, and an earlier version has brought it back without its metadata. The tab has that
+ * still, and nothing is to be written down instead. Errors: needs_attention.
+ */
+Result<void> check_came_back_whole(Context &context, const std::string &verb,
+				   const std::string &volume, const Volume &layer);
+
 } // namespace blkctl::volume
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // copy: starting one.
 #include "volume/boot.hpp"
+#include "volume/chain.hpp"
 #include "volume/image_note.hpp"
 #include "volume/legs.hpp"
 #include "volume/lv.hpp"
@@ -152,6 +153,7 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 	BLKCTL_TRY(const auto volume, find_for_change(change, found.devno));
 	BLKCTL_TRY(const auto devno, context.probe.resolve(request.target));
 	BLKCTL_CHECK(check_no_overlay(copy_verb, volume));
+	BLKCTL_CHECK(check_came_back_whole(context, copy_verb, volume.name(), volume));
 
 	if (is_same_copy(context, volume, devno, request)) {
 		BLKCTL_CHECK(check_same_metadata(context, volume, request));

@@ -81,15 +81,24 @@ bool is_done(const meta::Superblock &super)
 	       super.generation <= BLKCOPY_META_FIRST_GENERATION;
 }
 
-// What is kept of a layer whose own commit is over: see finish_commit().
-bool is_kept(const std::optional<tab::Entry> &entry, const std::vector<Volume> &layers,
-	     const std::string &meta)
+// What is kept of a layer whose own commit is over: see finish_commit(). And of a volume that an
+// earlier version has brought back without it, before that end: see check_came_back_whole().
+bool is_kept(const std::optional<tab::Entry> &entry, const Volume &volume,
+	     const std::vector<Volume> &layers, const std::string &meta)
 {
-	for (const auto &listed : entry ? entry->layers : std::vector<tab::Layer>())
+	const auto keeps = [](const tab::Layer &listed, const Volume &layer) {
+		return listed.number == number_of(layer) && layer.table.mode == table::Mode::track;
+	};
+
+	for (const auto &listed : entry ? entry->layers : std::vector<tab::Layer>()) {
+		if (listed.meta != meta)
+			continue;
+		if (!layers.empty() && keeps(listed, volume))
+			return true;
 		for (const auto &layer : layers)
-			if (listed.meta == meta && listed.number == number_of(layer) &&
-			    layer.table.mode == table::Mode::track)
+			if (keeps(listed, layer))
 				return true;
+	}
 	return false;
 }
 
@@ -116,7 +125,8 @@ std::vector<Unused> find_unused(Context &context, const Volume &volume,
 	for (const auto &text : candidates(context, volume.name())) {
 		const auto place = find_place(context, text);
 		const bool in_use = !place || (place->block && used.count(place->block->devno)) ||
-				    is_kept(entry, layers, text) || !seen.insert(text).second;
+				    is_kept(entry, volume, layers, text) ||
+				    !seen.insert(text).second;
 		const auto super = in_use ? std::nullopt : read_super(context, *place);
 		if (!super || meta::hex(super->uuid) != hex)
 			continue;

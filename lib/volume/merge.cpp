@@ -141,7 +141,8 @@ Result<Outcome> finish_commit(Change &change, const Job &job)
 	change.remove_hidden(lower.info);
 	add_loop_releases(change, layer);
 	// Its own commit is over: what is below it now is all there is.
-	const bool is_alone = !job.is_hidden() && lower.table.mode == table::Mode::track;
+	const bool is_alone =
+		!job.is_hidden() && below.size() == 1 && lower.table.mode == table::Mode::track;
 	BLKCTL_CHECK(add_entry_update(change, job, number_of(lower), number_of(layer),
 				      is_alone ? std::optional(lower.table.base) : std::nullopt));
 	add_unmake(change, meta);
@@ -182,6 +183,10 @@ Result<Outcome> start_job(Change &change, const Job &job)
 	const auto &layer = job.layer;
 	auto table = layer.table;
 
+	// Once they are back as they should be there would be two merges at the same time.
+	for (const auto &each : job.layers)
+		BLKCTL_CHECK(check_came_back_whole(change.context(), change.verb(),
+						   job.volume.name(), each));
 	table.mode = job.mode;
 	table.features.copy_on_read = false;
 	table.features.paused = false;
@@ -245,6 +250,7 @@ Result<Outcome> run_job(Context &context, const MergeRequest &request, Run run, 
 	BLKCTL_TRY(const bool leftovers, add_leftovers(change, job.volume, job.layers));
 	if (leftovers && !(layer.table.is_durable() && now == mode))
 		return change.finish(job.volume.info);
+	BLKCTL_CHECK(check_came_back_whole(context, change.verb(), job.volume.name(), layer));
 	if (!layer.table.is_durable())
 		return refusal(Status::not_found, change.verb(), layer.name(),
 			       "it is no overlay: all of it is on one device",

@@ -140,6 +140,7 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 	BLKCTL_TRY(const auto layers, layers_below(context, volume));
 
 	BLKCTL_CHECK(check_can(volume, layers));
+	BLKCTL_CHECK(check_came_back_whole(context, overlay_verb, volume.name(), volume));
 	BLKCTL_CHECK(check_flushes(context, volume));
 	BLKCTL_TRY(const auto store, add_store(change, rules, volume, request.store));
 	BLKCTL_TRY(const auto super, new_super(volume, meta::Mode::overlay));

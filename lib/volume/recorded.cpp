@@ -124,7 +124,7 @@ Result<void> find_legs(Context &context, const std::string &verb, RecordedLayer 
 	if (needs_base(layer.super) && !layer.on_layer && !layer.on_hidden) {
 		BLKCTL_TRY(layer.base, find_leg(context, verb, layer.super, Which::base));
 	}
-	if (needs_top(layer.super)) {
+	if (needs_top(layer)) {
 		BLKCTL_TRY(layer.top, find_leg(context, verb, layer.super, Which::top));
 	}
 	return {};
@@ -176,10 +176,13 @@ bool needs_base(const meta::Superblock &super)
 	return super.phase != meta::Phase::streamed && super.phase != meta::Phase::pivoted;
 }
 
-bool needs_top(const meta::Superblock &super)
+bool needs_top(const RecordedLayer &layer)
 {
-	return super.phase != meta::Phase::merged && super.phase != meta::Phase::aborted &&
-	       super.phase != meta::Phase::broken;
+	const auto phase = layer.super.phase;
+
+	if (phase == meta::Phase::merged)
+		return layer.on_layer;
+	return phase != meta::Phase::aborted && phase != meta::Phase::broken;
 }
 
 Result<tab::Entry> entry_for(Context &context, const std::string &verb, const std::string &text)
@@ -295,7 +298,7 @@ table::Blkcopy table_of(const RecordedLayer &layer, const tab::Entry &entry, Dev
 
 	table.base = lower;
 	table.block_sectors = super.geometry.block_sectors;
-	if (!needs_top(super))
+	if (!needs_top(layer))
 		return table;
 	const table::Leg upper{*layer.top->devno, super.legs[1].start};
 	if (!needs_base(super)) {

@@ -52,9 +52,13 @@ Result<Recorded> read_records(Context &context, const std::string &verb, const t
 // The UUID that a volume of an entry has; `hex` are its digits, where it is none of LVM's.
 std::string uuid_for(const tab::Entry &entry, const std::string &hex);
 
-// Which legs a volume in this phase is on.
+/*
+ * Which legs a volume in this phase is on. A layer that is merged into the one below it comes back
+ * as it was, with its top, and its end is still to come: the layer below is known by its number and
+ * metadata alone, and without a table that names its own metadata a volume would lose both.
+ */
 bool needs_base(const meta::Superblock &super);
-bool needs_top(const meta::Superblock &super);
+bool needs_top(const RecordedLayer &layer);
 
 // A superblock as it is on the disk, to be changed there while nobody uses it. Errors: failed.
 struct OpenSuper {

@@ -6,6 +6,7 @@
 #include "volume/bitmaps.hpp"
 #include "volume/boot.hpp"
 #include "volume/cache.hpp"
+#include "volume/chain.hpp"
 #include "volume/group.hpp"
 #include "volume/image_note.hpp"
 #include "volume/legs.hpp"
@@ -117,6 +118,7 @@ Result<std::vector<Place>> add_arming(Change &change, const Volume &volume,
 		.verb = change.verb(), .role = "store", .any_content = request.force};
 
 	BLKCTL_CHECK(check_plain(change.verb(), volume));
+	BLKCTL_CHECK(check_came_back_whole(change.context(), change.verb(), volume.name(), volume));
 	BLKCTL_CHECK(check_can_last(change, volume, request));
 	BLKCTL_TRY(const auto store, add_store(change, rules, volume, request.store));
 	table::Blkcopy backup;

@@ -5,6 +5,7 @@
 #include "job/job.hpp"
 #include "meta/superblock.hpp"
 #include "tab/tab.hpp"
+#include "volume/boot.hpp"
 #include "volume/chain.hpp"
 #include "volume/operations.hpp"
 #include <filesystem>
@@ -37,12 +38,15 @@ class Chain : public testing::Test
 		const auto *const device = host.mapper.named(name);
 		return device ? device->live.at(0).params : "";
 	}
+	std::optional<tab::Entry> entry()
+	{
+		return tab::Tab::parse(read_file(host.context.tab_file).value_or("")).find("v0");
+	}
 	std::vector<std::string> metas()
 	{
 		std::vector<std::string> found;
-		const auto tab = tab::Tab::parse(read_file(host.context.tab_file).value_or(""));
-		const auto entry = tab.find("v0");
-		for (const auto &layer : entry ? entry->layers : std::vector<tab::Layer>())
+		const auto listed = entry();
+		for (const auto &layer : listed ? listed->layers : std::vector<tab::Layer>())
 			found.push_back(std::to_string(layer.number) + "=" +
 					std::filesystem::path(layer.meta).filename().string());
 		return found;
@@ -50,6 +54,15 @@ class Chain : public testing::Test
 	Result<Outcome> merge(std::optional<unsigned> layer = {})
 	{
 		return commit(host.context, {.name = "v0", .layer = layer}, volume::Run::doit);
+	}
+	// As after a boot: nothing but the tab and the metadata is left.
+	void boot()
+	{
+		const auto gone = deactivate(host.context, "v0", volume::Run::doit);
+		ASSERT_TRUE(gone) << gone.error().message();
+		ASSERT_TRUE(host.mapper.devices.empty());
+		const auto back = activate(host.context, {.what = "v0"}, volume::Run::doit);
+		ASSERT_TRUE(back) << back.error().message();
 	}
 	void set_phase(const std::string &name, table::Phase phase, meta::Phase on_disk,
 		       const std::string &file)
@@ -206,6 +219,106 @@ TEST_F(Chain, TheLowestLayerIsCommittedUnderTheOthers)
 	EXPECT_TRUE(host.probe.loop_devices.empty());
 	EXPECT_EQ(metas(), Words{});
 	EXPECT_TRUE(std::filesystem::is_empty(host.context.state_dir));
+}
+
+// The volume goes by its lower layer's metadata from its end on, and not before.
+TEST_F(Chain, AMergedTopComesBackToItsEnd)
+{
+	ASSERT_TRUE(push(1));
+	ASSERT_TRUE(push(2));
+	ASSERT_TRUE(merge());
+	set_phase("v0", table::Phase::merged, meta::Phase::merged, "v0.2.meta");
+	boot();
+	EXPECT_EQ(live("v0-blk1"), "overlay 8:0 0 8:64 0 7:0 128");
+	ASSERT_EQ(live("v0"), "commit 253:0 0 8:80 0 7:1 128");
+	EXPECT_EQ(metas(), (Words{"1=v0.meta", "0=v0.2.meta"}));
+	// As the kernel finds it.
+	host.mapper.named("v0")->status.phase = table::Phase::merged;
+	EXPECT_EQ(push(3).error().status, Status::busy);
+	const auto done = merge();
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_EQ(live("v0"), "overlay 8:0 0 8:64 0 7:0 128");
+	EXPECT_FALSE(host.mapper.named("v0-blk1"));
+	EXPECT_EQ(metas(), (Words{"0=v0.meta"}));
+	EXPECT_FALSE(std::filesystem::exists(host.context.state_dir + "/v0.2.meta"));
+	boot();
+	EXPECT_EQ(live("v0"), "overlay 8:0 0 8:64 0 7:0 128");
+}
+
+TEST_F(Chain, AMergedMiddleLayerComesBackToItsEnd)
+{
+	ASSERT_TRUE(push(1));
+	ASSERT_TRUE(push(2));
+	ASSERT_TRUE(push(3));
+	ASSERT_TRUE(merge(2));
+	set_phase("v0-blk2", table::Phase::merged, meta::Phase::merged, "v0.2.meta");
+	boot();
+	ASSERT_EQ(live("v0-blk2"), "commit 253:0 0 8:80 0 7:1 128");
+	EXPECT_EQ(live("v0"), "overlay 253:1 0 8:96 0 7:2 128");
+	host.mapper.named("v0-blk2")->status.phase = table::Phase::merged;
+	const auto done = merge(2);
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_EQ(live("v0-blk2"), "overlay 8:0 0 8:64 0 7:0 128");
+	EXPECT_EQ(metas(), (Words{"2=v0.meta", "0=v0.3.meta"}));
+	boot();
+	EXPECT_EQ(live("v0-blk2"), "overlay 8:0 0 8:64 0 7:0 128");
+	EXPECT_EQ(live("v0"), "overlay 253:0 0 8:96 0 7:1 128");
+}
+
+TEST_F(Chain, AMergedTopNeedsItsStoreUntilItsEnd)
+{
+	ASSERT_TRUE(push(1));
+	ASSERT_TRUE(push(2));
+	ASSERT_TRUE(merge());
+	set_phase("v0", table::Phase::merged, meta::Phase::merged, "v0.2.meta");
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	host.probe.devices.erase({8, 80});
+	const auto refused = activate(host.context, {.what = "v0"}, volume::Run::doit);
+	ASSERT_FALSE(refused);
+	EXPECT_EQ(refused.error().status, Status::not_found);
+	EXPECT_NE(refused.error().why.find("its top name:s2 is not there"), std::string::npos)
+		<< refused.error().message();
+}
+
+// An earlier version brought it back on its layer alone: what its end needs is kept for it.
+TEST_F(Chain, AMergedTopThatCameBackWithoutItsMetadataKeepsIt)
+{
+	ASSERT_TRUE(push(1));
+	ASSERT_TRUE(push(2));
+	ASSERT_TRUE(merge());
+	set_phase("v0", table::Phase::merged, meta::Phase::merged, "v0.2.meta");
+	boot();
+	auto &device = *host.mapper.named("v0");
+	device.live[0].params = "track 253:0 0 - 0 - 128";
+	device.status.mode = table::Mode::track;
+	device.status.phase = table::Phase::idle;
+	host.mapper.calls.clear();
+	for (const auto &refused :
+	     {merge(), push(3),
+	      copy(host.context, {.name = "v0", .target = "/dev/s3"}, volume::Run::doit),
+	      view(host.context, {.name = "v0", .view = "now", .store = "/dev/s3"},
+		   volume::Run::doit)}) {
+		ASSERT_FALSE(refused);
+		EXPECT_EQ(refused.error().status, Status::needs_attention)
+			<< refused.error().message();
+		EXPECT_NE(refused.error().next.find("blkctl activate v0"), std::string::npos);
+	}
+	EXPECT_TRUE(host.mapper.calls.empty());
+	EXPECT_EQ(metas(), (Words{"1=v0.meta", "0=v0.2.meta"}));
+	EXPECT_TRUE(std::filesystem::exists(host.context.state_dir + "/v0.2.meta"));
+	// Nor is it written down as being on a device that no boot makes.
+	const auto volume = find(host.context, "v0");
+	ASSERT_TRUE(volume) << volume.error().message();
+	const auto now = entry_of(host.context, *volume, entry());
+	ASSERT_TRUE(now) << now.error().message();
+	EXPECT_EQ(now->layers, entry()->layers);
+	EXPECT_EQ(now->device, "");
+	EXPECT_FALSE(entry_of(host.context, *volume, std::nullopt));
+	boot();
+	ASSERT_EQ(live("v0"), "commit 253:0 0 8:80 0 7:1 128");
+	host.mapper.named("v0")->status.phase = table::Phase::merged;
+	ASSERT_TRUE(merge());
+	EXPECT_EQ(metas(), (Words{"0=v0.meta"}));
 }
 
 TEST_F(Chain, TheTopIsStreamed)

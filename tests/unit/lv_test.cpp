@@ -4,6 +4,7 @@
 #include "base/files.hpp"
 #include "fake_host.hpp"
 #include "lvm/commands.hpp"
+#include "meta/superblock.hpp"
 #include "tab/tab.hpp"
 #include "volume/operations.hpp"
 #include <filesystem>
@@ -292,6 +293,32 @@ TEST_F(Lv, WhatLvmMayHaveHadDoesNotComeUp)
 	host.lvm.lvs.clear();
 	expect_up("track 8:16 0 - 0 - 128");
 	ASSERT_TRUE(detach(host.context, {.name = "vg-lv", .to_copy = true}, volume::Run::doit));
+}
+
+// What the layer below it holds is in a store.
+TEST_F(Lv, ASnapshotWhoseOwnMergeIsOverIsNotLvms)
+{
+	host.add_lv();
+	take_snapshot();
+	host.probe.add({8, 64}, "/dev/sde", disk_sectors);
+	ASSERT_TRUE(
+		snapshot(host.context, {.name = "vg-lv", .store = "/dev/sde"}, volume::Run::doit));
+	ASSERT_TRUE(commit(host.context, {.name = "vg-lv"}, volume::Run::doit));
+	{
+		const auto device = meta::open_device(host.context.state_dir + "/vg-lv.2.meta",
+						      meta::Access::write);
+		ASSERT_TRUE(device);
+		auto super = meta::read_superblock(**device);
+		ASSERT_TRUE(super);
+		super->mode = meta::Mode::commit;
+		super->phase = meta::Phase::merged;
+		ASSERT_TRUE(meta::update_superblock(**device, *super));
+	}
+	down();
+	host.lvm.lvs[0].is_skipped = false;
+	expect_refusal(Status::needs_attention, "may have had it");
+	host.lvm.lvs[0].is_skipped = true;
+	expect_up("commit 253:0 0 8:64 0 7:1 128");
 }
 
 TEST_F(Lv, WhatAKillHasLeftIsClearedAway)

@@ -3,7 +3,8 @@
 # vm: slow=1 kernels=6.1,6.12 timeout=300 mem=1200
 # Eight snapshots, each of the one before, under a writer that verifies: every
 # frozen layer stays as it was; a middle one and the lowest are merged down with
-# the top in use; a commit and a stream of the top; deactivated and brought back.
+# the top in use; a commit and a stream of the top; deactivated and brought back,
+# between a merge and its end too.
 # guards: layers that share their state, tables that move from one device to another, the tab of a chain.
 UDEV=1
 source "$(dirname "$0")/lib.sh"
@@ -69,6 +70,33 @@ ctl activate vol
 is "$(sum /dev/mapper/vol)" "$want" "the volume, back again"
 is "$(sum /dev/mapper/vol-blk6)" "${frozen[6]}" "layer 6, back again"
 is "$(sum /dev/mapper/vol-blk2)" "${frozen[2]}" "layer 2, back again"
+leg_holds /dev/mapper/vol
+
+note "away and back between a merge and its end"
+away_and_back() { # WHAT
+	ctl deactivate vol
+	ctl activate vol
+	is "$(sum /dev/mapper/vol)" "$want" "$1: the volume, back again"
+}
+merged_away_and_back() { # DEVICE [OPTION...]
+	ctl commit vol "${@:2}" --no-wait
+	wait_phase "$1" 60 merged
+	away_and_back "$1, merged"
+	is "$(st "$1" mode phase)" "commit merged" "$1, back again"
+	ctl commit vol "${@:2}" --wait
+	is "$(st "$1" mode)" overlay "$1, after its end"
+	is "$(sum /dev/mapper/vol)" "$want" "$1, after its end: the volume"
+	away_and_back "$1, after its end"
+	is "$(st "$1" mode)" overlay "$1, after its end, back again"
+}
+merged_away_and_back vol
+is "$(layers)" "1 2 4 5 6" "the layers, without the top"
+ctl snapshot vol=/dev/ram9 --force
+is "$(layers)" "1 2 4 5 6 7" "the layers"
+merged_away_and_back vol-blk5 --layer 5
+is "$(layers)" "1 2 5 6 7" "the layers, without one in the middle"
+is "$(sum /dev/mapper/vol-blk5)" "${frozen[5]}" "layer 5, after that"
+is "$(find /var/lib/blkctl -name '*meta*' | wc -l)" 6 "metadata files: of the layers and the volume"
 leg_holds /dev/mapper/vol
 
 note "the top is filled from all below"
