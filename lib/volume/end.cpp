@@ -148,6 +148,8 @@ Result<Outcome> abort_loaded(Change &change, const Volume &volume)
 		return no_job(change.verb(), volume);
 	if (mirror)
 		change.clear(volume.info);
+	else if (written)
+		BLKCTL_CHECK(clear_stale(change, volume.info)); // of a snapshot
 	if (written) {
 		// Or the next boot would begin the copy that was given up here.
 		BLKCTL_CHECK(add_plain_entry(change, volume, volume.table.base));

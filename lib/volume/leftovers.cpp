@@ -74,11 +74,15 @@ std::optional<meta::Superblock> read_super(Context &context, const Place &place)
 	return super ? std::optional(*super) : std::nullopt;
 }
 
+bool is_over(const meta::Superblock &super)
+{
+	return super.phase == meta::Phase::merged || super.phase == meta::Phase::streamed;
+}
+
 // Metadata of a job that is over, or of one that never began.
 bool is_done(const meta::Superblock &super)
 {
-	return super.phase == meta::Phase::merged || super.phase == meta::Phase::streamed ||
-	       super.generation <= BLKCOPY_META_FIRST_GENERATION;
+	return is_over(super) || super.generation <= BLKCOPY_META_FIRST_GENERATION;
 }
 
 // What is kept of a layer whose own commit is over: see finish_commit(). And of a volume that an
@@ -154,6 +158,22 @@ void add_releases(Change &change, const Unused &unused, const std::set<DevNo> &u
 		add_loop_release(change, unused.place.block->devno);
 }
 
+// A layer alone may be of either: of an end, as that does nothing that was not asked for.
+Leftovers whose(const Volume &volume, const std::vector<Unused> &unused,
+		const std::vector<dm::Info> &loose)
+{
+	if (unused.empty() && loose.empty())
+		return Leftovers::none;
+	if (std::any_of(unused.begin(), unused.end(),
+			[](const Unused &each) { return is_over(each.super); }))
+		return Leftovers::of_end;
+	// The layer of a volume that goes on was never without a table.
+	const bool half_made = std::any_of(loose.begin(), loose.end(),
+					   [](const dm::Info &each) { return !each.live_table; });
+	return !unused.empty() || volume.info.inactive_table || half_made ? Leftovers::of_snapshot
+									  : Leftovers::of_end;
+}
+
 // Adds that the entry says what the volume is on now.
 Result<void> add_entry_now(Change &change, const Volume &volume)
 {
@@ -197,7 +217,8 @@ Result<void> clear_loose_layers(Context &context, const std::string &verb, const
 	return {};
 }
 
-Result<bool> add_leftovers(Change &change, const Volume &volume, const std::vector<Volume> &layers)
+Result<Leftovers> add_leftovers(Change &change, const Volume &volume,
+				const std::vector<Volume> &layers)
 {
 	auto &context = change.context();
 	const auto hex = volume_hex(volume.info.uuid, volume.info.name);
@@ -220,7 +241,7 @@ Result<bool> add_leftovers(Change &change, const Volume &volume, const std::vect
 		BLKCTL_CHECK(add_entry_now(change, volume));
 	for (const auto &each : unused)
 		add_unmake(change, each.text);
-	return !unused.empty() || !loose.empty();
+	return whose(volume, unused, loose);
 }
 
 } // namespace blkctl::volume

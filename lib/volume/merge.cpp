@@ -245,13 +245,27 @@ Result<Outcome> run_job(Context &context, const MergeRequest &request, Run run, 
 	const auto &layer = job.layer;
 	const auto now = layer.table.mode;
 	const bool wanted = now == mode || now == table::Mode::overlay;
+	const bool durable = layer.table.is_durable();
 
+	// Before all else: it holds the layers and the metadata that it names, and would go live
+	// with the next RESUME of anybody.
+	BLKCTL_CHECK(clear_stale(change, job.volume.info));
+	if (job.is_hidden())
+		BLKCTL_CHECK(clear_stale(change, layer.info));
 	// What a killed command has left to do.
-	BLKCTL_TRY(const bool leftovers, add_leftovers(change, job.volume, job.layers));
-	if (leftovers && !(layer.table.is_durable() && now == mode))
+	BLKCTL_TRY(const auto leftovers, add_leftovers(change, job.volume, job.layers));
+	if (leftovers == Leftovers::of_end && (!durable || now == table::Mode::overlay)) {
+		if (durable)
+			add_note(change.outcome().note,
+				 "only what a killed command had left was cleared away: " +
+					 layer.name() +
+					 " is a snapshot, and the same again is its end");
+		return change.finish(job.volume.info);
+	}
+	if (leftovers == Leftovers::of_snapshot && !durable)
 		return change.finish(job.volume.info);
 	BLKCTL_CHECK(check_came_back_whole(context, change.verb(), job.volume.name(), layer));
-	if (!layer.table.is_durable())
+	if (!durable)
 		return refusal(Status::not_found, change.verb(), layer.name(),
 			       "it is no overlay: all of it is on one device",
 			       "blkctl snapshot " + job.volume.name() + "=STORE");
@@ -261,7 +275,6 @@ Result<Outcome> run_job(Context &context, const MergeRequest &request, Run run, 
 			       "blkctl " + std::string(word(now)) + " " + job.volume.name() +
 				       ", to finish it");
 	BLKCTL_CHECK(check_alone(change, job));
-	BLKCTL_CHECK(clear_stale(change, layer.info));
 	if (layer.is_unreadable())
 		return damaged(context, change.verb(), job.volume.name(), layer);
 	if (now == table::Mode::overlay)

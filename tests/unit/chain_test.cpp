@@ -28,6 +28,16 @@ class Chain : public testing::Test
 			host.probe.add({8, 48 + 16 * n}, "/dev/s" + std::to_string(n),
 				       fake::disk_sectors);
 	}
+	void begin_anew()
+	{
+		fake::Host fresh;
+		host.mapper.devices.clear();
+		host.probe.loop_devices.clear();
+		std::filesystem::remove_all(host.context.state_dir);
+		std::filesystem::remove(host.context.tab_file);
+		host.probe.devices = fresh.probe.devices;
+		SetUp();
+	}
 	Result<Outcome> push(int n)
 	{
 		return snapshot(host.context, {.name = "v0", .store = "/dev/s" + std::to_string(n)},
@@ -338,6 +348,69 @@ TEST_F(Chain, TheTopIsStreamed)
 	EXPECT_EQ(metas(), Words{});
 }
 
+// Wherever it was killed, a second snapshot is no hindrance to the end of the first, and nothing
+// that it has loaded is left to go live.
+TEST_F(Chain, ACommitClearsASnapshotThatWasKilledAway)
+{
+	for (const auto mode : {table::Mode::commit, table::Mode::stream})
+		for (int at = 0; at <= 5; at++) {
+			SCOPED_TRACE(std::string(word(mode)) + ", at " + std::to_string(at));
+			begin_anew();
+			const auto end = [&](volume::Run run) {
+				return mode == table::Mode::commit
+					       ? commit(host.context, {.name = "v0"}, run)
+					       : stream(host.context, "v0", run);
+			};
+			ASSERT_TRUE(push(1));
+			host.mapper.calls.clear();
+			// create, load, resume; metadata; load, resume
+			(at < 5 ? host.mapper.kill_before : host.mapper.kill_after) =
+				at < 5 ? at : 2;
+			EXPECT_THROW((void)push(2), fake::Killed);
+			host.mapper.kill_before = host.mapper.kill_after = -1;
+			const auto plan = end(volume::Run::dry);
+			ASSERT_TRUE(plan) << plan.error().message();
+			EXPECT_EQ(plan->steps.front().starts_with("clear the table"), at == 4)
+				<< plan->steps.front();
+			const auto begun = end(volume::Run::doit);
+			ASSERT_TRUE(begun) << begun.error().message();
+			// A layer that came up may as well be what an end has left.
+			EXPECT_EQ(begun->copy.has_value(), at < 5);
+			EXPECT_EQ(begun->note.empty(), at < 5) << begun->note;
+			if (!begun->copy) {
+				ASSERT_TRUE(end(volume::Run::doit));
+			}
+			EXPECT_EQ(live("v0"), std::string(word(mode)) + " 8:0 0 8:64 0 7:0 128");
+			EXPECT_TRUE(host.mapper.named("v0")->inactive.empty());
+			EXPECT_EQ(host.mapper.devices.size(), 1u);
+			EXPECT_EQ(host.probe.loop_devices.size(), 1u);
+			EXPECT_EQ(metas(), (Words{"0=v0.meta"}));
+			EXPECT_FALSE(
+				std::filesystem::exists(host.context.state_dir + "/v0.2.meta"));
+		}
+}
+
+// The table that the first one has loaded names metadata that is gone then.
+TEST_F(Chain, WhatAFirstSnapshotHasLoadedGoesWithItsMetadata)
+{
+	for (const bool aborted : {false, true}) {
+		SCOPED_TRACE(aborted);
+		begin_anew();
+		host.mapper.calls.clear();
+		host.mapper.kill_before = 1; // load, resume
+		EXPECT_THROW((void)push(1), fake::Killed);
+		host.mapper.kill_before = -1;
+		ASSERT_FALSE(host.mapper.named("v0")->inactive.empty());
+		const auto done =
+			aborted ? volume::abort(host.context, "v0", volume::Run::doit) : merge();
+		ASSERT_TRUE(done) << done.error().message();
+		EXPECT_EQ(live("v0"), "track 8:0 0 - 0 - 128");
+		EXPECT_TRUE(host.mapper.named("v0")->inactive.empty());
+		EXPECT_FALSE(std::filesystem::exists(host.context.state_dir + "/v0.meta"));
+		EXPECT_EQ(metas(), Words{});
+	}
+}
+
 // Killed before and after every change of the end of each job, and run again.
 TEST_F(Chain, AnEndThatIsKilledIsFinished)
 {
@@ -349,13 +422,7 @@ TEST_F(Chain, AnEndThatIsKilledIsFinished)
 	for (int which = 0; which < 3; which++) {
 		for (int at = 0; at < 12; at++) {
 			SCOPED_TRACE(std::to_string(which) + ", at " + std::to_string(at));
-			fake::Host fresh;
-			host.mapper.devices.clear();
-			host.probe.loop_devices.clear();
-			std::filesystem::remove_all(host.context.state_dir);
-			std::filesystem::remove(host.context.tab_file);
-			host.probe.devices = fresh.probe.devices;
-			SetUp();
+			begin_anew();
 			ASSERT_TRUE(push(1));
 			ASSERT_TRUE(push(2));
 			ASSERT_TRUE(end(which));
