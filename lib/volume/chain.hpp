@@ -20,6 +20,12 @@ Result<std::vector<Volume>> layers_below(Context &context, const Volume &volume)
 unsigned number_of(const Volume &layer);
 
 /*
+ * What happens to a hidden device happens to its volume, whose metadata and entry in the tab would
+ * not be told. Errors: usage, if it is one, naming the volume.
+ */
+Result<void> check_not_hidden(Context &context, const std::string &verb, DevNo device);
+
+/*
  * Of a volume, or a layer of it, in mode track over a layer: its commit had merged all, its end was
  * still to come, and an earlier version has brought it back without its metadata. The tab has that
  * still, and nothing is to be written down instead. Errors: needs_attention.

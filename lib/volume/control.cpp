@@ -23,7 +23,7 @@ struct Setting {
 Result<Volume> find_running(Change &change, const std::string &name, bool overlay_too)
 {
 	BLKCTL_TRY(const auto found, change.open(name));
-	BLKCTL_TRY(auto volume, find_for_change(change, found.devno));
+	BLKCTL_TRY(auto volume, find_for_change(change, found.devno, Hidden::allowed));
 
 	if (is_damaged(volume))
 		return damaged(change.context(), change.verb(), volume.name(), volume);

@@ -209,7 +209,8 @@ Result<Job> find_job(Change &change, const MergeRequest &request, table::Mode mo
 		return job;
 	for (const auto &layer : job.layers)
 		if (number_of(layer) == *request.layer) {
-			BLKCTL_TRY(job.layer, find_for_change(change, layer.devno()));
+			BLKCTL_TRY(job.layer,
+				   find_for_change(change, layer.devno(), Hidden::allowed));
 			return job;
 		}
 	return refusal(Status::not_found, change.verb(), volume.name(),

@@ -3,6 +3,7 @@
 #include "table/linear.hpp"
 #include "uapi/blkcopy.h"
 #include "volume/cache.hpp"
+#include "volume/chain.hpp"
 #include "volume/damage.hpp"
 #include "volume/mounts.hpp"
 #include "volume/uuid.hpp"
@@ -434,8 +435,10 @@ Error message_error(Error error, const dm::Info &device, const std::string &text
 	return error;
 }
 
-Result<Volume> find_for_change(Change &change, DevNo device)
+Result<Volume> find_for_change(Change &change, DevNo device, Hidden hidden)
 {
+	if (hidden == Hidden::refused)
+		BLKCTL_CHECK(check_not_hidden(change.context(), change.verb(), device));
 	BLKCTL_TRY(auto volume, find(change.context(), device));
 	BLKCTL_TRY(const auto live, change.read_live(device));
 

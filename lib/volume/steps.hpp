@@ -99,8 +99,12 @@ Error message_error(Error error, const dm::Info &device, const std::string &text
 
 Result<bool> has_module(Context &context);
 
-// A volume that is to be changed. Errors: busy if it is suspended.
-Result<Volume> find_for_change(Change &change, DevNo device);
+// Whether a verb is for the hidden devices of volumes as well: one that only tells a job how to run
+// is, as each layer has a job of its own.
+enum class Hidden { refused, allowed };
+
+// A volume that is to be changed. Errors: busy if it is suspended; those of check_not_hidden().
+Result<Volume> find_for_change(Change &change, DevNo device, Hidden hidden = Hidden::refused);
 
 // Of a verb about copies: a volume that lives on two devices, or has a view, has none. Errors:
 // busy, with what to do instead.

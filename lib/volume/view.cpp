@@ -525,8 +525,9 @@ Result<Outcome> remove_view(Change &change, const dm::Info &info)
 			BLKCTL_TRY(const auto locked, change.open(there->devno.str()));
 			const auto seen = find(context, locked.devno);
 			if (seen && seen->table.mode == table::Mode::backup) {
+				// Of a layer by an earlier version.
 				BLKCTL_TRY(const auto volume,
-					   find_for_change(change, locked.devno));
+					   find_for_change(change, locked.devno, Hidden::allowed));
 				with_its_backup = info.name == backup_view(volume.name());
 				BLKCTL_CHECK(with_its_backup ? add_end_of_job(change, volume, false)
 							     : add_end_of_backup(change, volume));

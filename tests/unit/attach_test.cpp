@@ -79,6 +79,20 @@ TEST_F(Attach, StacksTheRest)
 	}
 }
 
+TEST_F(Attach, TheHiddenDeviceOfAStackIsNoVolume)
+{
+	for (const char *uuid : {"LVM-x", ""}) {
+		host.mapper.devices.clear();
+		add_foreign({{0, 4096, "striped", "2 128 8:0 0 8:16 0"}}, uuid);
+		ASSERT_TRUE(attach(host.context, {.device = "vg-lv"}, Run::doit));
+		host.mapper.calls.clear();
+		expect_refusal(detach(host.context, {.name = "vg-lv-blkreal"}, Run::doit),
+			       Status::usage, "the hidden device of the volume vg-lv");
+		expect_refusal(remove(host.context, "vg-lv-blkreal", Run::doit), Status::usage,
+			       "blkctl remove vg-lv");
+	}
+}
+
 TEST_F(Attach, RefusesTheOthersWithReason)
 {
 	for (const char *type :

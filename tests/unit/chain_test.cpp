@@ -5,6 +5,7 @@
 #include "job/job.hpp"
 #include "meta/superblock.hpp"
 #include "tab/tab.hpp"
+#include "volume/bitmaps.hpp"
 #include "volume/boot.hpp"
 #include "volume/chain.hpp"
 #include "volume/operations.hpp"
@@ -229,6 +230,48 @@ TEST_F(Chain, TheLowestLayerIsCommittedUnderTheOthers)
 	EXPECT_TRUE(host.probe.loop_devices.empty());
 	EXPECT_EQ(metas(), Words{});
 	EXPECT_TRUE(std::filesystem::is_empty(host.context.state_dir));
+}
+
+// What happened to it would not be written down.
+TEST_F(Chain, AHiddenLayerIsNoVolume)
+{
+	constexpr auto doit = volume::Run::doit;
+	auto &context = host.context;
+	ASSERT_TRUE(push(1));
+	ASSERT_TRUE(push(2));
+	ASSERT_TRUE(merge(1));
+	// Its job is told what to do by its name.
+	for (const auto &told : {pause(context, "v0-blk1", doit), resume(context, "v0-blk1", doit),
+				 set(context, "v0-blk1", {{"rate", "1M"}}, doit)})
+		EXPECT_TRUE(told) << told.error().message();
+	set_phase("v0-blk1", table::Phase::merged, meta::Phase::merged, "v0.meta");
+	ASSERT_TRUE(merge(1));
+	ASSERT_EQ(live("v0-blk1"), "track 8:0 0 - 0 - 128");
+	host.mapper.calls.clear();
+	for (const auto &refused :
+	     {commit(context, {.name = "v0-blk1"}, doit), stream(context, "v0-blk1", doit),
+	      copy(context, {.name = "v0-blk1", .target = "/dev/s3"}, doit),
+	      pivot(context, {.name = "v0-blk1"}, doit), volume::abort(context, "v0-blk1", doit),
+	      snapshot(context, {.name = "v0-blk1", .store = "/dev/s3"}, doit),
+	      snapshot_all(
+		      context,
+		      {{.name = "v0", .store = "/dev/s3"}, {.name = "253:1", .store = "/dev/s4"}},
+		      doit),
+	      view(context, {.name = "v0-blk1", .view = "now", .store = "/dev/s3"}, doit),
+	      bitmap_add(context, "v0-blk1", "b", {}, doit), deactivate(context, "v0-blk1", doit),
+	      seal(context, "v0-blk1", doit), detach(context, {.name = "v0-blk1"}, doit),
+	      volume::remove(context, "v0-blk1", doit)}) {
+		ASSERT_FALSE(refused);
+		EXPECT_EQ(refused.error().status, Status::usage) << refused.error().message();
+		EXPECT_NE(refused.error().why.find("it is layer 1 of the volume v0"),
+			  std::string::npos)
+			<< refused.error().message();
+		EXPECT_NE(refused.error().next.find("blkctl commit v0 --layer 1"),
+			  std::string::npos);
+	}
+	EXPECT_TRUE(host.mapper.calls.empty()) << host.mapper.calls.front();
+	// It is shown.
+	EXPECT_TRUE(find(context, "v0-blk1"));
 }
 
 // The volume goes by its lower layer's metadata from its end on, and not before.

@@ -30,6 +30,8 @@ has "$OUT" '8 layers already' "a ninth layer"
 is "$(layers)" "1 2 3 4 5 6 7" "the layers"
 has "$(ctl show vol)" $'layer 7 +overlay on .*layer 1 +overlay on /dev/ram0' "show"
 has "$(ctl list --noheadings -o name)" '^ *vol *$' "list: layers are no volumes"
+exits 2 ctl stream vol-blk2
+has "$OUT" 'layer 2 of the volume vol' "a layer, named as a volume"
 hammer_alive
 declare -A frozen
 frozen[0]=$(sum /dev/ram0)
