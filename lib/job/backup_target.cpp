@@ -55,7 +55,8 @@ Result<void> check_nobodys(volume::Context &context, const std::string &path)
 					  volume::device_path(context, loop.devno) +
 					  ", if nobody needs it");
 	// Of the volume itself as well.
-	if (const auto owner = volume::tab_owner(context, {.file = path}, {}))
+	BLKCTL_TRY(const auto owner, volume::tab_owner(context, {.file = path}, {}));
+	if (owner)
 		return no(Status::busy, path,
 			  "it belongs to the volume '" + *owner + "' of " + context.tab_file,
 			  "another target");

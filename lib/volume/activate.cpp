@@ -399,7 +399,7 @@ Result<Outcome> give_back(Change &change, const tab::Entry &entry, const lvm::Lo
 		add_first_resume(change, device);
 	}
 	add_release(change, lv);
-	add_entry_removal(change, entry.name, true);
+	BLKCTL_CHECK(add_entry_removal(change, entry.name, true));
 	add_recorded_bitmaps_end(change, entry);
 	change.outcome().note = entry.name +
 				": LVM has given it another size, type or place since; it is LVM's "

@@ -150,10 +150,8 @@ Result<void> check_entry(Change &change, const dm::Info &device, const tab::Entr
 		return {};
 	const bool moved = entry.layers.empty() && entry.was.empty() && !at_home &&
 			   !is_on_extents(context, entry);
-	if (!held && !moved) {
-		add_entry_removal(change, device.name);
-		return {};
-	}
+	if (!held && !moved)
+		return add_entry_removal(change, device.name);
 	return refusal(Status::busy, attach_verb, device.name,
 		       "what it holds is not where LVM has it: it is in " + context.tab_file +
 			       ", and comes up by that alone",
@@ -210,7 +208,7 @@ Result<Outcome> attach(Context &context, const AttachRequest &request, Run run)
 	if (!live.empty() && live[0].type == BLKCOPY_TARGET)
 		return refusal(Status::busy, attach_verb, device.name, "it is a volume already",
 			       "blkctl show " + device.name);
-	const auto entry = find_lv_entry(context, device);
+	BLKCTL_TRY(const auto entry, find_lv_entry(context, device));
 	const bool at_home = entry && is_live_at_home(context, *entry, live);
 	if (entry)
 		BLKCTL_CHECK(check_entry(change, device, *entry, at_home));

@@ -108,6 +108,12 @@ void add_alone_entry(Change &change, const Volume &volume, const table::Leg &bas
 		for_good);
 }
 
+void note_untold(Change &change, const std::string &name, const Error &error)
+{
+	add_note(change.outcome().note, name + ": it cannot be written down (" + error.why +
+						"): after a boot it is as before");
+}
+
 // What is written down of a layer, which its table does not name once its own commit is over.
 std::optional<tab::Layer> kept_layer(const std::optional<tab::Entry> &before, unsigned number)
 {
@@ -118,11 +124,11 @@ std::optional<tab::Layer> kept_layer(const std::optional<tab::Entry> &before, un
 }
 
 // The entry of a volume, and not that of another one of its name.
-std::optional<tab::Entry> own_entry(Context &context, const Volume &volume)
+Result<std::optional<tab::Entry>> own_entry(Context &context, const Volume &volume)
 {
 	if (volume.kind != Kind::created)
 		return find_lv_entry(context, volume.info);
-	auto entry = find_entry(context, volume.name());
+	BLKCTL_TRY(auto entry, find_entry(context, volume.name()));
 	return entry && entry->lv.empty() ? entry : std::nullopt;
 }
 
@@ -130,25 +136,33 @@ std::optional<tab::Entry> own_entry(Context &context, const Volume &volume)
 
 Result<tab::Tab> read_tab(Context &context)
 {
-	const auto text = read_file(context.tab_file);
+	const auto &file = context.tab_file;
 
-	if (!text && access(context.tab_file.c_str(), F_OK) == 0)
-		return errno_error("read", context.tab_file, EIO);
-	return tab::Tab::parse(text.value_or(""), context.tab_file);
+	if (const auto text = read_file(file))
+		return tab::Tab::parse(*text, file);
+	const int err = access(file.c_str(), R_OK) == 0 ? EIO : errno;
+	if (err == ENOENT)
+		return tab::Tab();
+	auto error = errno_error("read", file, err);
+	error.why += ", and what is written down there is not known";
+	return error;
 }
 
-std::optional<tab::Entry> find_entry(Context &context, const std::string &name)
+Result<std::optional<tab::Entry>> find_entry(Context &context, const std::string &name)
 {
-	const auto tab = read_tab(context);
+	BLKCTL_TRY(const auto tab, read_tab(context));
 
-	return tab ? tab->find(name) : std::nullopt;
+	return tab.find(name);
 }
 
-std::optional<tab::Entry> find_lv_entry(Context &context, const dm::Info &device)
+Result<std::optional<tab::Entry>> find_lv_entry(Context &context, const dm::Info &device)
 {
-	auto entry = find_entry(context, device.name);
+	const auto lv = lv_id(device);
 
-	return entry && !entry->lv.empty() && entry->lv == lv_id(device) ? entry : std::nullopt;
+	if (lv.empty())
+		return std::optional<tab::Entry>();
+	BLKCTL_TRY(auto entry, find_entry(context, device.name));
+	return entry && entry->lv == lv ? entry : std::nullopt;
 }
 
 std::optional<table::Leg> leg_in(Context &context, const tab::Entry &entry)
@@ -160,16 +174,18 @@ std::optional<table::Leg> leg_in(Context &context, const tab::Entry &entry)
 				     : std::nullopt;
 }
 
-bool is_written_down(Context &context, const Volume &volume)
+Result<bool> is_written_down(Context &context, const Volume &volume)
 {
-	return own_entry(context, volume).has_value();
+	BLKCTL_TRY(const auto entry, own_entry(context, volume));
+
+	return entry.has_value();
 }
 
 bool comes_back_at_boot(Context &context, const Volume &volume)
 {
 	const auto entry = own_entry(context, volume);
 
-	return entry && !entry->noauto && entry->was.empty();
+	return entry && *entry && !(*entry)->noauto && (*entry)->was.empty();
 }
 
 void add_entry(Change &change, const std::string &name, const std::string &text,
@@ -180,7 +196,7 @@ void add_entry(Change &change, const std::string &name, const std::string &text,
 
 	change.add({text,
 		    [&context, name, make, before]() -> Result<void> {
-			    *before = find_entry(context, name);
+			    BLKCTL_TRY(*before, find_entry(context, name));
 			    BLKCTL_TRY(const auto entry, make(*before));
 			    return set_entry(context, name, entry);
 		    },
@@ -203,13 +219,16 @@ void keep_told(const table::Blkcopy &table, tab::Entry &entry)
 bool add_told(Change &change, const Volume &volume, const std::function<void(tab::Entry &)> &tell)
 {
 	auto &context = change.context();
-	const auto entry = own_entry(context, volume);
+	const auto found = own_entry(context, volume);
+	const auto entry = found ? *found : std::nullopt;
 	const auto changed = [tell](std::optional<tab::Entry> which) {
 		if (which && !which->layers.empty())
 			tell(*which);
 		return which;
 	};
 
+	if (!found)
+		note_untold(change, volume.name(), found.error());
 	if (changed(entry) == entry)
 		return false;
 	const auto written = std::make_shared<bool>(false);
@@ -221,10 +240,7 @@ bool add_told(Change &change, const Volume &volume, const std::function<void(tab
 			 const auto result = set_entry(context, name, changed(entry));
 			 *written = result.has_value();
 			 if (!result)
-				 add_note(change.outcome().note,
-					  name + ": it cannot be written down (" +
-						  result.error().why +
-						  "): after a boot it is as before");
+				 note_untold(change, name, result.error());
 			 return {};
 		 },
 		 [&context, name = volume.name(), entry, written]() -> Result<void> {
@@ -338,8 +354,7 @@ Result<void> add_first_layer(Change &change, const Volume &volume, const Place &
 Result<void> add_return(Change &change, const Volume &volume)
 {
 	BLKCTL_CHECK(add_release(change, volume.info));
-	add_entry_removal(change, volume.name(), true);
-	return {};
+	return add_entry_removal(change, volume.name(), true);
 }
 
 Result<bool> add_return_from(Change &change, const Volume &volume, const table::Leg &base)
@@ -393,7 +408,8 @@ void add_decided(Change &change, const Volume &volume, const table::Leg &target)
 Result<void> add_plain_entry(Change &change, const Volume &volume, const table::Leg &base,
 			     bool for_good)
 {
-	if (!is_written_down(change.context(), volume))
+	BLKCTL_TRY(const bool written, is_written_down(change.context(), volume));
+	if (!written)
 		return {};
 	BLKCTL_TRY(const bool returns, add_return_from(change, volume, base));
 	return returns ? Result<void>() : add_alone(change, volume, base, for_good);
@@ -402,7 +418,7 @@ Result<void> add_plain_entry(Change &change, const Volume &volume, const table::
 Result<void> add_entry_repair(Change &change, const Volume &volume)
 {
 	auto &context = change.context();
-	const auto entry = find_entry(context, volume.name());
+	BLKCTL_TRY(const auto entry, find_entry(context, volume.name()));
 	const auto &base = volume.table.base;
 
 	if (!entry || !entry->layers.empty() ||
@@ -425,17 +441,19 @@ Result<void> add_end_of_metadata(Change &change, const Volume &volume,
 	return {};
 }
 
-void add_entry_removal(Change &change, const std::string &name, bool for_good)
+Result<void> add_entry_removal(Change &change, const std::string &name, bool for_good)
 {
 	auto &context = change.context();
+	BLKCTL_TRY(const auto entry, find_entry(context, name));
 
-	if (find_entry(context, name))
+	if (entry)
 		add_entry(
 			change, name, "remove " + name + " from " + context.tab_file,
 			[](const auto &) -> Result<std::optional<tab::Entry>> {
 				return std::optional<tab::Entry>();
 			},
 			for_good);
+	return {};
 }
 
 void remember_base(Context &context, const std::string &name, const table::Leg &base,
@@ -444,10 +462,10 @@ void remember_base(Context &context, const std::string &name, const table::Leg &
 	auto entry = find_entry(context, name);
 	const auto stamp = stamp_of(context.probe, base.device, base.offset, sectors);
 
-	if (!entry || !stamp)
+	if (!entry || !*entry || !stamp)
 		return;
-	entry->stamp = *stamp;
-	(void)set_entry(context, name, entry);
+	(*entry)->stamp = *stamp;
+	(void)set_entry(context, name, *entry);
 }
 
 } // namespace blkctl::volume

@@ -14,7 +14,10 @@ namespace blkctl::volume
 
 // A file that is not there is an empty one. Errors: failed.
 Result<tab::Tab> read_tab(Context &context);
-std::optional<tab::Entry> find_entry(Context &context, const std::string &name);
+
+// The entry of this name, if there is one. An error is no answer: who decides by it where a volume
+// is must not go on, as what is written down may bring back what is stale. Errors: of read_tab().
+Result<std::optional<tab::Entry>> find_entry(Context &context, const std::string &name);
 
 // From the entry there is to the one there shall be; none: it goes.
 using ChangeEntry =
@@ -33,20 +36,23 @@ void keep_told(const table::Blkcopy &table, tab::Entry &entry);
 
 // Adds that the entry of a volume with layers says what `tell` writes there. To go before the
 // messages that tell it the kernel: one that is refused takes it back. Where it cannot be written
-// it is a note. False, and nothing, if it
-// says so already, or there is no such entry: the job ends with the running system.
+// or read, it is a note. False, and nothing, if it says so already, or there is no such entry: the
+// job ends with the running system.
 bool add_told(Change &change, const Volume &volume, const std::function<void(tab::Entry &)> &tell);
 
-// The entry of a device that is an attached LV, and not that of another one of its name.
-std::optional<tab::Entry> find_lv_entry(Context &context, const dm::Info &device);
+// The entry of a device that is an attached LV, and not that of another one of its name. Errors: of
+// read_tab().
+Result<std::optional<tab::Entry>> find_lv_entry(Context &context, const dm::Info &device);
 
 // Where a volume is on one device, as its entry has it; if that is there.
 std::optional<table::Leg> leg_in(Context &context, const tab::Entry &entry);
 
 // Whether the volume's coming back is written down, and not that of another one of its name.
-bool is_written_down(Context &context, const Volume &volume);
+// Errors: of read_tab().
+Result<bool> is_written_down(Context &context, const Volume &volume);
 
-// The same, and not only for who names it; nor refused, as what a killed pivot leaves is.
+// The same, and not only for who names it; nor refused, as what a killed pivot leaves is. No, where
+// the tab cannot be read: this is for whoever looks.
 bool comes_back_at_boot(Context &context, const Volume &volume);
 
 // Has the outcome say so if one of them has no name that lasts over a boot. Nothing at a device
@@ -110,8 +116,8 @@ Result<void> add_entry_repair(Change &change, const Volume &volume);
 // good. Errors: failed.
 Result<void> add_return(Change &change, const Volume &volume);
 
-// The same for one that is gone.
-void add_entry_removal(Change &change, const std::string &name, bool for_good = false);
+// The same for one that is gone. Errors: of read_tab().
+Result<void> add_entry_removal(Change &change, const std::string &name, bool for_good = false);
 
 // Adds the end of the metadata of a copy, or of a view, that is over: it is of no use. `kept`: what
 // the volume is on alone, where that is not written down yet.

@@ -44,19 +44,20 @@ std::string in_words(const udev::Signature &signature)
 		       : signature.type + " (" + signature.usage + ")";
 }
 
-std::optional<std::string> tab_owner(Context &context, const Place &place, const std::string &own)
+Result<std::optional<std::string>> tab_owner(Context &context, const Place &place,
+					     const std::string &own)
 {
-	const auto tab = read_tab(context);
+	BLKCTL_TRY(const auto tab, read_tab(context));
 
-	for (const auto &entry : tab ? tab->entries() : std::vector<tab::Entry>()) {
+	for (const auto &entry : tab.entries()) {
 		if (entry.name == own)
 			continue;
 		const auto places = places_of(context, entry);
 		if (std::any_of(places.begin(), places.end(),
 				[&](const Place &each) { return is_same_place(each, place); }))
-			return entry.name;
+			return std::optional(entry.name);
 	}
-	return std::nullopt;
+	return std::optional<std::string>();
 }
 
 Result<std::optional<Content>> find_content(Context &context, const udev::BlockDevice &device,
@@ -65,7 +66,8 @@ Result<std::optional<Content>> find_content(Context &context, const udev::BlockD
 	BLKCTL_TRY(const auto signature, context.probe.signature(device.devno));
 	// Before the signature: the store of a snapshot may well have that of a filesystem, and
 	// who overwrites it for that one has to know whose it is.
-	if (const auto owner = tab_owner(context, {.block = device}, own))
+	BLKCTL_TRY(const auto owner, tab_owner(context, {.block = device}, own));
+	if (owner)
 		return std::optional(
 			Content{"belongs to the volume '" + *owner + "' of " + context.tab_file,
 				"blkctl activate " + *owner});

@@ -21,8 +21,9 @@ struct Content {
 std::string in_words(const udev::Signature &signature);
 
 // The volume that is written down to be on a place, as a leg or with its metadata, whether or not
-// it is there now; `own` is not looked for.
-std::optional<std::string> tab_owner(Context &context, const Place &place, const std::string &own);
+// it is there now; `own` is not looked for. Errors: failed (the tab cannot be read).
+Result<std::optional<std::string>> tab_owner(Context &context, const Place &place,
+					     const std::string &own);
 
 /*
  * What is known to be on a device: a signature; metadata of ours, which no other tool knows; or it

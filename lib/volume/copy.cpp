@@ -65,7 +65,7 @@ void say_what_is_late(Change &change, const Volume &volume, const CopyRequest &r
 {
 	const auto &features = volume.table.features;
 	const auto entry = find_entry(change.context(), volume.name());
-	const bool at_boot = entry && !entry->layers.empty() && !entry->noauto;
+	const bool at_boot = entry && *entry && !(*entry)->layers.empty() && !(*entry)->noauto;
 	auto &note = change.outcome().note;
 	std::string late;
 	const auto look = [&](bool is_late, const char *option) {

@@ -49,7 +49,7 @@ Result<Outcome> boot_as_asked(Change &change, const dm::Info &info, const Create
 	// A pivot may be under way.
 	BLKCTL_CHECK(change.open(info.devno.str()));
 	BLKCTL_TRY(const auto volume, find(context, info.devno));
-	const auto entry = find_entry(context, info.name);
+	BLKCTL_TRY(const auto entry, find_entry(context, info.name));
 	if (entry && !entry->was.empty())
 		return refusal(Status::busy, create_verb, info.name,
 			       "a pivot of it is not finished",
@@ -112,7 +112,8 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 			       "blkctl show " + request.name);
 	}
 	// What is written through another volume is in no bitmap of the one that is to come back.
-	if (!existing && find_entry(context, request.name))
+	BLKCTL_TRY(const auto entry, find_entry(context, request.name));
+	if (!existing && entry)
 		return refusal(Status::busy, create_verb, request.name,
 			       "it is in " + context.tab_file + " already, and not active",
 			       "blkctl activate " + request.name + ", or blkctl remove " +
@@ -178,7 +179,7 @@ namespace
 Result<Outcome> forget(Change &change, const std::string &name, const Error &not_there)
 {
 	BLKCTL_CHECK(change.lock_name(name));
-	const auto entry = find_entry(change.context(), name);
+	BLKCTL_TRY(const auto entry, find_entry(change.context(), name));
 
 	if (!entry || !entry->layers.empty())
 		return not_there;
@@ -191,7 +192,7 @@ Result<Outcome> forget(Change &change, const std::string &name, const Error &not
 				       ", if it is to be what it was there");
 	if (lv)
 		add_release(change, *lv);
-	add_entry_removal(change, name, true);
+	BLKCTL_CHECK(add_entry_removal(change, name, true));
 	add_recorded_bitmaps_end(change, *entry);
 	dm::Info gone;
 	gone.name = name;
@@ -238,7 +239,7 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 			    return {};
 		    },
 		    {}});
-	const auto entry = find_entry(context, info.name);
+	BLKCTL_TRY(const auto entry, find_entry(context, info.name));
 	if (ended)
 		add_bitmap_metadata_end(change, *ended);
 	else if (entry)
@@ -246,7 +247,7 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 	// Of a copy that has failed.
 	if (ended)
 		BLKCTL_CHECK(add_end_of_metadata(change, *ended, {}));
-	add_entry_removal(change, info.name);
+	BLKCTL_CHECK(add_entry_removal(change, info.name));
 	return change.finish(info);
 }
 

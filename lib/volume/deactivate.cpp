@@ -64,7 +64,7 @@ void add_hidden_removal(Change &change, const std::string &name, const std::stri
 Result<Outcome> finish_killed(Change &change, const std::string &name, const Error &not_there)
 {
 	auto &context = change.context();
-	const auto entry = find_entry(context, name);
+	BLKCTL_TRY(const auto entry, find_entry(context, name));
 	if (!entry)
 		return not_there;
 	auto recorded = Result<Recorded>(Recorded{});
@@ -115,13 +115,22 @@ bool has_metadata(Context &context, const Volume &volume)
 	       layers->empty();
 }
 
+// Errors: failed (what is written down cannot be read).
+Result<bool> may_go(Context &context, const Volume &volume)
+{
+	if (is_layer_uuid(volume.info.uuid))
+		return false;
+	return has_metadata(context, volume) ? Result<bool>(true)
+					     : is_written_down(context, volume);
+}
+
 std::string brought_back_by(Context &context, const Volume &volume)
 {
 	const auto meta = volume.table.meta_device();
 	const auto file = meta ? file_behind(context, *meta) : "";
+	const auto written = is_written_down(context, volume);
 
-	if (!meta || is_written_down(context, volume) ||
-	    file == default_metadata(context, volume.name()))
+	if (!meta || (written && *written) || file == default_metadata(context, volume.name()))
 		return volume.name();
 	return file.empty() ? device_path(context, *meta) : file;
 }
@@ -158,9 +167,9 @@ Error will_not_come_back(Context &context, const Volume &volume)
 
 bool can_go(Context &context, const Volume &volume)
 {
-	if (is_layer_uuid(volume.info.uuid))
-		return false;
-	return is_written_down(context, volume) || has_metadata(context, volume);
+	const auto goes = may_go(context, volume);
+
+	return goes && *goes;
 }
 
 Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
@@ -174,7 +183,7 @@ Result<Outcome> deactivate(Context &context, const std::string &name, Run run)
 			       : found.error();
 	BLKCTL_TRY(const auto volume, find_for_change(change, found->devno));
 	const auto &info = volume.info;
-	const bool comes_back = can_go(context, volume);
+	BLKCTL_TRY(const bool comes_back, may_go(context, volume));
 	if (!comes_back && volume.kind != Kind::created)
 		return refusal(Status::usage, deactivate_verb, info.name,
 			       "it was attached: the device is somebody else's",

@@ -19,7 +19,7 @@ constexpr const char *detach_verb = "detach";
 Result<bool> add_rest_of_return(Change &change, const dm::Info &device)
 {
 	auto &context = change.context();
-	const auto entry = find_lv_entry(context, device);
+	BLKCTL_TRY(const auto entry, find_lv_entry(context, device));
 
 	if (!entry)
 		return false;
@@ -31,7 +31,7 @@ Result<bool> add_rest_of_return(Change &change, const dm::Info &device)
 	if (!own || *own != live)
 		return false;
 	BLKCTL_CHECK(add_release(change, device));
-	add_entry_removal(change, device.name, true);
+	BLKCTL_CHECK(add_entry_removal(change, device.name, true));
 	add_recorded_bitmaps_end(change, *entry);
 	return true;
 }

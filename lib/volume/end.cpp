@@ -141,9 +141,9 @@ Result<Outcome> abort_loaded(Change &change, const Volume &volume)
 	const bool mirror = loaded.size() == 1 && loaded[0].type == BLKCOPY_TARGET &&
 			    loaded[0].params.starts_with(BLKCOPY_MODE_MIRROR " ");
 
-	const auto entry = find_entry(change.context(), volume.name());
-	const bool written =
-		entry && !entry->layers.empty() && is_written_down(change.context(), volume);
+	BLKCTL_TRY(const auto entry, find_entry(change.context(), volume.name()));
+	BLKCTL_TRY(const bool listed, is_written_down(change.context(), volume));
+	const bool written = listed && !entry->layers.empty();
 	if (!mirror && !written)
 		return no_job(change.verb(), volume);
 	if (mirror)
@@ -193,8 +193,8 @@ Result<bool> add_entry_before(Change &change, const Volume &volume, const PivotR
 {
 	auto &context = change.context();
 	const auto device = volume.devno();
-	const bool written = is_written_down(context, volume);
-	const auto entry = find_entry(context, volume.name());
+	BLKCTL_TRY(const bool written, is_written_down(context, volume));
+	BLKCTL_TRY(const auto entry, find_entry(context, volume.name()));
 	const bool by_metadata = volume.table.meta_device() && written && !entry->layers.empty();
 
 	if (!(request.persist || written) || by_metadata || (volume.lvm && request.until_reboot))
@@ -214,12 +214,30 @@ Result<bool> add_entry_before(Change &change, const Volume &volume, const PivotR
 Result<void> add_entry_after(Change &change, const Volume &volume, const PivotRequest &request)
 {
 	const auto &top = *volume.table.top;
-	const bool written = is_written_down(change.context(), volume);
+	BLKCTL_TRY(const bool written, is_written_down(change.context(), volume));
 
 	if (volume.lvm && request.until_reboot)
 		return written ? add_return(change, volume) : Result<void>();
 	return request.persist ? add_alone(change, volume, top, true)
 			       : add_plain_entry(change, volume, top, true);
+}
+
+/*
+ * Adds what is left of a copy that is aborted. Its target may hold up all writes, and /etc be on
+ * the volume: where the tab cannot be read the rest can wait, as by all that is written down of a
+ * copy that is not pivoted the volume comes back on its source, or not at all.
+ */
+Result<void> add_end_of_copy(Change &change, const Volume &volume)
+{
+	const auto written = is_written_down(change.context(), volume);
+
+	if (!written) {
+		add_note(change.outcome().note, volume.name() + ": " + written.error().message() +
+							"; to be aborted again once it is");
+		return {};
+	}
+	return volume.table.meta_device() ? add_end_of_metadata(change, volume, volume.table.base)
+					  : add_entry_repair(change, volume);
 }
 
 } // namespace
@@ -229,7 +247,8 @@ Result<void> check_boot_after(Context &context, const Volume &volume, const Pivo
 	if (request.persist && request.until_reboot)
 		return refusal(Status::usage, "pivot", volume.name(),
 			       "persist and until-reboot exclude each other", "blkctl help pivot");
-	const bool returns = request.until_reboot && is_written_down(context, volume);
+	BLKCTL_TRY(const bool written, is_written_down(context, volume));
+	const bool returns = request.until_reboot && written;
 	if ((request.persist || returns) && !volume.lvm)
 		return refusal(Status::usage, "pivot", volume.name(),
 			       "it is no LV: where it comes back from is in " + context.tab_file +
@@ -244,8 +263,7 @@ Result<void> check_boot_after(Context &context, const Volume &volume, const Pivo
 	if (!volume.lvm || request.until_reboot || request.persist ||
 	    volume.state() == JobState::pivoted)
 		return {};
-	BLKCTL_TRY(const bool held, is_written_down(context, volume) ? is_held(context, volume.info)
-								     : Result<bool>(false));
+	BLKCTL_TRY(const bool held, written ? is_held(context, volume.info) : Result<bool>(false));
 	if (held)
 		return {};
 	return refusal(Status::usage, "pivot", volume.name(),
@@ -344,10 +362,7 @@ Result<Outcome> abort(Context &context, const std::string &name, Run run)
 	add_settle(change, volume);
 	change.load(device, track_table(volume, volume.table.base));
 	change.switch_table(device, {}, volume.table.top->device);
-	if (volume.table.meta_device())
-		BLKCTL_CHECK(add_end_of_metadata(change, volume, volume.table.base));
-	else
-		BLKCTL_CHECK(add_entry_repair(change, volume));
+	BLKCTL_CHECK(add_end_of_copy(change, volume));
 	return change.finish(device);
 }
 

@@ -54,9 +54,9 @@ Result<std::vector<dm::Info>> loose_layers(Context &context, const std::string &
 }
 
 // Where metadata of the volume may be that is not in use any more.
-std::vector<std::string> candidates(Context &context, const std::string &name)
+std::vector<std::string> candidates(Context &context, const std::string &name,
+				    const std::optional<tab::Entry> &entry)
 {
-	const auto entry = find_entry(context, name);
 	std::vector<std::string> found;
 
 	for (const auto &layer : entry ? entry->layers : std::vector<tab::Layer>())
@@ -118,15 +118,15 @@ struct Unused {
  * was below it.
  */
 std::vector<Unused> find_unused(Context &context, const Volume &volume,
+				const std::optional<tab::Entry> &entry,
 				const std::vector<Volume> &layers, const std::set<DevNo> &used)
 {
 	const auto hex = volume_hex(volume.info.uuid, volume.info.name);
-	const auto entry = find_entry(context, volume.name());
 	std::set<std::string> seen;
 	std::vector<Unused> found;
 	bool streamed = false;
 
-	for (const auto &text : candidates(context, volume.name())) {
+	for (const auto &text : candidates(context, volume.name(), entry)) {
 		const auto place = find_place(context, text);
 		const bool in_use = !place || (place->block && used.count(place->block->devno)) ||
 				    is_kept(entry, volume, layers, text) ||
@@ -223,8 +223,9 @@ Result<Leftovers> add_leftovers(Change &change, const Volume &volume,
 	auto &context = change.context();
 	const auto hex = volume_hex(volume.info.uuid, volume.info.name);
 	const auto used = devices_of(volume, layers);
-	const auto entry = find_entry(context, volume.name());
-	const auto unused = find_unused(context, volume, layers, used);
+	BLKCTL_TRY(const auto entry, find_entry(context, volume.name()));
+	BLKCTL_TRY(const bool written, is_written_down(context, volume));
+	const auto unused = find_unused(context, volume, entry, layers, used);
 	std::set<std::string> files;
 	bool in_tab = false;
 	BLKCTL_TRY(const auto loose, loose_layers(context, hex, used));
@@ -237,7 +238,7 @@ Result<Leftovers> add_leftovers(Change &change, const Volume &volume,
 	}
 	for (const auto &layer : entry ? entry->layers : std::vector<tab::Layer>())
 		in_tab |= files.count(layer.meta) != 0;
-	if (in_tab && is_written_down(context, volume))
+	if (in_tab && written)
 		BLKCTL_CHECK(add_entry_now(change, volume));
 	for (const auto &each : unused)
 		add_unmake(change, each.text);

@@ -39,7 +39,7 @@ Result<void> check_name(const std::string &verb, const std::string &name)
 Result<void> check_not_owned(Context &context, const std::string &name,
 			     const udev::BlockDevice &device)
 {
-	const auto owner = tab_owner(context, {.block = device}, name);
+	BLKCTL_TRY(const auto owner, tab_owner(context, {.block = device}, name));
 
 	if (!owner)
 		return {};

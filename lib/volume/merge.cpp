@@ -69,7 +69,8 @@ Result<void> add_entry_update(Change &change, const Job &job, unsigned from, uns
 	const auto devno = job.volume.devno();
 	const auto &name = job.volume.name();
 
-	if (!is_written_down(context, job.volume))
+	BLKCTL_TRY(const bool written, is_written_down(context, job.volume));
+	if (!written)
 		return {};
 	if (alone) {
 		BLKCTL_TRY(const bool returns, add_return_from(change, job.volume, *alone));
@@ -95,14 +96,14 @@ Result<void> add_entry_update(Change &change, const Job &job, unsigned from, uns
 }
 
 // Metadata that is kept of a layer whose own commit is over.
-std::string kept_file(Context &context, const Job &job, const Volume &layer)
+Result<std::string> kept_file(Context &context, const Job &job, const Volume &layer)
 {
-	const auto entry = find_entry(context, job.volume.name());
+	BLKCTL_TRY(const auto entry, find_entry(context, job.volume.name()));
 
 	for (const auto &each : entry ? entry->layers : std::vector<tab::Layer>())
 		if (each.number == number_of(layer) && !layer.table.meta_device())
 			return each.meta;
-	return {};
+	return std::string();
 }
 
 /*
@@ -146,8 +147,10 @@ Result<Outcome> finish_commit(Change &change, const Job &job)
 	BLKCTL_CHECK(add_entry_update(change, job, number_of(lower), number_of(layer),
 				      is_alone ? std::optional(lower.table.base) : std::nullopt));
 	add_unmake(change, meta);
-	if (is_alone)
-		add_unmake(change, kept_file(context, job, lower));
+	if (is_alone) {
+		BLKCTL_TRY(const auto kept, kept_file(context, job, lower));
+		add_unmake(change, kept);
+	}
 	return change.finish(layer.info);
 }
 
@@ -166,8 +169,9 @@ Result<Outcome> finish_stream(Change &change, const Job &job)
 	for (const auto &layer : below) {
 		change.remove_hidden(layer.info);
 		add_loop_releases(change, layer);
+		BLKCTL_TRY(auto kept, kept_file(context, job, layer));
 		files.push_back(layer.table.meta_device() ? meta_file(context, layer.table)
-							  : kept_file(context, job, layer));
+							  : std::move(kept));
 	}
 	add_loop_release(change, *volume.table.meta_device());
 	BLKCTL_CHECK(add_entry_update(change, job, 0, 0, *volume.table.top));

@@ -126,7 +126,8 @@ Result<void> check_not_in_tab(Change &change, const Place &place, const std::str
 {
 	auto &context = change.context();
 
-	if (const auto owner = tab_owner(context, place, name))
+	BLKCTL_TRY(const auto owner, tab_owner(context, place, name));
+	if (owner)
 		return refusal(Status::busy, change.verb(),
 			       place.block ? place.block->path : place.file,
 			       "it belongs to the volume '" + *owner + "' of " + context.tab_file,

@@ -95,8 +95,8 @@ Result<void> add_layer(Change &change, const Volume &volume, const Under &below)
 }
 
 // A file in the state folder that no layer of the volume has.
-std::string metadata_for(Context &context, const SnapshotRequest &request, const Volume &volume,
-			 const std::vector<Volume> &layers)
+Result<std::string> metadata_for(Context &context, const SnapshotRequest &request,
+				 const Volume &volume, const std::vector<Volume> &layers)
 {
 	std::vector<std::string> taken;
 	auto all = layers;
@@ -109,7 +109,7 @@ std::string metadata_for(Context &context, const SnapshotRequest &request, const
 			if (const auto text =
 				    meta ? meta_text(context, *meta) : Result<std::string>(Error{}))
 				taken.push_back(*text);
-	const auto entry = find_entry(context, volume.name());
+	BLKCTL_TRY(const auto entry, find_entry(context, volume.name()));
 	// What is kept of a layer whose own commit is over.
 	for (const auto &kept : entry ? entry->layers : std::vector<tab::Layer>())
 		for (const auto &layer : layers)
@@ -165,13 +165,14 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 			   leg_of(context.probe, *store.devno, 0, volume.sectors, Stamped::no));
 		return whole;
 	};
+	BLKCTL_TRY(const auto meta, metadata_for(context, request, volume, layers));
 	BLKCTL_TRY(const auto place,
-		   add_metadata(change, metadata_for(context, request, volume, layers), super,
-				volume.devno(), legs, complete));
+		   add_metadata(change, meta, super, volume.devno(), legs, complete));
 	BLKCTL_CHECK(check_not_on(context, overlay_verb, volume, place));
 	// What is written down of it would bring its base back, without what is written from now
 	// on.
-	const bool writes_down = request.boot || is_written_down(context, volume);
+	BLKCTL_TRY(const bool written, is_written_down(context, volume));
+	const bool writes_down = request.boot || written;
 	// After a commit neither LVM nor we would bring it back.
 	if (!request.boot && volume.lvm && volume.table.bitmaps)
 		return refusal(Status::usage, overlay_verb, volume.name(),

@@ -191,7 +191,8 @@ Result<tab::Entry> entry_for(Context &context, const std::string &verb, const st
 	const auto file = default_metadata(context, text);
 
 	if (!is_path) {
-		if (auto entry = find_entry(context, text))
+		BLKCTL_TRY(const auto entry, find_entry(context, text));
+		if (entry)
 			return *entry;
 		if (is_file(file))
 			return unlisted(context, {.name = text, .layers = {{0, file}}});
@@ -202,7 +203,7 @@ Result<tab::Entry> entry_for(Context &context, const std::string &verb, const st
 	BLKCTL_TRY(const auto place, find_place(context, text));
 	BLKCTL_TRY(const auto super, superblock_of(context, place));
 	// The tab knows more of it, if it is in there.
-	const auto entry = find_entry(context, super.name);
+	BLKCTL_TRY(const auto entry, find_entry(context, super.name));
 	for (const auto &layer : entry ? entry->layers : std::vector<tab::Layer>())
 		if (is_at(context, layer.meta, place))
 			return *entry;

@@ -210,7 +210,7 @@ TEST_F(Content, OfASnapshotThatIsNotForBootIsWrittenDownAllTheSame)
 			   volume::Run::doit));
 	ASSERT_TRUE(snapshot(host.context, {.name = "v0", .store = "/dev/sdb", .boot = false},
 			     volume::Run::doit));
-	const auto entry = find_entry(host.context, "v0");
+	const auto entry = *find_entry(host.context, "v0");
 	ASSERT_TRUE(entry);
 	EXPECT_TRUE(entry->noauto);
 	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
@@ -223,7 +223,7 @@ TEST_F(Content, WaitsForSpaceAfterACommitAsWell)
 	host.add_volume();
 	const SnapshotRequest request{.name = "v0", .store = "/dev/sdb", .waits_for_space = true};
 	ASSERT_TRUE(snapshot(host.context, request, volume::Run::doit));
-	const auto before = find_entry(host.context, "v0");
+	const auto before = *find_entry(host.context, "v0");
 	ASSERT_TRUE(before && before->params.on_top_error == table::Policy::enospc);
 	const auto again = entry_of(host.context, *find(host.context, "v0"), before);
 	ASSERT_TRUE(again) << again.error().message();
@@ -239,7 +239,7 @@ TEST_F(Content, ANameThatDoesNotLastIsSaid)
 	EXPECT_NE(noted->note.find("/dev/sda: written down by this name"), std::string::npos);
 	host.probe.identities[disk_a] = "id:wwn-0x1";
 	ASSERT_TRUE(create(host.context, request, volume::Run::doit));
-	EXPECT_EQ(find_entry(host.context, "v0")->device, "id:wwn-0x1");
+	EXPECT_EQ(find_entry(host.context, "v0").value()->device, "id:wwn-0x1");
 	const auto snapshot = snapshot_to("/dev/sdb");
 	ASSERT_TRUE(snapshot) << snapshot.error().message();
 	EXPECT_EQ(snapshot->note.find("/dev/sda"), std::string::npos);
@@ -266,8 +266,8 @@ TEST_F(Content, ComesBackAtBootOnceThatIsAskedFor)
 			      volume::Run::doit);
 	};
 	ASSERT_TRUE(make(false));
-	EXPECT_FALSE(find_entry(host.context, "v0"));
+	EXPECT_FALSE(*find_entry(host.context, "v0"));
 	ASSERT_TRUE(make(true));
-	EXPECT_TRUE(find_entry(host.context, "v0"));
+	EXPECT_TRUE(*find_entry(host.context, "v0"));
 	EXPECT_TRUE(make(true)->already);
 }

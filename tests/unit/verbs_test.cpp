@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the verbs do and refuse, on a recorded host.
 #include "verbs_fixture.hpp"
+#include <filesystem>
 #include <fstream>
 
 using namespace blkctl;
@@ -445,6 +446,39 @@ TEST_F(Verbs, PauseResumeAndSet)
 	const auto half = set(host.context, "v0", {{"rate", "2M"}, {"run_kib", "64"}}, Run::doit);
 	EXPECT_FALSE(half);
 	EXPECT_NE(device.live[0].params.find("rate_kib 1024"), std::string::npos);
+}
+
+// What is written down may bring back another place than the one a verb leaves the volume on.
+TEST_F(Verbs, ATabThatCannotBeReadIsNoTabWithoutTheVolume)
+{
+	const std::string tab = host.context.tab_file;
+	std::filesystem::create_directory(tab);
+	host.add_volume();
+	for (const bool boot : {false, true})
+		expect_refusal(snapshot(host.context,
+					{.name = "v0", .store = "/dev/sdb", .boot = boot},
+					Run::doit),
+			       Status::failed, tab);
+	expect_refusal(
+		view(host.context, {.name = "v0", .view = "now", .store = "/dev/sdb"}, Run::doit),
+		Status::failed, tab);
+	expect_refusal(copy(host.context, {.name = "v0", .target = "/dev/sdb"}, Run::doit),
+		       Status::failed, tab);
+	expect_refusal(commit(host.context, {.name = "v0"}, Run::doit), Status::failed, tab);
+	expect_refusal(deactivate(host.context, "v0", Run::doit), Status::failed, tab);
+	expect_refusal(volume::remove(host.context, "v0", Run::doit), Status::failed, tab);
+	expect_refusal(create(host.context, {.name = "v1", .device = "/dev/sdb"}, Run::doit),
+		       Status::failed, tab);
+	expect_refusal(activate(host.context, {.what = "v1"}, Run::doit), Status::failed, tab);
+	host.add_copy(table::Phase::synced);
+	expect_refusal(pivot(host.context, {.name = "v0"}, Run::doit), Status::failed, tab);
+	// Who lets go of a disk that fails cannot wait until /etc can be read.
+	for (const auto &done :
+	     {pause(host.context, "v0", Run::doit), volume::abort(host.context, "v0", Run::doit)}) {
+		ASSERT_TRUE(done) << done.error().message();
+		EXPECT_FALSE(done->note.empty());
+	}
+	EXPECT_EQ(live(), "0 131072 blkcopy track 8:0 0 - 0 - 128");
 }
 
 TEST_F(Verbs, AFailedSwitchIsUndone)
