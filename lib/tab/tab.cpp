@@ -267,6 +267,12 @@ Result<void> check_whole(const Entry &entry)
 	return {};
 }
 
+// Of those that say so.
+bool is_same_volume(const Entry &a, const Entry &b)
+{
+	return (!a.lv.empty() && a.lv == b.lv) || (!a.uuid.empty() && a.uuid == b.uuid);
+}
+
 } // namespace
 
 bool is_blank(std::string_view line)
@@ -400,18 +406,26 @@ std::optional<Entry> Tab::find(std::string_view name) const
 	return std::nullopt;
 }
 
-void Tab::put(const Entry &entry)
+void Tab::put(const Entry &entry, std::string_view before)
 {
-	const auto same = [&](const Line &line) {
-		return line.entry && line.entry->name == entry.name;
+	const auto line_of = [&](std::string_view name) {
+		return std::find_if(lines_.begin(), lines_.end(), [&](const Line &line) {
+			return line.entry && line.entry->name == name;
+		});
 	};
-	const auto found = std::find_if(lines_.begin(), lines_.end(), same);
+	auto found = line_of(entry.name);
 	Line line{.text = tab::print(entry), .entry = entry};
 
+	if (found == lines_.end())
+		found = line_of(before);
 	if (found == lines_.end())
 		lines_.push_back(std::move(line));
 	else if (found->entry != entry)
 		*found = std::move(line);
+	std::erase_if(lines_, [&](const Line &each) {
+		return each.entry && each.entry->name != entry.name &&
+		       (each.entry->name == before || is_same_volume(*each.entry, entry));
+	});
 }
 
 void Tab::remove(std::string_view name)

@@ -77,8 +77,10 @@ class Tab
 	std::vector<Error> errors() const;
 	std::optional<Entry> find(std::string_view name) const;
 
-	// Puts it in place of the entry of that name, or at the end.
-	void put(const Entry &entry);
+	// Puts it in place of the entry of that name, or else of the one called `before`, or at the
+	// end. What else there is of the same LV, or by the same UUID, goes: it would be that
+	// volume a second time, where it was under an earlier name.
+	void put(const Entry &entry, std::string_view before = {});
 	void remove(std::string_view name);
 
       private:

@@ -162,6 +162,8 @@ Result<Lvm> check_lv(Context &context, const tab::Entry &entry, const Recorded &
 	if (entry.lv.empty())
 		return found;
 	BLKCTL_TRY(found.lv, find_lv(context, entry.lv));
+	if (found.lv)
+		BLKCTL_CHECK(check_lv_name(context, activate_verb, *found.lv, entry));
 	if (lowest.on_hidden) {
 		BLKCTL_TRY(found.lv, find_lv_of(context, activate_verb, entry));
 		BLKCTL_CHECK(check_size(activate_verb, *found.lv, super.geometry.sectors));
@@ -430,8 +432,10 @@ Result<Outcome> activate_plain(Change &change, const tab::Entry &entry)
 		return change.nothing_to_do(*named);
 	BLKCTL_CHECK(check_decided(context, entry));
 	BLKCTL_TRY(const auto lv, find_lv(context, entry.lv));
-	if (lv && !entry.bitmaps.empty() && lv->mapper_name == entry.name &&
-	    is_on_extents(context, entry) && was_changed(context, entry, *lv))
+	if (lv)
+		BLKCTL_CHECK(check_lv_name(context, activate_verb, *lv, entry));
+	if (lv && !entry.bitmaps.empty() && is_on_extents(context, entry) &&
+	    was_changed(context, entry, *lv))
 		return give_back(change, entry, *lv, named);
 
 	const auto device = std::make_shared<dm::Info>(named.value_or(dm::Info{}));

@@ -151,7 +151,7 @@ Result<void> check_entry(Change &change, const dm::Info &device, const tab::Entr
 	const bool moved = entry.layers.empty() && entry.was.empty() && !at_home &&
 			   !is_on_extents(context, entry);
 	if (!held && !moved)
-		return add_entry_removal(change, device.name);
+		return add_entry_removal(change, entry.name);
 	return refusal(Status::busy, attach_verb, device.name,
 		       "what it holds is not where LVM has it: it is in " + context.tab_file +
 			       ", and comes up by that alone",

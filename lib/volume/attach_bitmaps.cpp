@@ -117,22 +117,23 @@ Result<void> add_attached_entry(Change &change, const dm::Info &device, uint64_t
 	auto &context = change.context();
 
 	say_if_nameless(change, below);
-	add_entry(change, device.name,
-		  "write in " + context.tab_file + " that " + device.name +
-			  " comes back at boot, with bitmaps on " + bitmaps.place.text,
-		  [&context, device, sectors, bitmaps, base = std::move(base)](
-			  const auto &before) -> Result<std::optional<tab::Entry>> {
-			  tab::Entry entry{.name = device.name, .lv = lv_id(device)};
-			  const auto leg = base();
-			  if (before)
-				  entry.initramfs = before->initramfs;
-			  entry.sectors = sectors;
-			  entry.offset = leg.offset;
-			  entry.block_sectors = bitmaps.block_sectors;
-			  BLKCTL_TRY(entry.device, context.probe.identity(leg.device));
-			  BLKCTL_TRY(entry.bitmaps, meta_text(context, *bitmaps.place.devno));
-			  return std::optional(entry);
-		  });
+	BLKCTL_CHECK(add_entry(change, Volume{.info = device},
+			       "write in " + context.tab_file + " that " + device.name +
+				       " comes back at boot, with bitmaps on " + bitmaps.place.text,
+			       [&context, device, sectors, bitmaps, base = std::move(base)](
+				       const auto &before) -> Result<std::optional<tab::Entry>> {
+				       tab::Entry entry{.name = device.name, .lv = lv_id(device)};
+				       const auto leg = base();
+				       if (before)
+					       entry.initramfs = before->initramfs;
+				       entry.sectors = sectors;
+				       entry.offset = leg.offset;
+				       entry.block_sectors = bitmaps.block_sectors;
+				       BLKCTL_TRY(entry.device, context.probe.identity(leg.device));
+				       BLKCTL_TRY(entry.bitmaps,
+						  meta_text(context, *bitmaps.place.devno));
+				       return std::optional(entry);
+			       }));
 	// A kill in between leaves an entry, and bitmaps that are found to be none: see
 	// check_lvm().
 	return add_hold(change, device);

@@ -34,9 +34,12 @@ Result<void> change_tab(Context &context, const std::function<void(tab::Tab &)> 
 	return replace_file_durably(context.tab_file, tab.print());
 }
 
-Result<void> set_entry(Context &context, const std::string &name,
+// In place of `before`, which may have another name.
+Result<void> set_entry(Context &context, const std::optional<tab::Entry> &before,
 		       const std::optional<tab::Entry> &entry)
 {
+	const auto name = before ? before->name : std::string();
+
 	return change_tab(context, [&](tab::Tab &tab) {
 		if (!entry) {
 			tab.remove(name);
@@ -44,7 +47,7 @@ Result<void> set_entry(Context &context, const std::string &name,
 		}
 		if (tab.lines().empty())
 			tab = tab::Tab::parse(head);
-		tab.put(*entry);
+		tab.put(*entry, name);
 	});
 }
 
@@ -92,12 +95,13 @@ Result<tab::Entry> plain_entry(Context &context, const Volume &volume, const tab
 	return entry;
 }
 
-void add_alone_entry(Change &change, const Volume &volume, const table::Leg &base, bool for_good)
+Result<void> add_alone_entry(Change &change, const Volume &volume, const table::Leg &base,
+			     bool for_good)
 {
 	auto &context = change.context();
 
-	add_entry(
-		change, volume.name(),
+	return add_entry(
+		change, volume,
 		"write in " + context.tab_file + " that " + volume.name() + " is on " +
 			device_path(context, base.device) + " alone",
 		[&context, volume, base](const auto &before) -> Result<std::optional<tab::Entry>> {
@@ -123,13 +127,91 @@ std::optional<tab::Layer> kept_layer(const std::optional<tab::Entry> &before, un
 	return std::nullopt;
 }
 
-// The entry of a volume, and not that of another one of its name.
-Result<std::optional<tab::Entry>> own_entry(Context &context, const Volume &volume)
+// Of several, which an earlier version may have left, the one that has the name too.
+std::optional<tab::Entry> pick(const tab::Tab &tab, const std::string &name,
+			       const std::function<bool(const tab::Entry &)> &is_it)
 {
-	if (volume.kind != Kind::created)
-		return find_lv_entry(context, volume.info);
-	BLKCTL_TRY(auto entry, find_entry(context, volume.name()));
-	return entry && entry->lv.empty() ? entry : std::nullopt;
+	std::optional<tab::Entry> found;
+
+	for (const auto &entry : tab.entries())
+		if (is_it(entry) && (!found || entry.name == name))
+			found = entry;
+	return found;
+}
+
+// Whether it is made from the metadata that the volume's table names.
+bool names_metadata(Context &context, const tab::Entry &entry, const Volume &volume)
+{
+	const auto meta = volume.table.meta_device();
+
+	for (const auto &layer : meta ? entry.layers : std::vector<tab::Layer>())
+		if (const auto place = find_place(context, layer.meta);
+		    place && place->block && place->block->devno == *meta)
+			return true;
+	return false;
+}
+
+// The name that a volume's metadata goes by, where it can be read.
+std::optional<std::string> name_in_metadata(Context &context, const Volume &volume)
+{
+	const auto meta =
+		volume.table.meta_device() ? volume.table.meta_device() : volume.table.bitmaps;
+	const auto device =
+		meta ? context.open_meta(device_path(context, *meta), meta::Access::read)
+		     : Result<std::unique_ptr<meta::Device>>(Error{});
+	const auto super =
+		device ? meta::read_superblock(**device) : Result<meta::Superblock>(Error{});
+
+	return super && !super->name.empty() ? std::optional(super->name) : std::nullopt;
+}
+
+/*
+ * Metadata goes by the name that the volume had when it was made, and comes back under no other;
+ * nor can it be changed while it is in use.
+ */
+Result<void> check_name_now(Context &context, const std::string &verb, const Volume &volume)
+{
+	BLKCTL_TRY(const auto entry, find_entry(context, volume));
+	BLKCTL_TRY(const auto named, find_entry(context, volume.name()));
+	const auto &name = volume.name();
+
+	if (named && named != entry)
+		return refusal(Status::busy, verb, name,
+			       context.tab_file + " has another volume of this name",
+			       "rename this one, or take that line out to give the other one up");
+	std::optional<std::string> made;
+	if (!entry)
+		made = name_in_metadata(context, volume);
+	else if (!entry->layers.empty() || !entry->bitmaps.empty())
+		made = entry->name;
+	if (!made || *made == name)
+		return {};
+	return refusal(Status::needs_attention, verb, name,
+		       "it was renamed, and its metadata goes by " + *made,
+		       lv_id(volume.info).empty() ? "dmsetup rename " + name + " " + *made
+						  : "lvrename it back");
+}
+
+using FindEntry = std::function<Result<std::optional<tab::Entry>>()>;
+
+void add_change(Change &change, const std::string &text, const FindEntry &find,
+		const ChangeEntry &make, bool for_good, const std::function<bool()> &stays)
+{
+	auto &context = change.context();
+	const auto before = std::make_shared<std::optional<tab::Entry>>();
+	const auto now = std::make_shared<std::optional<tab::Entry>>();
+
+	change.add({text,
+		    [&context, find, make, before, now]() -> Result<void> {
+			    BLKCTL_TRY(*before, find());
+			    BLKCTL_TRY(*now, make(*before));
+			    return set_entry(context, *before, *now);
+		    },
+		    [&context, before, now, stays]() -> Result<void> {
+			    return stays && stays() ? Result<void>()
+						    : set_entry(context, *now, *before);
+		    },
+		    for_good});
 }
 
 } // namespace
@@ -155,14 +237,36 @@ Result<std::optional<tab::Entry>> find_entry(Context &context, const std::string
 	return tab.find(name);
 }
 
+Result<std::optional<tab::Entry>> find_entry(Context &context, const Volume &volume)
+{
+	if (!is_volume_uuid(volume.info.uuid))
+		return find_lv_entry(context, volume.info);
+	BLKCTL_TRY(const auto tab, read_tab(context));
+	const auto &name = volume.name();
+	const auto hex = hex_of(volume.info.uuid);
+	const auto named = pick(tab, name, [&](const tab::Entry &entry) {
+		return entry.name == name && entry.lv.empty() && entry.uuid.empty();
+	});
+
+	if (auto entry = pick(tab, name, [&](const auto &each) { return each.uuid == hex; }))
+		return entry;
+	// That of a volume with layers has its metadata alone.
+	if (named && (named->layers.empty() || names_metadata(context, *named, volume)))
+		return named;
+	auto entry = pick(tab, name, [&](const tab::Entry &each) {
+		return each.lv.empty() && names_metadata(context, each, volume);
+	});
+	return entry ? entry : named;
+}
+
 Result<std::optional<tab::Entry>> find_lv_entry(Context &context, const dm::Info &device)
 {
 	const auto lv = lv_id(device);
 
 	if (lv.empty())
 		return std::optional<tab::Entry>();
-	BLKCTL_TRY(auto entry, find_entry(context, device.name));
-	return entry && entry->lv == lv ? entry : std::nullopt;
+	BLKCTL_TRY(const auto tab, read_tab(context));
+	return pick(tab, device.name, [&](const tab::Entry &each) { return each.lv == lv; });
 }
 
 std::optional<table::Leg> leg_in(Context &context, const tab::Entry &entry)
@@ -176,35 +280,40 @@ std::optional<table::Leg> leg_in(Context &context, const tab::Entry &entry)
 
 Result<bool> is_written_down(Context &context, const Volume &volume)
 {
-	BLKCTL_TRY(const auto entry, own_entry(context, volume));
+	BLKCTL_TRY(const auto entry, find_entry(context, volume));
 
 	return entry.has_value();
 }
 
 bool comes_back_at_boot(Context &context, const Volume &volume)
 {
-	const auto entry = own_entry(context, volume);
+	const auto found = find_entry(context, volume);
+	const auto entry = found ? *found : std::nullopt;
 
-	return entry && *entry && !(*entry)->noauto && (*entry)->was.empty();
+	// An LV comes back by the name that LVM has for it.
+	return entry && !entry->noauto && entry->was.empty() &&
+	       (entry->lv.empty() || entry->name == volume.name());
+}
+
+Result<void> add_entry(Change &change, const Volume &volume, const std::string &text,
+		       const ChangeEntry &make, bool for_good, const std::function<bool()> &stays)
+{
+	auto &context = change.context();
+
+	BLKCTL_CHECK(check_name_now(context, change.verb(), volume));
+	add_change(
+		change, text, [&context, volume] { return find_entry(context, volume); }, make,
+		for_good, stays);
+	return {};
 }
 
 void add_entry(Change &change, const std::string &name, const std::string &text,
-	       const ChangeEntry &make, bool for_good, const std::function<bool()> &stays)
+	       const ChangeEntry &make, bool for_good)
 {
 	auto &context = change.context();
-	const auto before = std::make_shared<std::optional<tab::Entry>>();
 
-	change.add({text,
-		    [&context, name, make, before]() -> Result<void> {
-			    BLKCTL_TRY(*before, find_entry(context, name));
-			    BLKCTL_TRY(const auto entry, make(*before));
-			    return set_entry(context, name, entry);
-		    },
-		    [&context, name, before, stays]() -> Result<void> {
-			    return stays && stays() ? Result<void>()
-						    : set_entry(context, name, *before);
-		    },
-		    for_good});
+	add_change(change, text, [&context, name] { return find_entry(context, name); }, make,
+		   for_good, {});
 }
 
 void keep_told(const table::Blkcopy &table, tab::Entry &entry)
@@ -219,7 +328,7 @@ void keep_told(const table::Blkcopy &table, tab::Entry &entry)
 bool add_told(Change &change, const Volume &volume, const std::function<void(tab::Entry &)> &tell)
 {
 	auto &context = change.context();
-	const auto found = own_entry(context, volume);
+	const auto found = find_entry(context, volume);
 	const auto entry = found ? *found : std::nullopt;
 	const auto changed = [tell](std::optional<tab::Entry> which) {
 		if (which && !which->layers.empty())
@@ -237,14 +346,15 @@ bool add_told(Change &change, const Volume &volume, const std::function<void(tab
 		{"write in " + context.tab_file + " what the job of " + volume.name() + " is told",
 		 [&context, &change, name = volume.name(), changed, entry,
 		  written]() -> Result<void> {
-			 const auto result = set_entry(context, name, changed(entry));
+			 const auto result = set_entry(context, entry, changed(entry));
 			 *written = result.has_value();
 			 if (!result)
 				 note_untold(change, name, result.error());
 			 return {};
 		 },
-		 [&context, name = volume.name(), entry, written]() -> Result<void> {
-			 return *written ? set_entry(context, name, entry) : Result<void>();
+		 [&context, changed, entry, written]() -> Result<void> {
+			 return *written ? set_entry(context, changed(entry), entry)
+					 : Result<void>();
 		 }});
 	return true;
 }
@@ -339,22 +449,25 @@ Result<void> add_first_layer(Change &change, const Volume &volume, const Place &
 {
 	auto &context = change.context();
 
-	add_entry(change, volume.name(),
-		  "write in " + context.tab_file + " that " + volume.name() + " comes back " + how,
-		  [&context, volume, place,
-		   table](const auto &before) -> Result<std::optional<tab::Entry>> {
-			  BLKCTL_TRY(const auto entry,
-				     entry_above(context, volume, before, 0, *place.devno, table));
-			  return std::optional(entry);
-		  });
+	BLKCTL_CHECK(add_entry(
+		change, volume,
+		"write in " + context.tab_file + " that " + volume.name() + " comes back " + how,
+		[&context, volume, place,
+		 table](const auto &before) -> Result<std::optional<tab::Entry>> {
+			BLKCTL_TRY(const auto entry,
+				   entry_above(context, volume, before, 0, *place.devno, table));
+			return std::optional(entry);
+		}));
 	// LVM last: a kill in between leaves an entry that says so, not an LV that nobody has.
 	return add_hold(change, volume.info);
 }
 
 Result<void> add_return(Change &change, const Volume &volume)
 {
+	BLKCTL_TRY(const auto entry, find_entry(change.context(), volume));
+
 	BLKCTL_CHECK(add_release(change, volume.info));
-	return add_entry_removal(change, volume.name(), true);
+	return entry ? add_entry_removal(change, entry->name, true) : Result<void>();
 }
 
 Result<bool> add_return_from(Change &change, const Volume &volume, const table::Leg &base)
@@ -373,7 +486,7 @@ Result<void> add_alone(Change &change, const Volume &volume, const table::Leg &b
 	// Before what is for good, as nothing before that is undone; and it is no harm.
 	if (for_good)
 		BLKCTL_CHECK(add_hold(change, volume.info));
-	add_alone_entry(change, volume, base, for_good);
+	BLKCTL_CHECK(add_alone_entry(change, volume, base, for_good));
 	return for_good ? Result<void>() : add_hold(change, volume.info);
 }
 
@@ -383,8 +496,8 @@ Result<void> add_undecided(Change &change, const Volume &volume, const table::Le
 	auto &context = change.context();
 	const auto base = volume.table.base;
 
-	add_entry(
-		change, volume.name(),
+	BLKCTL_CHECK(add_entry(
+		change, volume,
 		"write in " + context.tab_file + " that " + volume.name() + " is on " +
 			device_path(context, target.device) + " or still on " +
 			device_path(context, base.device),
@@ -396,13 +509,13 @@ Result<void> add_undecided(Change &change, const Volume &volume, const table::Le
 			keep_options(before, entry);
 			return std::optional(entry);
 		},
-		false, stays);
+		false, stays));
 	return add_hold(change, volume.info, stays);
 }
 
-void add_decided(Change &change, const Volume &volume, const table::Leg &target)
+Result<void> add_decided(Change &change, const Volume &volume, const table::Leg &target)
 {
-	add_alone_entry(change, volume, target, true);
+	return add_alone_entry(change, volume, target, true);
 }
 
 Result<void> add_plain_entry(Change &change, const Volume &volume, const table::Leg &base,
@@ -418,7 +531,7 @@ Result<void> add_plain_entry(Change &change, const Volume &volume, const table::
 Result<void> add_entry_repair(Change &change, const Volume &volume)
 {
 	auto &context = change.context();
-	BLKCTL_TRY(const auto entry, find_entry(context, volume.name()));
+	BLKCTL_TRY(const auto entry, find_entry(context, volume));
 	const auto &base = volume.table.base;
 
 	if (!entry || !entry->layers.empty() ||
@@ -465,7 +578,7 @@ void remember_base(Context &context, const std::string &name, const table::Leg &
 	if (!entry || !*entry || !stamp)
 		return;
 	(*entry)->stamp = *stamp;
-	(void)set_entry(context, name, *entry);
+	(void)set_entry(context, *entry, *entry);
 }
 
 } // namespace blkctl::volume

@@ -19,17 +19,28 @@ Result<tab::Tab> read_tab(Context &context);
 // is must not go on, as what is written down may bring back what is stale. Errors: of read_tab().
 Result<std::optional<tab::Entry>> find_entry(Context &context, const std::string &name);
 
+// The same of a volume, by what it is: its LV, its UUID, the metadata that it is on; by its name
+// only where the entry says none of these. Names change while it is there, LVM's above all.
+Result<std::optional<tab::Entry>> find_entry(Context &context, const Volume &volume);
+
 // From the entry there is to the one there shall be; none: it goes.
 using ChangeEntry =
 	std::function<Result<std::optional<tab::Entry>>(const std::optional<tab::Entry> &before)>;
 
 /*
  * Adds that change of the entry of a volume, in words `text`. Undone by the entry there was, unless
- * it is `for_good`, or holds whatever has failed: `stays` says so then.
+ * it is `for_good`, or holds whatever has failed: `stays` says so then. One that was written under
+ * another name goes by the name the volume has now. Errors: needs_attention (it has metadata, and
+ * that goes by the other name), busy (the tab has another volume of this name), those of
+ * read_tab().
  */
+Result<void> add_entry(Change &change, const Volume &volume, const std::string &text,
+		       const ChangeEntry &make, bool for_good = false,
+		       const std::function<bool()> &stays = {});
+
+// The same of a volume that is not there yet, or not any more, by its name alone.
 void add_entry(Change &change, const std::string &name, const std::string &text,
-	       const ChangeEntry &make, bool for_good = false,
-	       const std::function<bool()> &stays = {});
+	       const ChangeEntry &make, bool for_good = false);
 
 // What a table tells the volume's job, as the entry keeps it.
 void keep_told(const table::Blkcopy &table, tab::Entry &entry);
@@ -40,8 +51,8 @@ void keep_told(const table::Blkcopy &table, tab::Entry &entry);
 // job ends with the running system.
 bool add_told(Change &change, const Volume &volume, const std::function<void(tab::Entry &)> &tell);
 
-// The entry of a device that is an attached LV, and not that of another one of its name. Errors: of
-// read_tab().
+// The entry of a device that is an attached LV, whatever it was called when that was written.
+// Errors: of read_tab().
 Result<std::optional<tab::Entry>> find_lv_entry(Context &context, const dm::Info &device);
 
 // Where a volume is on one device, as its entry has it; if that is there.
@@ -91,8 +102,8 @@ Result<void> add_alone(Change &change, const Volume &volume, const table::Leg &b
 Result<void> add_undecided(Change &change, const Volume &volume, const table::Leg &target,
 			   const std::function<bool()> &stays);
 
-// Adds, after it, that it is on the target alone. For good.
-void add_decided(Change &change, const Volume &volume, const table::Leg &target);
+// Adds, after it, that it is on the target alone. For good. Errors: of add_entry().
+Result<void> add_decided(Change &change, const Volume &volume, const table::Leg &target);
 
 /*
  * Adds that the volume is on `base` alone from now on, if that it comes back is written down. An LV
@@ -116,7 +127,7 @@ Result<void> add_entry_repair(Change &change, const Volume &volume);
 // good. Errors: failed.
 Result<void> add_return(Change &change, const Volume &volume);
 
-// The same for one that is gone. Errors: of read_tab().
+// Adds that there is no entry of this name, if there is one. Errors: of read_tab().
 Result<void> add_entry_removal(Change &change, const std::string &name, bool for_good = false);
 
 // Adds the end of the metadata of a copy, or of a view, that is over: it is of no use. `kept`: what

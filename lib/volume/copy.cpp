@@ -64,7 +64,7 @@ Result<void> check_same_metadata(Context &context, const Volume &volume, const C
 void say_what_is_late(Change &change, const Volume &volume, const CopyRequest &request)
 {
 	const auto &features = volume.table.features;
-	const auto entry = find_entry(change.context(), volume.name());
+	const auto entry = find_entry(change.context(), volume);
 	const bool at_boot = entry && *entry && !(*entry)->layers.empty() && !(*entry)->noauto;
 	auto &note = change.outcome().note;
 	std::string late;

@@ -49,7 +49,7 @@ Result<Outcome> boot_as_asked(Change &change, const dm::Info &info, const Create
 	// A pivot may be under way.
 	BLKCTL_CHECK(change.open(info.devno.str()));
 	BLKCTL_TRY(const auto volume, find(context, info.devno));
-	BLKCTL_TRY(const auto entry, find_entry(context, info.name));
+	BLKCTL_TRY(const auto entry, find_entry(context, volume));
 	if (entry && !entry->was.empty())
 		return refusal(Status::busy, create_verb, info.name,
 			       "a pivot of it is not finished",
@@ -58,15 +58,16 @@ Result<Outcome> boot_as_asked(Change &change, const dm::Info &info, const Create
 
 	if (!is_asked || comes_back_at_boot(context, volume) == request.boot)
 		return change.nothing_to_do(info);
-	add_entry(change, info.name,
-		  "write in " + context.tab_file + " that " + info.name + " comes back " +
-			  (request.boot ? "at boot" : "when it is named"),
-		  [&context, volume,
-		   boot = request.boot](const auto &before) -> Result<std::optional<tab::Entry>> {
-			  BLKCTL_TRY(auto entry, entry_of(context, volume, before));
-			  entry.noauto = !boot;
-			  return std::optional(entry);
-		  });
+	BLKCTL_CHECK(add_entry(change, volume,
+			       "write in " + context.tab_file + " that " + info.name +
+				       " comes back " +
+				       (request.boot ? "at boot" : "when it is named"),
+			       [&context, volume, boot = request.boot](
+				       const auto &before) -> Result<std::optional<tab::Entry>> {
+				       BLKCTL_TRY(auto entry, entry_of(context, volume, before));
+				       entry.noauto = !boot;
+				       return std::optional(entry);
+			       }));
 	return change.finish(info);
 }
 
@@ -239,7 +240,7 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 			    return {};
 		    },
 		    {}});
-	BLKCTL_TRY(const auto entry, find_entry(context, info.name));
+	BLKCTL_TRY(const auto entry, find_entry(context, ended.value_or(Volume{.info = info})));
 	if (ended)
 		add_bitmap_metadata_end(change, *ended);
 	else if (entry)
@@ -247,7 +248,8 @@ Result<Outcome> remove(Context &context, const std::string &name, Run run)
 	// Of a copy that has failed.
 	if (ended)
 		BLKCTL_CHECK(add_end_of_metadata(change, *ended, {}));
-	BLKCTL_CHECK(add_entry_removal(change, info.name));
+	if (entry)
+		BLKCTL_CHECK(add_entry_removal(change, entry->name));
 	return change.finish(info);
 }
 

@@ -128,9 +128,11 @@ std::string brought_back_by(Context &context, const Volume &volume)
 {
 	const auto meta = volume.table.meta_device();
 	const auto file = meta ? file_behind(context, *meta) : "";
-	const auto written = is_written_down(context, volume);
+	const auto entry = find_entry(context, volume);
 
-	if (!meta || (written && *written) || file == default_metadata(context, volume.name()))
+	if (entry && *entry)
+		return (*entry)->name;
+	if (!meta || file == default_metadata(context, volume.name()))
 		return volume.name();
 	return file.empty() ? device_path(context, *meta) : file;
 }

@@ -31,7 +31,7 @@ Result<bool> add_rest_of_return(Change &change, const dm::Info &device)
 	if (!own || *own != live)
 		return false;
 	BLKCTL_CHECK(add_release(change, device));
-	BLKCTL_CHECK(add_entry_removal(change, device.name, true));
+	BLKCTL_CHECK(add_entry_removal(change, entry->name, true));
 	add_recorded_bitmaps_end(change, *entry);
 	return true;
 }

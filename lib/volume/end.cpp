@@ -141,9 +141,8 @@ Result<Outcome> abort_loaded(Change &change, const Volume &volume)
 	const bool mirror = loaded.size() == 1 && loaded[0].type == BLKCOPY_TARGET &&
 			    loaded[0].params.starts_with(BLKCOPY_MODE_MIRROR " ");
 
-	BLKCTL_TRY(const auto entry, find_entry(change.context(), volume.name()));
-	BLKCTL_TRY(const bool listed, is_written_down(change.context(), volume));
-	const bool written = listed && !entry->layers.empty();
+	BLKCTL_TRY(const auto entry, find_entry(change.context(), volume));
+	const bool written = entry && !entry->layers.empty();
 	if (!mirror && !written)
 		return no_job(change.verb(), volume);
 	if (mirror)
@@ -193,11 +192,10 @@ Result<bool> add_entry_before(Change &change, const Volume &volume, const PivotR
 {
 	auto &context = change.context();
 	const auto device = volume.devno();
-	BLKCTL_TRY(const bool written, is_written_down(context, volume));
-	BLKCTL_TRY(const auto entry, find_entry(context, volume.name()));
-	const bool by_metadata = volume.table.meta_device() && written && !entry->layers.empty();
+	BLKCTL_TRY(const auto entry, find_entry(context, volume));
+	const bool by_metadata = volume.table.meta_device() && entry && !entry->layers.empty();
 
-	if (!(request.persist || written) || by_metadata || (volume.lvm && request.until_reboot))
+	if (!(request.persist || entry) || by_metadata || (volume.lvm && request.until_reboot))
 		return false;
 	change.add({"wait until " + volume.name() + " is ready",
 		    [&context, device, timeout = request.timeout] {
@@ -321,7 +319,7 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run)
 			 true});
 	}
 	if (written)
-		add_decided(change, volume, *volume.table.top);
+		BLKCTL_CHECK(add_decided(change, volume, *volume.table.top));
 	else
 		BLKCTL_CHECK(add_entry_after(change, volume, request));
 	change.load(device, track_table(volume, *volume.table.top));

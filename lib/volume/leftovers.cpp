@@ -184,12 +184,13 @@ Result<void> add_entry_now(Change &change, const Volume &volume)
 
 	if (returns)
 		return {};
-	add_entry(change, volume.name(),
-		  "write in " + context.tab_file + " what " + volume.name() + " is on now",
-		  [&context, volume](const auto &before) -> Result<std::optional<tab::Entry>> {
-			  BLKCTL_TRY(const auto now, entry_of(context, volume, before));
-			  return std::optional(now);
-		  });
+	BLKCTL_CHECK(add_entry(
+		change, volume,
+		"write in " + context.tab_file + " what " + volume.name() + " is on now",
+		[&context, volume](const auto &before) -> Result<std::optional<tab::Entry>> {
+			BLKCTL_TRY(const auto now, entry_of(context, volume, before));
+			return std::optional(now);
+		}));
 	return add_hold(change, volume.info);
 }
 
@@ -223,8 +224,7 @@ Result<Leftovers> add_leftovers(Change &change, const Volume &volume,
 	auto &context = change.context();
 	const auto hex = volume_hex(volume.info.uuid, volume.info.name);
 	const auto used = devices_of(volume, layers);
-	BLKCTL_TRY(const auto entry, find_entry(context, volume.name()));
-	BLKCTL_TRY(const bool written, is_written_down(context, volume));
+	BLKCTL_TRY(const auto entry, find_entry(context, volume));
 	const auto unused = find_unused(context, volume, entry, layers, used);
 	std::set<std::string> files;
 	bool in_tab = false;
@@ -238,7 +238,7 @@ Result<Leftovers> add_leftovers(Change &change, const Volume &volume,
 	}
 	for (const auto &layer : entry ? entry->layers : std::vector<tab::Layer>())
 		in_tab |= files.count(layer.meta) != 0;
-	if (in_tab && written)
+	if (in_tab)
 		BLKCTL_CHECK(add_entry_now(change, volume));
 	for (const auto &each : unused)
 		add_unmake(change, each.text);

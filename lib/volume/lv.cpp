@@ -128,12 +128,25 @@ Result<lvm::LogicalVolume> find_lv_of(Context &context, const std::string &verb,
 	if (!lv)
 		return refusal(Status::not_found, verb, entry.name, "LVM has no LV with its UUID",
 			       "lvs -a");
-	if (lv->mapper_name != entry.name)
-		return refusal(Status::needs_attention, verb, entry.name,
-			       "LVM calls its LV " + lv->path() +
-				       " by now, and its metadata goes by " + entry.name,
-			       "lvrename it back");
+	BLKCTL_CHECK(check_lv_name(context, verb, *lv, entry));
 	return *lv;
+}
+
+Result<void> check_lv_name(Context &context, const std::string &verb, const lvm::LogicalVolume &lv,
+			   const tab::Entry &entry)
+{
+	const bool has_metadata = !entry.layers.empty() || !entry.bitmaps.empty();
+
+	if (lv.mapper_name == entry.name)
+		return {};
+	return refusal(Status::needs_attention, verb, entry.name,
+		       "LVM calls its LV " + lv.path() + " by now, and " +
+			       (has_metadata ? "its metadata goes by "
+					     : context.tab_file + " has it as ") +
+			       entry.name,
+		       has_metadata
+			       ? std::string("lvrename it back")
+			       : "lvrename it back, or write " + lv.mapper_name + " there instead");
 }
 
 Result<void> check_size(const std::string &verb, const lvm::LogicalVolume &lv, uint64_t sectors)

@@ -41,6 +41,11 @@ Result<lvm::LogicalVolume> find_lv_of(Context &context, const std::string &verb,
 Result<bool> is_in_pv(Context &context, const std::string &verb, const tab::Entry &entry,
 		      const table::Leg &leg, uint64_t sectors);
 
+// Whether LVM calls an LV what its entry does: it would come up by a name that nobody looks for.
+// Errors: needs_attention.
+Result<void> check_lv_name(Context &context, const std::string &verb, const lvm::LogicalVolume &lv,
+			   const tab::Entry &entry);
+
 // Errors: needs_attention.
 Result<void> check_size(const std::string &verb, const lvm::LogicalVolume &lv, uint64_t sectors);
 

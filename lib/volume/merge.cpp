@@ -77,28 +77,30 @@ Result<void> add_entry_update(Change &change, const Job &job, unsigned from, uns
 		if (returns)
 			return {};
 	}
-	add_entry(change, name, "write in " + context.tab_file + " what " + name + " is on now",
-		  [&context, devno, from,
-		   to](const auto &before) -> Result<std::optional<tab::Entry>> {
-			  auto was = before;
-			  if (was && from != to) {
-				  std::erase_if(was->layers,
-						[&](const auto &l) { return l.number == to; });
-				  for (auto &layer : was->layers)
-					  if (layer.number == from)
-						  layer.number = to;
-			  }
-			  BLKCTL_TRY(const auto now, find(context, devno));
-			  BLKCTL_TRY(const auto entry, entry_of(context, now, was));
-			  return std::optional(entry);
-		  });
+	BLKCTL_CHECK(add_entry(change, job.volume,
+			       "write in " + context.tab_file + " what " + name + " is on now",
+			       [&context, devno, from,
+				to](const auto &before) -> Result<std::optional<tab::Entry>> {
+				       auto was = before;
+				       if (was && from != to) {
+					       std::erase_if(was->layers, [&](const auto &l) {
+						       return l.number == to;
+					       });
+					       for (auto &layer : was->layers)
+						       if (layer.number == from)
+							       layer.number = to;
+				       }
+				       BLKCTL_TRY(const auto now, find(context, devno));
+				       BLKCTL_TRY(const auto entry, entry_of(context, now, was));
+				       return std::optional(entry);
+			       }));
 	return add_hold(change, job.volume.info);
 }
 
 // Metadata that is kept of a layer whose own commit is over.
 Result<std::string> kept_file(Context &context, const Job &job, const Volume &layer)
 {
-	BLKCTL_TRY(const auto entry, find_entry(context, job.volume.name()));
+	BLKCTL_TRY(const auto entry, find_entry(context, job.volume));
 
 	for (const auto &each : entry ? entry->layers : std::vector<tab::Layer>())
 		if (each.number == number_of(layer) && !layer.table.meta_device())

@@ -109,7 +109,7 @@ Result<std::string> metadata_for(Context &context, const SnapshotRequest &reques
 			if (const auto text =
 				    meta ? meta_text(context, *meta) : Result<std::string>(Error{}))
 				taken.push_back(*text);
-	BLKCTL_TRY(const auto entry, find_entry(context, volume.name()));
+	BLKCTL_TRY(const auto entry, find_entry(context, volume));
 	// What is kept of a layer whose own commit is over.
 	for (const auto &kept : entry ? entry->layers : std::vector<tab::Layer>())
 		for (const auto &layer : layers)
@@ -188,17 +188,18 @@ Result<Prepared> prepare_overlay(Change &change, const SnapshotRequest &request,
 		overlay.params.on_top_error = table::Policy::enospc;
 	if (comes_back) {
 		say_if_nameless(change, legs);
-		add_entry(change, volume.name(),
-			  "write in " + context.tab_file + " that " + volume.name() +
-				  " comes back " + (request.boot ? "at boot" : "when it is named"),
-			  [&context, volume, place, below, overlay, boot = request.boot](
-				  const auto &before) -> Result<std::optional<tab::Entry>> {
-				  BLKCTL_TRY(auto entry,
-					     entry_above(context, volume, before, below.number,
-							 *place.devno, overlay));
-				  entry.noauto |= !boot;
-				  return std::optional(entry);
-			  });
+		BLKCTL_CHECK(add_entry(
+			change, volume,
+			"write in " + context.tab_file + " that " + volume.name() + " comes back " +
+				(request.boot ? "at boot" : "when it is named"),
+			[&context, volume, place, below, overlay, boot = request.boot](
+				const auto &before) -> Result<std::optional<tab::Entry>> {
+				BLKCTL_TRY(auto entry,
+					   entry_above(context, volume, before, below.number,
+						       *place.devno, overlay));
+				entry.noauto |= !boot;
+				return std::optional(entry);
+			}));
 		BLKCTL_CHECK(add_hold(change, volume.info));
 	}
 

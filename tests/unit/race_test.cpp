@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What others do to the same devices while a verb is at work.
+#include "base/files.hpp"
 #include "fake_host.hpp"
+#include "tab/tab.hpp"
 #include "volume/operations.hpp"
 #include "volume/volume.hpp"
+#include <fstream>
 #include <gtest/gtest.h>
 #include <utility>
 
@@ -46,6 +49,21 @@ class Race : public testing::Test
 	{
 		host.mapper.add("rival", "", {253, 9}, {{0, 8, "blkcopy", "track 8:32 0 - 0 - 8"}})
 			.inactive = {{0, 8, "blkcopy", "mirror 8:32 0 8:16 0 - 8"}};
+	}
+
+	std::vector<tab::Entry> entries()
+	{
+		return tab::Tab::parse(read_file(host.context.tab_file).value_or("")).entries();
+	}
+
+	// As lvrename does it, to an LV that may be active.
+	void rename_lv(const std::string &name)
+	{
+		auto &lv = host.lvm.lvs.at(0);
+		if (auto *const device = host.mapper.named(lv.mapper_name))
+			device->info.name = "vg-" + name;
+		lv.name = name;
+		lv.mapper_name = "vg-" + name;
 	}
 
 	fake::Host host;
@@ -203,6 +221,153 @@ TEST_F(Race, TheLeftoverOfARenamedVolumeIsItsOwn)
 	ASSERT_TRUE(host.mapper.named("x-blkreal"));
 	ASSERT_TRUE(pivot(host.context, {.name = "y", .until_reboot = true}, Run::doit));
 	EXPECT_FALSE(host.mapper.named("x-blkreal"));
+}
+
+// Two entries of one volume are two places of it: an LV keeps one, under the name that LVM has.
+TEST_F(Race, AnLvThatIsRenamedHasOneEntry)
+{
+	const auto is_at = [&](const std::string &name) {
+		const auto all = entries();
+		ASSERT_EQ(all.size(), 1u);
+		EXPECT_EQ(all[0].name, name);
+		EXPECT_EQ(all[0].lv, std::string(64, 'L'));
+	};
+	const auto move = [&](const std::string &name, const std::string &target) {
+		ASSERT_TRUE(copy(host.context, {.name = name, .target = target, .sync_none = true},
+				 Run::doit));
+		const auto done = pivot(host.context, {.name = name, .persist = true}, Run::doit);
+		ASSERT_TRUE(done) << done.error().message();
+	};
+	host.add_lv();
+	host.probe.add({8, 64}, "/dev/sde", disk_sectors);
+	host.probe.add({8, 80}, "/dev/sdf", disk_sectors);
+	move("vg-lv", "/dev/sdb");
+	is_at("vg-lv");
+	rename_lv("new");
+	move("vg-new", "/dev/sde");
+	is_at("vg-new");
+	EXPECT_EQ(entries()[0].device, "name:sde");
+	rename_lv("newer");
+	const auto taken =
+		snapshot(host.context, {.name = "vg-newer", .store = "/dev/sdf"}, Run::doit);
+	ASSERT_TRUE(taken) << taken.error().message();
+	is_at("vg-newer");
+	EXPECT_EQ(entries()[0].layers.size(), 1u);
+	ASSERT_TRUE(deactivate(host.context, "vg-newer", Run::doit));
+	const auto back = activate(host.context, {.what = "vg-newer"}, Run::doit);
+	ASSERT_TRUE(back) << back.error().message();
+	EXPECT_EQ(host.mapper.named("vg-newer")->live.at(0).params,
+		  "overlay 8:64 0 8:80 0 7:0 128");
+	// Back with LVM, there is none.
+	ASSERT_TRUE(commit(host.context, {.name = "vg-newer"}, Run::doit));
+	host.mapper.named("vg-newer")->status.phase = table::Phase::merged;
+	ASSERT_TRUE(commit(host.context, {.name = "vg-newer"}, Run::doit));
+	rename_lv("lv");
+	ASSERT_TRUE(copy(host.context, {.name = "vg-lv", .target = "/dev/sdb", .sync_none = true},
+			 Run::doit));
+	const auto left = pivot(host.context, {.name = "vg-lv", .until_reboot = true}, Run::doit);
+	ASSERT_TRUE(left) << left.error().message();
+	EXPECT_TRUE(entries().empty());
+}
+
+// Wherever it is: nobody would look for it by the other name.
+TEST_F(Race, AnLvDoesNotComeUpByANameThatLvmHasNotForIt)
+{
+	host.add_lv();
+	ASSERT_TRUE(copy(host.context, {.name = "vg-lv", .target = "/dev/sdb", .sync_none = true},
+			 Run::doit));
+	ASSERT_TRUE(pivot(host.context, {.name = "vg-lv", .persist = true}, Run::doit));
+	host.probe.add({8, 64}, "/dev/sde", disk_sectors);
+	for (const bool layered : {false, true}) {
+		if (layered) {
+			ASSERT_TRUE(snapshot(host.context, {.name = "vg-lv", .store = "/dev/sde"},
+					     Run::doit));
+		}
+		rename_lv("new");
+		const auto gone = deactivate(host.context, "vg-new", Run::doit);
+		ASSERT_TRUE(gone) << gone.error().message();
+		EXPECT_EQ(gone->brought_back_by, "vg-lv");
+		host.mapper.calls.clear();
+		expect_refusal(activate(host.context, {.what = "vg-lv"}, Run::doit),
+			       Status::needs_attention, "LVM calls its LV vg/new by now");
+		EXPECT_TRUE(host.mapper.calls.empty());
+		rename_lv("lv");
+		ASSERT_TRUE(activate(host.context, {.what = "vg-lv"}, Run::doit));
+	}
+}
+
+TEST_F(Race, ACreatedVolumeThatIsRenamedHasOneEntry)
+{
+	ASSERT_TRUE(create(host.context, {.name = "v0", .device = "/dev/sda", .boot = true},
+			   Run::doit));
+	host.mapper.named("v0")->info.name = "v9";
+	ASSERT_TRUE(copy(host.context, {.name = "v9", .target = "/dev/sdb", .sync_none = true},
+			 Run::doit));
+	ASSERT_TRUE(pivot(host.context, {.name = "v9"}, Run::doit));
+	ASSERT_EQ(entries().size(), 1u);
+	EXPECT_EQ(entries()[0].name, "v9");
+	EXPECT_EQ(entries()[0].device, "name:sdb");
+	host.mapper.named("v9")->info.name = "v8";
+	host.mapper.fail = "resume";
+	EXPECT_FALSE(snapshot(host.context, {.name = "v8", .store = "/dev/sda"}, Run::doit));
+	host.mapper.fail.clear();
+	ASSERT_EQ(entries().size(), 1u);
+	EXPECT_EQ(entries()[0].name, "v9");
+	ASSERT_TRUE(snapshot(host.context, {.name = "v8", .store = "/dev/sda"}, Run::doit));
+	ASSERT_EQ(entries().size(), 1u);
+	EXPECT_EQ(entries()[0].name, "v8");
+	ASSERT_TRUE(deactivate(host.context, "v8", Run::doit));
+	ASSERT_TRUE(activate(host.context, {.what = "v8"}, Run::doit));
+	host.mapper.named("v8")->info.name = "v7";
+	ASSERT_TRUE(deactivate(host.context, "v7", Run::doit));
+	EXPECT_EQ(entries()[0].name, "v8");
+}
+
+// Its metadata goes by the name it was made with, and so it comes back by that.
+TEST_F(Race, ARenamedVolumeWithMetadataIsRenamedBackFirst)
+{
+	ASSERT_TRUE(create(host.context, {.name = "v0", .device = "/dev/sda", .boot = true},
+			   Run::doit));
+	ASSERT_TRUE(snapshot(host.context, {.name = "v0", .store = "/dev/sdb"}, Run::doit));
+	host.probe.add({8, 64}, "/dev/sde", disk_sectors);
+	host.mapper.named("v0")->info.name = "v9";
+	host.mapper.calls.clear();
+	const auto before = entries();
+	const auto another = snapshot(host.context, {.name = "v9", .store = "/dev/sde"}, Run::doit);
+	expect_refusal(another, Status::needs_attention, "its metadata goes by v0");
+	EXPECT_EQ(another.error().next, "dmsetup rename v9 v0");
+	EXPECT_TRUE(host.mapper.calls.empty());
+	ASSERT_TRUE(commit(host.context, {.name = "v9"}, Run::doit));
+	// What its job is told goes where it is written down.
+	ASSERT_TRUE(pause(host.context, "v9", Run::doit));
+	ASSERT_EQ(entries().size(), 1u);
+	EXPECT_EQ(entries()[0].name, "v0");
+	EXPECT_TRUE(entries()[0].features.paused);
+	ASSERT_TRUE(resume(host.context, "v9", Run::doit));
+	EXPECT_EQ(entries(), before);
+	host.mapper.named("v9")->status.phase = table::Phase::merged;
+	host.mapper.calls.clear();
+	expect_refusal(commit(host.context, {.name = "v9"}, Run::doit), Status::needs_attention,
+		       "its metadata goes by v0");
+	EXPECT_TRUE(host.mapper.calls.empty());
+	EXPECT_EQ(entries(), before);
+	const auto gone = deactivate(host.context, "v9", Run::doit);
+	ASSERT_TRUE(gone) << gone.error().message();
+	EXPECT_EQ(gone->brought_back_by, "v0");
+	ASSERT_TRUE(activate(host.context, {.what = "v0"}, Run::doit));
+}
+
+// The other one's place would be written over.
+TEST_F(Race, ANameThatAnotherVolumeOfTheTabHasIsNotTaken)
+{
+	host.add_volume();
+	std::ofstream(host.context.tab_file)
+		<< "v0 name:sdc - uuid=" << std::string(32, 'f') << "\n";
+	const auto before = entries();
+	expect_refusal(snapshot(host.context, {.name = "v0", .store = "/dev/sdb"}, Run::doit),
+		       Status::busy, "has another volume of this name");
+	EXPECT_EQ(entries(), before);
+	EXPECT_EQ(live(), on_a);
 }
 
 TEST_F(Race, TableAndStatusAreOfOneMoment)

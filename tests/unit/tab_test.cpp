@@ -146,3 +146,21 @@ TEST(Tab, AFileKeepsWhatIsNotItsOwn)
 	EXPECT_EQ(tab.print(), "# volumes\n\ndata - 1=/a,/c\nbroken\ndata - /b\nnew /dev/vdc -\n");
 	EXPECT_EQ(Tab::parse("a /x -").print(), "a /x -\n");
 }
+
+// One volume under two names would be there twice after a boot.
+TEST(Tab, ARenameRenamesTheEntry)
+{
+	const std::string lv(64, 'L'), uuid(32, '0');
+	auto tab = Tab::parse("# first\nold /dev/vda - lv=" + lv +
+			      "\n# second\nv0 /dev/vdb - uuid=" + uuid + "\nother /dev/vdc -\n");
+	tab.put({.name = "new", .device = "/dev/vdd", .lv = lv}, "old");
+	tab.put({.name = "v9", .layers = {{0, "/meta"}}}, "v0");
+	EXPECT_EQ(tab.print(), "# first\nnew /dev/vdd - lv=" + lv +
+				       "\n# second\nv9 - /meta\nother /dev/vdc -\n");
+	// What an earlier version has left of it.
+	tab = Tab::parse("old /dev/vda - lv=" + lv + "\nnew /dev/vdb - lv=" + lv +
+			 "\nv0 /dev/vdb - uuid=" + uuid + "\n");
+	tab.put({.name = "new", .device = "/dev/vdd", .lv = lv});
+	tab.put({.name = "v9", .device = "/dev/vdb", .uuid = uuid});
+	EXPECT_EQ(tab.print(), "new /dev/vdd - lv=" + lv + "\nv9 /dev/vdb - uuid=" + uuid + "\n");
+}
