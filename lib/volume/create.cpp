@@ -71,6 +71,16 @@ Result<Outcome> boot_as_asked(Change &change, const dm::Info &info, const Create
 	return change.finish(info);
 }
 
+// Whether an entry is what this very command has left that was killed, and not that of a volume
+// whose activation was.
+bool is_half_written(Context &context, const tab::Entry &entry, const dm::Info &half, DevNo device,
+		     const CreateRequest &request)
+{
+	return entry.uuid == hex_of(half.uuid) && entry.layers.empty() && entry.was.empty() &&
+	       leg_in(context, entry) == table::Leg{device, 0} &&
+	       entry.bitmaps.empty() == request.metadata.empty();
+}
+
 // The metadata of its bitmaps, if they are to be on one.
 Result<std::optional<Place>> add_bitmaps(Change &change, const CreateRequest &request,
 					 const udev::BlockDevice &block, const std::string &hex,
@@ -114,11 +124,8 @@ Result<Outcome> create(Context &context, const CreateRequest &request, Run run)
 	}
 	// What is written through another volume is in no bitmap of the one that is to come back.
 	BLKCTL_TRY(const auto entry, find_entry(context, request.name));
-	if (!existing && entry)
-		return refusal(Status::busy, create_verb, request.name,
-			       "it is in " + context.tab_file + " already, and not active",
-			       "blkctl activate " + request.name + ", or blkctl remove " +
-				       request.name + " to forget it");
+	if (entry && !(existing && is_half_written(context, *entry, *existing, devno, request)))
+		return in_tab_already(context, *entry);
 	BLKCTL_CHECK(check_not_owned(context, request.name, block));
 	// Our own half-made one may hold it.
 	const auto own = existing ? std::optional(existing->devno) : std::nullopt;

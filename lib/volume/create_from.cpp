@@ -87,6 +87,34 @@ Result<meta::Superblock> super_of(Context &context, const CreateFromRequest &req
 	return super;
 }
 
+/*
+ * Whether an entry is what this very command has left that was killed: the stream has never been
+ * active, and what it is to be is on the metadata that is asked for.
+ */
+bool is_from_killed(Context &context, const CreateFromRequest &request, const tab::Entry &entry)
+{
+	const auto text = request.metadata.empty() ? default_metadata(context, request.name)
+						   : request.metadata;
+	const auto asked = find_place(context, text);
+
+	if (!asked || entry.layers.size() != 1 || !entry.lv.empty() || !entry.bitmaps.empty())
+		return false;
+	const auto listed = find_place(context, entry.layers.front().meta);
+	const auto super = superblock_of(context, *asked);
+	return listed && is_same_place(*listed, *asked) && super &&
+	       super->mode == meta::Mode::stream && super->name == request.name &&
+	       super->generation <= BLKCOPY_META_FIRST_GENERATION;
+}
+
+// What is written down of an inactive volume is all that is known of where it is. Errors: busy.
+Result<void> check_not_listed(Context &context, const CreateFromRequest &request)
+{
+	BLKCTL_TRY(const auto entry, find_entry(context, request.name));
+
+	return !entry || is_from_killed(context, request, *entry) ? Result<void>()
+								  : in_tab_already(context, *entry);
+}
+
 // The digits of the volume's UUID: what a killed command left has some already.
 Result<std::string> digits(const std::optional<dm::Info> &existing)
 {
@@ -117,6 +145,7 @@ Result<Outcome> create_from(Context &context, const CreateFromRequest &request, 
 			       "there is a device of this name already",
 			       "blkctl show " + request.name);
 	}
+	BLKCTL_CHECK(check_not_listed(context, request));
 	const auto own = existing ? std::optional(existing->devno) : std::nullopt;
 	BLKCTL_CHECK(check_pair(request, base, top));
 	BLKCTL_CHECK(check_not_owned(context, request.name, base));

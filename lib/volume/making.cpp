@@ -67,6 +67,17 @@ Result<void> check_free_for(Context &context, const std::string &name, DevNo dev
 	return {};
 }
 
+Error in_tab_already(const Context &context, const tab::Entry &entry)
+{
+	// What is on several devices is not forgotten in one word.
+	const auto forget = entry.layers.empty() ? "blkctl remove " + entry.name + " to forget it"
+						 : "take its line out to give it up";
+
+	return refusal(Status::busy, making_verb, entry.name,
+		       "it is in " + context.tab_file + " already, and not active",
+		       "blkctl activate " + entry.name + ", or " + forget);
+}
+
 Result<std::optional<dm::Info>> find_by_name(Context &context, const std::string &name)
 {
 	auto found = context.dm.find_name(name);

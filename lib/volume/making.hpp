@@ -3,6 +3,7 @@
 #ifndef BLKCTL_VOLUME_MAKING_HPP
 #define BLKCTL_VOLUME_MAKING_HPP
 
+#include "tab/tab.hpp"
 #include "volume/steps.hpp"
 #include <functional>
 #include <memory>
@@ -24,6 +25,9 @@ Result<void> check_request(const std::string &name, uint32_t block_sectors);
 
 // What a killed create left under this name: a device of ours without a live table.
 bool is_half_made(const dm::Info &info);
+
+// That the tab has a volume of this name, which is not active: it is not to be written over.
+Error in_tab_already(const Context &context, const tab::Entry &entry);
 
 Result<std::optional<dm::Info>> find_by_name(Context &context, const std::string &name);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // snapshot, commit, stream and create --from: on a recorded host, with metadata in real files.
+#include "base/files.hpp"
 #include "fake_host.hpp"
 #include "job/job.hpp"
 #include "meta/superblock.hpp"
@@ -352,6 +353,78 @@ TEST_F(Overlay, CreateFromStreams)
 	request.device = "/dev/sdc";
 	EXPECT_EQ(create_from(host.context, request, volume::Run::doit).error().status,
 		  Status::busy);
+}
+
+// What is written down of it is all that is known of where it is.
+TEST_F(Overlay, CreateFromLeavesAnInactiveVolumeOfTheTabAlone)
+{
+	const auto tab = [&] { return read_file(host.context.tab_file).value_or(""); };
+	CreateFromRequest request{.name = "v0", .device = "/dev/sdb", .base = "/dev/sda"};
+	std::ofstream(host.context.tab_file)
+		<< "v0 name:sdc - uuid=" << std::string(32, '0') << ",bitmaps=/meta,was=name:sda\n";
+	auto before = tab();
+	for (const bool boot : {true, false}) {
+		request.boot = boot;
+		const auto refused = create_from(host.context, request, volume::Run::doit);
+		expect_refusal(refused, Status::busy, "already, and not active");
+		EXPECT_NE(refused.error().next.find("blkctl remove v0"), std::string::npos);
+		EXPECT_EQ(tab(), before);
+	}
+	std::filesystem::remove(host.context.tab_file);
+
+	// One that has been active, by other metadata.
+	request.boot = true;
+	ASSERT_TRUE(create_from(host.context, request, volume::Run::doit));
+	{
+		const auto device = meta::open_device(meta_file(), meta::Access::write);
+		ASSERT_TRUE(device);
+		const auto super = meta::read_superblock(**device);
+		ASSERT_TRUE(super);
+		ASSERT_TRUE(meta::update_superblock(**device, *super)); // by the kernel
+	}
+	ASSERT_TRUE(deactivate(host.context, "v0", volume::Run::doit));
+	before = tab();
+	const auto refuses = [&](const Result<Outcome> &result) {
+		ASSERT_FALSE(result);
+		EXPECT_EQ(result.error().status, Status::busy) << result.error().message();
+		EXPECT_NE(result.error().next.find("take its line out"), std::string::npos)
+			<< result.error().message();
+		EXPECT_EQ(tab(), before);
+	};
+	request.metadata = host.run_dir + "/other";
+	refuses(create_from(host.context, request, volume::Run::doit));
+	// Nor once an activation was killed that had made its device.
+	host.mapper.calls.clear();
+	host.mapper.kill_before = 1;
+	EXPECT_THROW((void)activate(host.context, {.what = "v0"}, volume::Run::doit), fake::Killed);
+	host.mapper.kill_before = -1;
+	ASSERT_TRUE(host.mapper.named("v0"));
+	refuses(create_from(host.context, request, volume::Run::doit));
+	refuses(create(host.context, {.name = "v0", .device = "/dev/sdc", .boot = true},
+		       volume::Run::doit));
+	ASSERT_TRUE(activate(host.context, {.what = "v0"}, volume::Run::doit));
+	EXPECT_EQ(live(), "0 131072 blkcopy stream 8:0 0 8:16 0 7:0 128");
+}
+
+// Its own entry is no other volume's: that of one that nobody has used.
+TEST_F(Overlay, AKilledCreateFromGoesOn)
+{
+	const CreateFromRequest request{.name = "v0",
+					.device = "/dev/sdb",
+					.base = "/dev/sda",
+					.metadata = host.run_dir + "/own"};
+	for (const int at : {0, 1, 1}) { // create, load; load, resume of what is half made
+		host.mapper.calls.clear();
+		host.mapper.kill_before = at;
+		EXPECT_THROW((void)create_from(host.context, request, volume::Run::doit),
+			     fake::Killed);
+		host.mapper.kill_before = -1;
+		ASSERT_NE(read_file(host.context.tab_file).value_or("").find("v0 - "),
+			  std::string::npos);
+	}
+	const auto done = create_from(host.context, request, volume::Run::doit);
+	ASSERT_TRUE(done) << done.error().message();
+	EXPECT_TRUE(live().starts_with("0 131072 blkcopy stream 8:0 0 8:16 0 7:")) << live();
 }
 
 TEST_F(Overlay, CreateFromRefusesBadInput)
