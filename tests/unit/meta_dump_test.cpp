@@ -19,6 +19,14 @@ std::string some_text(size_t max)
 	return text.substr(0, max);
 }
 
+// As a bitmap may be called: one word.
+std::string some_word(size_t max)
+{
+	const auto text = *rc::gen::container<std::string>(
+		rc::gen::elementOf(std::string("abcxyzABCXYZ0189-_.+:")));
+	return text.substr(0, max);
+}
+
 meta::Leg some_leg()
 {
 	meta::Leg leg;
@@ -79,7 +87,7 @@ Dump some_bitmap_dump()
 	for (uint32_t slot = 0; slot < count; slot++) {
 		Bitmap bitmap;
 		bitmap.slot = slot;
-		bitmap.name = std::to_string(slot) + some_text(bitmap_name_max - 1);
+		bitmap.name = std::to_string(slot) + some_word(bitmap_name_max - 2);
 		bitmap.granule_sectors = super.geometry.block_sectors << *rc::gen::inRange(0, 5);
 		bitmap.recording = *rc::gen::arbitrary<bool>();
 		bitmap.inconsistent = *rc::gen::arbitrary<bool>();
