@@ -7,6 +7,8 @@
 source "$(dirname "$0")/guest.sh"
 # shellcheck source=tools/bench.d/writer.sh
 source "$(dirname "$0")/writer.sh"
+# shellcheck source=tools/bench.d/qemu.sh
+source "$(dirname "$0")/qemu.sh"
 
 PART=latency RUNS=${BLKCTL_BENCH_RUNS:-3}
 A=/dev/mapper/slow0 B=/dev/mapper/slow1
@@ -61,7 +63,24 @@ with_lvm() {
 	dd if=/dev/zero of=$B bs=1M count=1 oflag=direct status=none
 }
 
+by_qemu() {
+	qmp whole blockdev-mirror '{"job-id": "move", "device": "from", "target": "to", "sync": "full", "copy-mode": "'"$1"'"}'
+}
+
+with_qemu() {
+	local mode
+	start_qsd from --blockdev "$(qsd_node from $A)"
+	move "over nbd, nothing running" $NBD sleep 5
+	stop_qsd
+	for mode in background write-blocking; do
+		start_qsd from --blockdev "$(qsd_node from $A)" --blockdev "$(qsd_node to $B)"
+		move "qemu blockdev-mirror over nbd, $mode" $NBD by_qemu $mode
+		stop_qsd
+	done
+}
+
 load_modules
+modprobe nbd
 make_disks
 for ((run = 0; run < RUNS; run++)); do
 	with_table "nothing running" "0 $LEN linear $A 0" sleep 5
@@ -72,4 +91,5 @@ for ((run = 0; run < RUNS; run++)); do
 	with_lvm
 	dd if=/dev/zero of=/dev/ram2 bs=1M count=1 status=none
 	with_table "dm-clone, 64 KiB regions" "0 $LEN linear $A 0" by_dm_clone
+	with_qemu
 done

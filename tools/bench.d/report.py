@@ -10,6 +10,7 @@ BASE = "dm-linear"
 NO_END = (
     "nothing running",
     "blkcopy, in sync, nothing to copy",
+    "over nbd, nothing running",
     "blkcopy backup, store of 20 ms",
     "dm-snapshot-origin, store of 20 ms",
 )
