@@ -97,7 +97,7 @@ int bkc_lost_settle(struct bkc_meta *meta, bool one_way)
 void bkc_lost_for_good(struct bkc_meta *meta)
 {
 	meta->lost_for_good = true;
-	DMERR("metadata on %pg: a leg has lost what was copied to it: nothing becomes durable until all is removed and activated again",
+	DMERR("metadata on %pg: copies were lost: nothing is durable until it is read again",
 	      meta->bdev);
 	bkc_meta_failed(meta, "a flush of what it speaks of", -EIO);
 }

@@ -318,12 +318,14 @@ int bkc_abort(struct bkc_state *s, enum bkc_stopper by)
 		return -EINVAL;
 	spin_lock_irq(&s->lock);
 	done = s->phase == BKC_PHASE_ABORTED;
-	if (s->phase == BKC_PHASE_PIVOTED)
+	if (s->phase == BKC_PHASE_PIVOTED) {
 		r = -EALREADY;
-	else if (s->pivoting)
+	} else if (s->pivoting) {
 		r = -EBUSY;
-	else if (!done)
-		s->pivoting = s->aborting = true;
+	} else if (!done) {
+		s->pivoting = true;
+		s->aborting = true;
+	}
 	spin_unlock_irq(&s->lock);
 	if (r || done)
 		return r;
@@ -331,7 +333,8 @@ int bkc_abort(struct bkc_state *s, enum bkc_stopper by)
 		r = bkc_meta_write_super(s->meta, BKC_PHASE_ABORTED,
 					 BLKCOPY_META_TOP_STALE, 0);
 	spin_lock_irq(&s->lock);
-	s->pivoting = s->aborting = false;
+	s->pivoting = false;
+	s->aborting = false;
 	if (!r) {
 		s->stopped_by = by;
 		s->phase = BKC_PHASE_ABORTED;
