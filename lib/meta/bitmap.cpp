@@ -204,7 +204,8 @@ Decoded<std::optional<Bitmap>> decode_record(const Words &words, const Geometry 
 		bitmap.*flag.value = (bits & flag.bit) != 0;
 	bitmap.granule_sectors = boost::endian::little_to_native(raw.granule_sectors);
 	bitmap.name.assign(raw.name, strnlen(raw.name, bitmap_name_max + 1));
-	if (!is_bitmap_name(bitmap.name) || !is_granule(geometry, bitmap.granule_sectors) || encode_record(bitmap) != words)
+	if (!is_bitmap_name(bitmap.name) || !is_granule(geometry, bitmap.granule_sectors) ||
+	    encode_record(bitmap) != words)
 		return Damage::fields;
 	bitmap.changes = Changes(granules_of(geometry, bitmap.granule_sectors));
 	return std::optional<Bitmap>(std::move(bitmap));
