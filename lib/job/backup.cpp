@@ -371,7 +371,8 @@ Result<bool> Work::copy(BackupItem &item)
 	const auto named = finish_target(context, item.volume, item.request, item.target);
 	// All of it is written: the same again has only to name it.
 	may_come_back = !named && named.error().status == Status::busy;
-	BLKCTL_CHECK(named);
+	if (!named)
+		return named.error();
 	item.record->copied = true;
 	// Now: until its end, where others come after it, somebody else may write to it.
 	item.record->image = image_of(context, item.target, item.record->id).value_or("");
