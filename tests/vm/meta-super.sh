@@ -4,7 +4,8 @@
 # What the superblock says holds whichever of its copies can be read; and it is said
 # where the rest of the metadata cannot be written. Two who write it at once, and two
 # devices on one state, take nothing back that the other has said.
-# guards: bkc_meta_repeat_super; UNSEALED with META_RO; mend; as_aborted; resuming.
+# guards: bkc_meta_repeat_super; UNSEALED with META_RO; mend; as_aborted. Of resuming it
+# has but the sequence: the window is that of one mutex changing hands.
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/lib-bitmap.sh"
 load_module
