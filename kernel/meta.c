@@ -186,7 +186,7 @@ struct bkc_meta *bkc_meta_create(struct bkc_state *s, struct block_device *bdev,
 /* Its works, which may find that a leg fails. Process context; no I/O is in flight. */
 void bkc_meta_stop(struct bkc_meta *meta)
 {
-	cancel_work_sync(&meta->break_work);
+	bkc_record_exit(meta);
 	bkc_intent_stop(meta);
 	cancel_delayed_work_sync(&meta->lazy_work);
 	flush_workqueue(meta->wq);
@@ -407,8 +407,7 @@ int bkc_meta_open(struct bkc_meta *meta, struct bkc_table *t)
 void bkc_meta_is_past(struct bkc_meta *meta)
 {
 	/* It may be one sector that could not be written, and this is another. */
-	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
-	if (!bkc_meta_write_super(meta, READ_ONCE(meta->s->phase), meta->relies, 0))
+	if (!bkc_meta_try_super(meta, READ_ONCE(meta->s->phase), meta->relies))
 		meta->relies = 0;
 }
 
@@ -444,9 +443,7 @@ void bkc_meta_close(struct bkc_meta *meta, bool goes_on)
 	if (r || bkc_meta_has_lost(meta))
 		set &= ~BLKCOPY_META_CLEAN;
 	if (set)
-		WRITE_ONCE(meta->health, BKC_HEALTH_RW);
-	if (set)
-		bkc_meta_write_super(meta, READ_ONCE(s->phase), set, 0);
+		bkc_meta_try_super(meta, READ_ONCE(s->phase), set);
 	meta->relies = goes_on ? past : 0;
 	bkc_record_close(meta);
 }

@@ -164,6 +164,7 @@ int bkc_meta_read_super(struct bkc_meta *meta);
 int bkc_meta_check_super(struct bkc_meta *meta, struct bkc_table *t);
 int bkc_meta_write_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set,
 			 u32 clear);
+int bkc_meta_try_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set);
 void bkc_meta_repeat_super(struct bkc_meta *meta);
 u32 bkc_meta_exact_sum(const struct bkc_meta *meta, bool doubts);
 enum bkc_phase bkc_meta_phase(const struct bkc_meta *meta);

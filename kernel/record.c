@@ -187,8 +187,7 @@ static void told(struct bkc_meta *meta, int r)
 /* A commit may have failed that would not fail now. */
 static int tell(struct bkc_meta *meta)
 {
-	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
-	return bkc_meta_write_super(meta, BKC_PHASE_BROKEN, 0, 0);
+	return bkc_meta_try_super(meta, BKC_PHASE_BROKEN, 0);
 }
 
 static void break_work(struct work_struct *work)

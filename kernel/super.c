@@ -113,14 +113,9 @@ enum bkc_phase bkc_meta_phase(const struct bkc_meta *meta)
  */
 static void take_back(struct bkc_meta *meta)
 {
-	struct blkcopy_meta_super *super = meta->next_super;
-
-	memcpy(super, meta->super, sizeof(*super));
-	if (write_super_image(meta, super))
+	if (__repeat(meta))
 		DMERR("metadata on %pg: it is not known what the superblock says",
 		      meta->bdev);
-	else
-		memcpy(meta->super, super, sizeof(*super));
 }
 
 /*
@@ -205,6 +200,13 @@ int bkc_meta_write_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set,
 	if (r || repeated)
 		bkc_meta_failed(meta, "writing the superblock", r ?: repeated);
 	return r;
+}
+
+/* bkc_meta_write_super(), though other metadata could not be written. */
+int bkc_meta_try_super(struct bkc_meta *meta, enum bkc_phase phase, u32 set)
+{
+	WRITE_ONCE(meta->health, BKC_HEALTH_RW);
+	return bkc_meta_write_super(meta, phase, set, 0);
 }
 
 /* The second copy of a superblock that says that a pivot has been. Process context. */
