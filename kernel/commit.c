@@ -358,7 +358,7 @@ static void batch_endio(struct bio *bio)
  */
 static int write_batch(struct bkc_meta *meta, const u64 *index, unsigned int nr)
 {
-	blk_opf_t opf = REQ_OP_WRITE | REQ_SYNC | REQ_META;
+	blk_opf_t opf = REQ_OP_WRITE | BKC_WAITED_FOR | REQ_META;
 	struct batch batch = { .status = BLK_STS_OK };
 	struct blk_plug plug;
 	unsigned int i;

@@ -208,7 +208,8 @@ static void write_run(struct bkc_copy *copy)
 	if (bkc_range_begin_write(copy->s, copy)) {
 		bitmap_or(data, copy->zero, copy->skip, copy->nr_blocks);
 		for_each_clear_bitrange(first, last, data, copy->nr_blocks)
-			target_segment(copy, first, last, REQ_OP_WRITE,
+			target_segment(copy, first, last,
+				       REQ_OP_WRITE | BKC_WAITED_FOR,
 				       write_endio);
 		bitmap_andnot(data, copy->zero, copy->skip, copy->nr_blocks);
 		if (copy->zeroing)

@@ -188,7 +188,7 @@ static int write_dirty(struct bkc_meta *meta)
 		if (!test_and_clear_bit(i, in->dirty))
 			continue;
 		capture(meta, i);
-		r = bkc_meta_io(meta, REQ_OP_WRITE | REQ_FUA | REQ_SYNC |
+		r = bkc_meta_io(meta, REQ_OP_WRITE | REQ_FUA | BKC_WAITED_FOR |
 				REQ_META, in->first + i, &in->image, 1);
 		if (r) {
 			set_bit(i, in->dirty);

@@ -233,6 +233,9 @@ void bkc_issue_parked(struct bio *bio, enum bkc_verdict verdict)
 	struct bkc_io *io = bkc_io_of(bio);
 	struct bkc_table *t = io->table;
 
+	/* This thread sends others after it. */
+	if (bio_op(bio) == REQ_OP_WRITE)
+		bio->bi_opf |= BKC_WAITED_FOR;
 	if (t->mode->durable) {
 		bkc_redirect_issue(bio, verdict);
 		return;

@@ -87,13 +87,13 @@ static void lay_over(struct bkc_copy *copy)
 /* Steps 3 and 4 */
 static void filled(struct bkc_copy *copy)
 {
-	const blk_opf_t keep = REQ_FUA | REQ_SYNC | REQ_META | REQ_PRIO |
-			       REQ_IDLE;
+	const blk_opf_t keep = REQ_FUA | REQ_META | REQ_PRIO;
+	blk_opf_t opf = (copy->bio->bi_opf & keep) | BKC_WAITED_FOR;
 	struct bio *bio;
 
 	lay_over(copy);
 	bio = bkc_copy_bio(copy, copy->s->mode->write_to, 0, block_sectors(copy),
-			   REQ_OP_WRITE | (copy->bio->bi_opf & keep), written);
+			   REQ_OP_WRITE | opf, written);
 	bio->bi_ioprio = copy->bio->bi_ioprio;
 	submit_bio_noacct(bio);
 }

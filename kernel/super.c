@@ -22,8 +22,8 @@ static int write_super_image(struct bkc_meta *meta,
 
 	bkc_meta_seal(meta, &super->header, BLKCOPY_META_MAGIC_SUPER,
 		      generation % SUPERS, generation);
-	r = bkc_meta_io(meta, REQ_OP_WRITE | REQ_PREFLUSH | REQ_FUA | REQ_SYNC |
-		       REQ_META, generation % SUPERS, &page, 1);
+	r = bkc_meta_io(meta, REQ_OP_WRITE | REQ_PREFLUSH | REQ_FUA |
+			BKC_WAITED_FOR | REQ_META, generation % SUPERS, &page, 1);
 	return r;
 }
 

@@ -8,9 +8,11 @@
 source "$(dirname "$0")/guest.sh"
 # shellcheck source=tools/bench.d/writer.sh
 source "$(dirname "$0")/writer.sh"
+# shellcheck source=tools/bench.d/qemu.sh
+source "$(dirname "$0")/qemu.sh"
 
 PART=durable RUNS=${BLKCTL_BENCH_RUNS:-3}
-A=/dev/nullb0 B=/dev/nullb1 META=/dev/nullb2 SLOW=/dev/nullb3
+A=/dev/nullb0 B=/dev/nullb1 META=/dev/nullb2 SLOW=/dev/nullb3 SLOW_TOO=/dev/nullb4
 ctl() { "$BLKCTL_BIN" "$@" >/dev/null; }
 
 # timed_disk NAME MIB MS
@@ -88,6 +90,40 @@ with_backup() {
 	make_dm snap "0 $LEN snapshot $A $SLOW N 128"
 	with_table "dm-snapshot-origin, store of 20 ms" "0 $LEN snapshot-origin $A" sleep 5
 	remove_dm snap
+}
+
+# ---- A whole backup under a writer, where it goes to being slow
+
+by_backup() { ctl backup vol $SLOW_TOO --store $SLOW --force; }
+
+by_dd() {
+	dmsetup create snap --notable
+	dmsetup load snap --table "0 $LEN snapshot $A $SLOW N 128"
+	dmsetup load vol --table "0 $LEN snapshot-origin $A"
+	dmsetup suspend --nolockfs vol
+	dmsetup resume --noudevsync snap
+	dmsetup resume --noudevsync vol
+	dd if=/dev/mapper/snap of=$SLOW_TOO bs=1M iflag=direct oflag=direct status=none
+}
+
+by_qemu() { qmp whole blockdev-backup '{"job-id": "backup", "device": "from", "target": "to", "sync": "full"}'; }
+
+with_whole_backup() {
+	dd if=/dev/urandom of=$A bs=1M count=$MIB oflag=direct status=none
+	blank $SLOW $SLOW_TOO
+	ctl create vol $A --force
+	move "blkctl backup, store and target of 20 ms" /dev/mapper/vol by_backup
+	ctl remove vol
+	blank $SLOW $SLOW_TOO
+	make_dm vol "0 $LEN linear $A 0"
+	move "dm-snapshot and dd, both of 20 ms" /dev/mapper/vol by_dd
+	remove_dm vol
+	remove_dm snap
+	blank $SLOW_TOO
+	start_qsd from --blockdev "$(qsd_node from $A)" --blockdev "$(qsd_node to $SLOW_TOO)"
+	move "over nbd, nothing running" $NBD sleep 5
+	move "qemu blockdev-backup over nbd, target of 20 ms" $NBD by_qemu
+	stop_qsd
 }
 
 # ---- fsync
@@ -171,12 +207,13 @@ fills() {
 }
 
 load_modules
-modprobe -a dm-snapshot loop
+modprobe -a dm-snapshot loop nbd
 modprobe null_blk nr_devices=0
 timed_disk nullb0 160 2
 timed_disk nullb1 160 2
 timed_disk nullb2 64 2
 timed_disk nullb3 160 20
+timed_disk nullb4 160 20
 mkdir -p /var/lib/blkctl
 for ((run = 0; run < RUNS; run++)); do
 	with_table "nothing running" "0 $LEN linear $A 0" sleep 5
@@ -184,6 +221,7 @@ for ((run = 0; run < RUNS; run++)); do
 	with_dm_snapshot
 	with_merge
 	with_backup
+	with_whole_backup
 done
 fsyncs "dm-linear" "0 $LEN linear $A 0"
 fsyncs "blkcopy overlay, 4 KiB blocks" "0 $LEN blkcopy overlay $A 0 $B 0 $META 8" $META
