@@ -89,8 +89,8 @@ Option downtime_option()
 	return {.name = "max-downtime",
 		.value = "MS",
 		.help = "turn a background copy to dual once what is left takes at most this many "
-			"milliseconds to copy, so that a steady writer cannot keep it from ending; "
-			"1000 if not given and a pivot follows"};
+			"milliseconds (or 500ms, 2s) to copy, so that a steady writer cannot keep "
+			"it from ending; 1000 if not given and a pivot follows"};
 }
 
 std::optional<std::chrono::milliseconds> downtime_of(const Arguments &args, bool pivots)
@@ -98,9 +98,16 @@ std::optional<std::chrono::milliseconds> downtime_of(const Arguments &args, bool
 	auto text = args.value("max-downtime");
 	if (!text)
 		return pivots ? std::optional(default_downtime) : std::nullopt;
-	const auto ms = parse_count(*text);
-	if (!ms)
-		bad_usage(fmt::format("--max-downtime \"{}\": no number of milliseconds", *text));
+	// Milliseconds where other times are seconds: so has the field, and its value's name.
+	const bool bare = text->find_first_not_of("0123456789") == std::string::npos;
+	std::optional<uint64_t> ms;
+	if (bare)
+		ms = parse_count(*text);
+	else if (const auto time = parse_duration_ms(*text))
+		ms = *time;
+	if (!ms || *ms == 0)
+		bad_usage(fmt::format("--max-downtime \"{}\": no time (milliseconds, or 500ms, 2s)",
+				      *text));
 	return std::chrono::milliseconds(*ms);
 }
 

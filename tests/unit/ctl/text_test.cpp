@@ -265,7 +265,9 @@ TEST(Waiting, EveryPivotThatWaitsCatchesUp)
 	EXPECT_EQ(downtime_of(parse("wait", {"v"}), false), std::nullopt);
 	EXPECT_EQ(downtime_of(parse("wait", {"v", "--pivot"}), true), 1000ms);
 	EXPECT_EQ(downtime_of(parse("pivot", {"v", "--max-downtime", "250"}), true), 250ms);
-	for (const char *bad : {"0", "-1", "1s", "", "99999999999"})
+	EXPECT_EQ(downtime_of(parse("pivot", {"v", "--max-downtime", "500ms"}), true), 500ms);
+	EXPECT_EQ(downtime_of(parse("pivot", {"v", "--max-downtime", "2s"}), true), 2000ms);
+	for (const char *bad : {"0", "-1", "0ms", "1x", "s", "", "99999999999"})
 		EXPECT_NE(refused([&] {
 				  (void)downtime_of(
 					  parse("copy", {"v", "t", "--mode", "background",
