@@ -103,6 +103,7 @@ by_dd() {
 	dmsetup suspend --nolockfs vol
 	dmsetup resume --noudevsync snap
 	dmsetup resume --noudevsync vol
+	dmsetup mknodes snap
 	dd if=/dev/mapper/snap of=$SLOW_TOO bs=1M iflag=direct oflag=direct status=none
 }
 
@@ -111,7 +112,7 @@ by_qemu() { qmp whole blockdev-backup '{"job-id": "backup", "device": "from", "t
 with_whole_backup() {
 	dd if=/dev/urandom of=$A bs=1M count=$MIB oflag=direct status=none
 	blank $SLOW $SLOW_TOO
-	ctl create vol $A --force
+	ctl create vol $A
 	move "blkctl backup, store and target of 20 ms" /dev/mapper/vol by_backup
 	ctl remove vol
 	blank $SLOW $SLOW_TOO
