@@ -85,7 +85,7 @@ static inline sector_t bkc_region_end(sector_t sector)
 #define BKC_RUN_PAGES_MAX	(BKC_REGION_SECTORS >> (PAGE_SHIFT - SECTOR_SHIFT))
 
 /*
- * Of every write that is sent by a thread of ours: what it keeps back, a user may be
+ * Of every write and flush that is sent by a thread of ours: what it keeps back, a user may be
  * waiting for. Without both flags a queue with blk-wbt takes it for write-back, and
  * has it sleep, one at a time, as soon as reads there get slow. What bounds our
  * writes is inflight_kib. As jbd2 does it with its journal.

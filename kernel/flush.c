@@ -61,7 +61,8 @@ int bkc_flush_leg(struct bkc_state *s, enum bkc_leg leg, struct block_device *bd
 	int r;
 
 	init_completion(&flush.done);
-	bio_init(&flush.bio, bdev, NULL, 0, REQ_OP_WRITE | REQ_PREFLUSH);
+	bio_init(&flush.bio, bdev, NULL, 0,
+		 REQ_OP_WRITE | REQ_PREFLUSH | BKC_WAITED_FOR);
 	flush.bio.bi_end_io = own_flush_endio;
 	submit_bio(&flush.bio);
 	wait_for_completion_io(&flush.done);

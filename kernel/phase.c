@@ -524,7 +524,7 @@ static int flush_top(struct bkc_state *s, struct flush *flush,
 {
 	init_completion(&flush->done);
 	bio_init(&flush->bio, s->bdev[BKC_TOP], NULL, 0,
-		 REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC);
+		 REQ_OP_WRITE | REQ_PREFLUSH | BKC_WAITED_FOR);
 	flush->bio.bi_end_io = flush_endio;
 	flush->bio.bi_private = &flush->done;
 	flush->out = true;
