@@ -136,6 +136,7 @@ class Waiter
 		for (;;) {
 			BLKCTL_CHECK(events->arm());
 			BLKCTL_TRY(const auto volume, look(context_, id));
+			hold(volume);
 			BLKCTL_TRY(const auto job, look_at_job(id, volume));
 			const auto now = Clock::now();
 			report(volume, job, now);
@@ -160,6 +161,14 @@ class Waiter
 	}
 
       private:
+	// As long as somebody waits, lvremove and lvchange -an are refused. Not a layer that is
+	// merged: whoever sees first that it is done removes it.
+	void hold(const volume::Volume &volume)
+	{
+		if (!held_ && !volume::number_of(volume))
+			held_ = context_.probe.hold(volume.devno());
+	}
+
 	void report(const volume::Volume &volume, const Job &job, Clock::time_point now)
 	{
 		meter_.sample(now, job);
@@ -183,6 +192,7 @@ class Waiter
 
 	volume::Context &context_;
 	const WaitOptions &options_;
+	UniqueFd held_;
 	Meter meter_;
 	std::optional<State> before_;
 	Clock::time_point reported_{};

@@ -209,4 +209,11 @@ Result<std::vector<uint8_t>> System::read(DevNo device, uint64_t at, size_t coun
 	return bytes;
 }
 
+UniqueFd System::hold(DevNo device)
+{
+	const auto block = describe(device);
+
+	return UniqueFd(block ? ::open(block->path.c_str(), O_RDONLY | O_CLOEXEC) : -1);
+}
+
 } // namespace blkctl::udev

@@ -6,6 +6,7 @@
 
 #include "base/devno.hpp"
 #include "base/error.hpp"
+#include "base/unique_fd.hpp"
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -107,6 +108,10 @@ class Probe
 
 	// Bytes of a device as the medium has them. Errors: failed.
 	virtual Result<std::vector<uint8_t>> read(DevNo device, uint64_t at, size_t count) = 0;
+
+	// As long as it is there the device is open, for reading: nobody removes it. Empty where it
+	// cannot be opened.
+	virtual UniqueFd hold(DevNo device) = 0;
 };
 
 } // namespace blkctl::udev

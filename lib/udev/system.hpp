@@ -26,6 +26,7 @@ class System final : public Probe
 	Result<std::vector<DevNo>> devices_of(const std::string &file) override;
 	std::vector<LoopDevice> loops() override;
 	Result<std::vector<uint8_t>> read(DevNo device, uint64_t at, size_t count) override;
+	UniqueFd hold(DevNo device) override;
 
       private:
 	struct Impl;

@@ -203,6 +203,19 @@ Result<Outcome> start_job(Change &change, const Job &job)
 	return change.finish(layer.info);
 }
 
+// Whoever says it again wants it done: also of a volume that was made not to be filled.
+Result<Outcome> go_on(Change &change, const Volume &layer)
+{
+	auto table = layer.table;
+
+	table.features.paused = false;
+	add_told(change, layer, [table](tab::Entry &entry) { keep_told(table, entry); });
+	change.message(layer.info, "copy resume");
+	change.outcome().copy = copy_id(layer);
+	change.outcome().note = layer.name() + ": it was paused, and goes on";
+	return change.finish(layer.info);
+}
+
 Result<Job> find_job(Change &change, const MergeRequest &request, table::Mode mode)
 {
 	auto &context = change.context();
@@ -296,6 +309,8 @@ Result<Outcome> run_job(Context &context, const MergeRequest &request, Run run, 
 		return refusal(Status::needs_attention, change.verb(), layer.name(),
 			       "it was stopped: " + layer.errors_text(),
 			       "blkctl resume " + layer.name() + ", once the device is well");
+	case JobState::paused:
+		return go_on(change, layer);
 	default:
 		break;
 	}

@@ -43,7 +43,12 @@ Result<void> check_can(const Volume &volume, const std::vector<Volume> &layers)
 	const auto mode = volume.table.mode;
 
 	if (mode == table::Mode::overlay) {
-		if (layers.size() + 1 < most_layers)
+		// The lowest, once it is merged, is a way to base and holds nothing itself.
+		const auto overlays =
+			std::count_if(layers.begin(), layers.end(), [](const Volume &layer) {
+				return layer.table.mode != table::Mode::track;
+			});
+		if (size_t(overlays) + 1 < most_layers)
 			return {};
 		return refusal(Status::busy, overlay_verb, name,
 			       "it has " + std::to_string(most_layers) + " layers already",

@@ -159,6 +159,8 @@ TEST_F(Chain, ACommitOfALayerIsWaitedFor)
 	const auto gone = job::wait_gone(host.context, found->copy, {});
 	ASSERT_TRUE(gone) << gone.error().message();
 	EXPECT_EQ(gone->job.state, JobState::none);
+	// Whoever comes first removes the layer.
+	EXPECT_TRUE(host.probe.held.empty());
 	EXPECT_EQ(job::find_job(host.context, "v0").error().status, Status::not_found);
 }
 

@@ -141,6 +141,9 @@ class Probe final : public udev::Probe
 	Result<std::vector<DevNo>> devices_of(const std::string &file) override;
 	std::vector<udev::LoopDevice> loops() override { return loop_devices; }
 	Result<std::vector<uint8_t>> read(DevNo device, uint64_t at, size_t count) override;
+	UniqueFd hold(DevNo device) override;
+
+	std::vector<DevNo> held; // that somebody has asked for
 };
 
 // Loop devices 7:0, 7:1, ... over files that are really made.

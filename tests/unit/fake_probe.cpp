@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the recorded host knows of its block devices.
 #include "fake_host.hpp"
+#include <fcntl.h>
 #include <filesystem>
 
 namespace blkctl::fake
@@ -127,6 +128,12 @@ Result<std::vector<uint8_t>> Probe::read(DevNo device, uint64_t at, size_t count
 		if (place >= at && place - at < count)
 			found[place - at] = value;
 	return found;
+}
+
+UniqueFd Probe::hold(DevNo device)
+{
+	held.push_back(device);
+	return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
 } // namespace blkctl::fake

@@ -101,6 +101,8 @@ TEST(Wait, EndsAsTheJobDoes)
 	host.mapper.on_wait = [&] { device.status.phase = Phase::synced; };
 	EXPECT_EQ(wait_ready(host.context, "v0", options)->job.state, State::ready);
 	EXPECT_EQ(seen, (std::vector{State::copying, State::ready}));
+	// Once, for as long as it waits.
+	EXPECT_EQ(host.probe.held, std::vector{device.info.devno});
 
 	device.status.phase = Phase::copying;
 	host.mapper.on_wait = [&] { device.status.phase = Phase::aborted; };

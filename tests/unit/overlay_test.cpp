@@ -172,6 +172,15 @@ TEST_F(Overlay, ACommitRunsAndIsFinished)
 	EXPECT_TRUE(commit(host.context, {.name = "v0"}, volume::Run::doit)->already);
 	EXPECT_EQ(stream(host.context, "v0", volume::Run::doit).error().status, Status::busy);
 	EXPECT_TRUE(host.mapper.calls.empty());
+	// Paused, it is asked for all the same.
+	ASSERT_TRUE(pause(host.context, "v0", volume::Run::doit));
+	const auto on = commit(host.context, {.name = "v0"}, volume::Run::doit);
+	ASSERT_TRUE(on) << on.error().message();
+	EXPECT_EQ(host.mapper.calls.back(), "message 253:0 copy resume");
+	EXPECT_NE(on->note.find("paused"), std::string::npos) << on->note;
+	EXPECT_EQ(find(host.context, "v0")->state(), JobState::copying);
+	ASSERT_TRUE(on->copy);
+	host.mapper.calls.clear();
 
 	auto &status = host.mapper.at(volume_number).status;
 	status.base_only = 1000;

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vm: quick=6.12 disk=64M disk=96M timeout=150
 # A mounted LV is attached, copied, pivoted and attached again, while it is
-# written: its device number never changes, LVM says nothing, detach gives LVM
+# written: its device number never changes, LVM warns of no more than it has to and is
+# kept from taking away what is waited for, detach gives LVM
 # its own table back.
 # guards: absorbing a linear device; no second device with the same
 # filesystem visible; LVM's view.
@@ -12,6 +13,7 @@ source "$VM_DIR/lib-cli.sh"
 cli_setup
 mk_vg vg0 /dev/vda
 lvcreate -qq -n data -L 32M vg0
+lvcreate -qq -Wn -n idle -L 8M vg0
 lv=/dev/vg0/data
 dm=vg0-data
 mkfs.ext4 -q $lv
@@ -32,12 +34,30 @@ quiet() { # LVM has nothing to complain of
 
 exits 0 ctl attach $lv
 has "$(dmsetup table $dm)" '^0 65536 blkcopy track 254:0 2048 - 0 - 128$|^0 65536 blkcopy track [0-9]+:[0-9]+ 2048 - 0 - 128$' "an absorbed LV"
-is "$(dmsetup ls | wc -l)" 1 "dm devices: no hidden one"
+is "$(dmsetup ls | wc -l)" 2 "dm devices, of two LVs: no hidden one"
 quiet attached
+# All it says: it knows its own types alone, and asks the table.
+is "$(lvs --noheadings vg0 2>&1 | grep -vcE '^  (WARNING: Detected blkcopy segment type does not match expected type striped for vg0/data\.|(data|idle) .*)$')" 0 "other lines of lvs"
 exits 0 ctl detach $lv
 is "$(dmsetup table $dm)" "$table" "LVM's table, given back"
 quiet detached
 lvs --noheadings vg0 >/dev/null
+
+# As long as somebody waits for a job, LVM cannot take away what it is a job of.
+mk_loop 8
+exits 0 ctl attach /dev/vg0/idle
+run_bg "$WORK/copy" "$BLKCTL" copy vg0-idle "$REPLY" --keep --rate 64k --wait
+copier=$BG
+until_true 20 "the copy to run" phase_is vg0-idle copying
+sleep 1
+refused 'in use' lvchange -an vg0/idle
+refused 'in use' lvremove -f -y vg0/idle
+is "$(st vg0-idle phase)" copying "the copy that LVM would have ended"
+kill "$copier"
+wait "$copier" || true
+exits 0 ctl abort vg0-idle
+exits 0 ctl detach /dev/vg0/idle
+exits 0 lvremove -qq -f -y vg0/idle
 
 exits 0 ctl attach $lv
 exits 2 ctl copy $lv /dev/vdb --pivot --wait
