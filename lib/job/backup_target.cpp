@@ -340,7 +340,16 @@ Result<void> check_qcow2(volume::Context &context, const BackupRequest &request,
 std::optional<std::string> image_before(volume::Context &context, const volume::Volume &volume,
 					const BackupRequest &request)
 {
-	return image_at(context, request.before(), volume.sectors * 512, Left::complete);
+	const auto bytes = volume.sectors * 512;
+
+	// What is none at all is a mistake, as is what is not there.
+	if (!request.backing.empty()) {
+		const auto look = transport::look_at_image(
+			request.backing, transport::format_by_name(request.backing));
+		if (!look || look->bytes != bytes)
+			return std::nullopt;
+	}
+	return image_at(context, request.before(), bytes, Left::complete);
 }
 
 std::optional<std::string> image_of(volume::Context &context, const BackupTarget &target,

@@ -6,6 +6,8 @@
 #include "job/apply.hpp"
 #include "volume/bitmaps.hpp"
 #include "volume/cache.hpp"
+#include <filesystem>
+#include <fstream>
 #include <utility>
 
 using namespace blkctl;
@@ -576,6 +578,12 @@ TEST_F(BackupChain, ALayerOverAnOlderImageIsAFullOne)
 	const auto none = run(over("4.qcow2", host.run_dir + "/none.qcow2"));
 	ASSERT_FALSE(none);
 	EXPECT_NE(none.error().message().find("none.qcow2"), std::string::npos);
+	// Nor is one that is no image, or of another size.
+	std::ofstream(host.run_dir + "/text.qcow2") << "This is text.";
+	EXPECT_FALSE(run(over("4.qcow2", host.run_dir + "/text.qcow2")));
+	std::ofstream(host.run_dir + "/short.img") << std::string(4096, 'x');
+	EXPECT_FALSE(run(over("4.qcow2", host.run_dir + "/short.img")));
+	EXPECT_FALSE(std::filesystem::exists(host.run_dir + "/4.qcow2"));
 }
 
 // Each of them over the full one, or over another: the bits have it all.
