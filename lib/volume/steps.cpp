@@ -457,6 +457,10 @@ Result<void> check_no_overlay(const std::string &verb, const Volume &volume)
 {
 	const auto &name = volume.name();
 
+	if (volume.table.mode == table::Mode::backup && volume.status.phase == table::Phase::broken)
+		return refusal(Status::busy, verb, name,
+			       "the view of it is broken: what it held is lost, the volume is well",
+			       "blkctl abort " + name + ", to let go of the store");
 	if (volume.table.mode == table::Mode::backup)
 		return refusal(Status::busy, verb, name, "there is a view of it",
 			       "blkctl remove VIEW, or blkctl abort " + name +
