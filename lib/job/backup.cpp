@@ -109,6 +109,11 @@ Result<void> Work::open(const std::vector<BackupRequest> &requests, volume::Run 
 		BLKCTL_CHECK(check_words(request));
 		BLKCTL_TRY(const auto info, volume::find_device(context, request.name));
 		group += (group.empty() ? "" : ", ") + info.name;
+		// Before its lock is, which is ours.
+		for (const auto &other : infos)
+			if (other.devno == info.devno)
+				return refusal(Status::usage, backup_verb, info.name,
+					       "it is named twice");
 		infos.push_back(info);
 	}
 	for (size_t i = 0; i < requests.size(); i++) {

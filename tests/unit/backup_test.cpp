@@ -492,3 +492,14 @@ TEST_F(Backup, RestoreRefusesBadInput)
 		{udev::Use::Kind::mounted, "/srv", {}, fake::disk_small}};
 	EXPECT_EQ(apply("/dev/sdc").error().status, Status::busy);
 }
+
+TEST_F(Backup, OfAVolumeThatIsNamedTwiceIsAMistake)
+{
+	auto other = request();
+	other.target = host.run_dir + "/other.img";
+	const auto twice =
+		job::backup(host.context, {request(), other}, options, volume::Run::doit);
+	ASSERT_FALSE(twice);
+	EXPECT_EQ(twice.error().status, Status::usage);
+	EXPECT_EQ(twice.error().why, "it is named twice");
+}
