@@ -27,6 +27,11 @@ struct bkc_bitmap {
 	bool inconsistent;	/* it may have missed writes */
 	bool gone;		/* the disk is to say so, then it is */
 	/*
+	 * By side: it has not recorded all the time since it began. Not on the disk:
+	 * of one that recorded when it was loaded nobody knows.
+	 */
+	bool lapsed[2];
+	/*
 	 * Writes are noted in side active. The other is there while it is
 	 * frozen, and has what had changed by then.
 	 */
@@ -68,6 +73,9 @@ int bkc_bitmaps_publish(struct bkc_tracker *tr, struct bkc_bitmap *added,
 struct bkc_bitmap *bkc_bitmap_alloc(struct bkc_tracker *tr, const char *name,
 				    unsigned int shift, gfp_t gfp);
 void bkc_bitmap_free(struct bkc_bitmap *b);
+
+/* sync.c */
+void bkc_sync_start(struct bkc_state *s, struct bkc_table *t);
 
 /* known.c */
 void bkc_known_note(struct bkc_tracker *tr, sector_t start, sector_t end);

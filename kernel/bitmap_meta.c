@@ -192,6 +192,7 @@ static int load_record(struct bkc_meta *meta, unsigned int slot,
 		return -ENOMEM;
 	b->slot = slot;
 	b->recording = flags & BLKCOPY_META_BITMAP_RECORDING;
+	b->lapsed[b->active] = !b->recording;
 	b->inconsistent = flags & BLKCOPY_META_BITMAP_INCONSISTENT;
 	if (!bkc_bitmaps_publish(tr, b, NULL))
 		return 0;
