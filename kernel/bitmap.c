@@ -296,6 +296,7 @@ static void drop_side(struct bkc_bitmap *b, unsigned int side)
 
 	/* Pairs with the barrier in put_bits(): what was in it has been added. */
 	smp_store_release(&b->bits[side], NULL);
+	b->lapsed[side] = false;
 	atomic64_set(&b->count[side], 0);
 	/* Whoever captures them for the metadata looks under RCU. */
 	synchronize_rcu();
@@ -382,13 +383,14 @@ int bkc_bitmap_enable(struct bkc_tracker *tr, const char *name, bool recording)
 	if (!b)
 		return -ENOENT;
 	was = b->recording;
+	/* Before a write can be missed: the disk may be told at any time. */
+	if (!recording)
+		b->lapsed[b->active] = true;
 	if (tr->meta)
 		WRITE_ONCE(b->unstored, !recording && (was || b->unstored));
 	WRITE_ONCE(b->recording, recording);
 	bkc_known_renew(tr);
 	bkc_tracker_switch(tr);
-	if (!recording)
-		b->lapsed[b->active] = true;
 	if (!tr->meta)
 		return 0;
 	if (!recording)

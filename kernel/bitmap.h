@@ -26,11 +26,7 @@ struct bkc_bitmap {
 	bool frozen;
 	bool inconsistent;	/* it may have missed writes */
 	bool gone;		/* the disk is to say so, then it is */
-	/*
-	 * By side: it has not recorded all the time since it began. Not on the disk:
-	 * of one that recorded when it was loaded nobody knows.
-	 */
-	bool lapsed[2];
+	bool lapsed[2];		/* by side: it did not record all the time */
 	/*
 	 * Writes are noted in side active. The other is there while it is
 	 * frozen, and has what had changed by then.
