@@ -6,7 +6,7 @@
 #include <linux/kstrtox.h>
 #include <linux/string.h>
 
-#include "bkc.h"
+#include "bitmap.h"
 
 static const char * const policy_words[] = {
 	[BKC_POLICY_REPORT] = BLKCOPY_POLICY_REPORT,
@@ -199,11 +199,46 @@ static int parse_bitmaps(const struct bkc_mode *mode, const char *word,
 	return 0;
 }
 
+/* A bitmap, and no number: for the table's first resume alone, never printed. */
+static int parse_sync(const struct bkc_mode *mode, const char *word,
+		      struct bkc_params *p, char **error)
+{
+	if (!bkc_has_dual_writes(mode)) {
+		*error = "sync needs mode mirror";
+		return -EINVAL;
+	}
+	if (p->nosync) {
+		*error = "sync and nosync exclude each other";
+		return -EINVAL;
+	}
+	if (p->sync) {
+		*error = "Parameter given twice";
+		return -EINVAL;
+	}
+	if (!bkc_bitmap_is_name(word)) {
+		*error = "Invalid name of a bitmap in sync";
+		return -EINVAL;
+	}
+	p->sync = word;
+	return 0;
+}
+
+/* Those whose value is a name. -ENOENT: it is none of them. */
+static int parse_named(const struct bkc_mode *mode, const char *key,
+		       const char *word, struct bkc_params *p, char **error)
+{
+	if (!strcmp(key, BLKCOPY_PARAM_BITMAPS))
+		return parse_bitmaps(mode, word, p, error);
+	if (!strcmp(key, BLKCOPY_PARAM_SYNC))
+		return parse_sync(mode, word, p, error);
+	return -ENOENT;
+}
+
 static int parse_params(struct dm_arg_set *as, const struct bkc_mode *mode,
 			struct bkc_params *p, char **error)
 {
 	static const struct dm_arg count_arg = {
-		0, 2 * (BKC_PARAM_NR + 1), "Invalid number of parameters"
+		0, 2 * (BKC_PARAM_NR + 2), "Invalid number of parameters"
 	};
 	unsigned int argc;
 	int r;
@@ -221,12 +256,11 @@ static int parse_params(struct dm_arg_set *as, const struct bkc_mode *mode,
 		const char *word = dm_shift_arg(as);
 		enum bkc_param_id id;
 
-		if (!strcmp(key, BLKCOPY_PARAM_BITMAPS)) {
-			r = parse_bitmaps(mode, word, p, error);
-			if (r)
-				return r;
+		r = parse_named(mode, key, word, p, error);
+		if (!r)
 			continue;
-		}
+		if (r != -ENOENT)
+			return r;
 		r = bkc_parse_param(key, word, p, &id);
 		if (r == -ENOENT) {
 			*error = "Unknown parameter";

@@ -214,6 +214,7 @@ int bkc_bitmap_add(struct bkc_tracker *tr, const char *name, u64 granule,
 	if (tr->meta)
 		r = bkc_bitmap_take_slot(tr, &b->slot);
 	b->recording = recording;
+	b->lapsed[b->active] = !recording;
 	if (!r)
 		r = bkc_bitmaps_publish(tr, b, NULL);
 	if (r) {
@@ -279,6 +280,7 @@ static int turn(struct bkc_bitmap *b)
 	b->bits[side] = alloc_bits(b->nr);
 	if (!b->bits[side])
 		return -ENOMEM;
+	b->lapsed[side] = !b->recording;
 	atomic64_set(&b->count[side], 0);
 	/* Pairs with the acquire in bkc_bitmap_note(). */
 	smp_store_release(&b->active, side);
@@ -294,6 +296,7 @@ static void drop_side(struct bkc_bitmap *b, unsigned int side)
 
 	/* Pairs with the barrier in put_bits(): what was in it has been added. */
 	smp_store_release(&b->bits[side], NULL);
+	b->lapsed[side] = false;
 	atomic64_set(&b->count[side], 0);
 	/* Whoever captures them for the metadata looks under RCU. */
 	synchronize_rcu();
@@ -380,6 +383,9 @@ int bkc_bitmap_enable(struct bkc_tracker *tr, const char *name, bool recording)
 	if (!b)
 		return -ENOENT;
 	was = b->recording;
+	/* Before a write can be missed: the disk may be told at any time. */
+	if (!recording)
+		b->lapsed[b->active] = true;
 	if (tr->meta)
 		WRITE_ONCE(b->unstored, !recording && (was || b->unstored));
 	WRITE_ONCE(b->recording, recording);
@@ -482,6 +488,7 @@ int bkc_bitmap_thaw(struct bkc_tracker *tr, const char *name)
 	if (!b->frozen)
 		return -EINVAL;
 	add_bits(b, b->bits[!b->active]);
+	b->lapsed[b->active] |= b->lapsed[!b->active];
 	b->frozen = false;
 	drop_side(b, !b->active);
 	return 0;

@@ -26,6 +26,7 @@ struct bkc_bitmap {
 	bool frozen;
 	bool inconsistent;	/* it may have missed writes */
 	bool gone;		/* the disk is to say so, then it is */
+	bool lapsed[2];		/* by side: it did not record all the time */
 	/*
 	 * Writes are noted in side active. The other is there while it is
 	 * frozen, and has what had changed by then.
@@ -68,6 +69,9 @@ int bkc_bitmaps_publish(struct bkc_tracker *tr, struct bkc_bitmap *added,
 struct bkc_bitmap *bkc_bitmap_alloc(struct bkc_tracker *tr, const char *name,
 				    unsigned int shift, gfp_t gfp);
 void bkc_bitmap_free(struct bkc_bitmap *b);
+
+/* sync.c */
+void bkc_sync_start(struct bkc_state *s, struct bkc_table *t);
 
 /* known.c */
 void bkc_known_note(struct bkc_tracker *tr, sector_t start, sector_t end);

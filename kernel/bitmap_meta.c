@@ -117,6 +117,8 @@ static void put_record(struct blkcopy_meta_exact *image,
 		flags |= BLKCOPY_META_BITMAP_RECORDING;
 	if (READ_ONCE(b->inconsistent))
 		flags |= BLKCOPY_META_BITMAP_INCONSISTENT;
+	if (READ_ONCE(b->lapsed[0]) || READ_ONCE(b->lapsed[1]))
+		flags |= BLKCOPY_META_BITMAP_LAPSED;
 	record->flags = cpu_to_le32(flags);
 	record->granule_sectors = cpu_to_le32(1U << b->shift);
 	strscpy(record->name, b->name, sizeof(record->name));
@@ -192,6 +194,8 @@ static int load_record(struct bkc_meta *meta, unsigned int slot,
 		return -ENOMEM;
 	b->slot = slot;
 	b->recording = flags & BLKCOPY_META_BITMAP_RECORDING;
+	b->lapsed[b->active] = !b->recording ||
+			       flags & BLKCOPY_META_BITMAP_LAPSED;
 	b->inconsistent = flags & BLKCOPY_META_BITMAP_INCONSISTENT;
 	if (!bkc_bitmaps_publish(tr, b, NULL))
 		return 0;

@@ -28,6 +28,7 @@
  *	bitmap.c, bitmap_meta.c	bitmaps of changed blocks, and on a metadata device
  *	intent.c	segments that are marked before they are written to
  *	track.c		the bitmaps' metadata device of another mode
+ *	sync.c		a mirror that begins with less than all to be copied
  *	epoch.c		which writes have ended
  *	flush.c		flushes of top, and what they tell
  *	phase.c		pivot, abort, leg errors and their policy, events
@@ -215,7 +216,7 @@ struct bkc_params {
 	bool nosync;
 	bool copy_on_read;
 	bool persistent;
-	const char *bitmaps;	/* a device; while a line is parsed or printed */
+	const char *bitmaps, *sync;	/* words; while a line is parsed or printed */
 };
 
 enum { BKC_COPY_DUAL, BKC_COPY_BACKGROUND };
@@ -483,14 +484,14 @@ struct bkc_table {
 	struct dm_dev *meta_dev;	/* or NULL: meta says where state is kept */
 	sector_t start[BKC_LEGS];
 	u32 block_sectors;
+	char sync[BLKCOPY_BITMAP_NAME_MAX + 1];	/* a bitmap, or empty: see sync.c */
 	char meta[sizeof(BLKCOPY_META_MEM_PREFIX) + BLKCOPY_META_MEM_ID_MAX];
 	struct bkc_params params;
 	u32 policy_pauses;	/* bkc_state's, when the line was loaded */
 	struct list_head list;	/* bkc_state.tables */
 	bool resumed;		/* tables_lock: has been live */
 	bool live;		/* life_lock: is */
-	bool draining;		/* bkc_state.lock */
-	bool away;		/* bkc_state.lock */
+	bool draining, away;	/* bkc_state.lock */
 	bool resuming;		/* counted in bkc_state.resuming */
 	struct bkc_tracker *tracker;
 	struct list_head tracked;	/* bkc_tracker.tables, or empty */

@@ -423,9 +423,9 @@ void bkc_state_put_view(struct bkc_state *s, struct bkc_view *view)
 }
 
 /*
- * life_lock held. The first table that is resumed says whether top is equal
- * (nosync); later, a table of another dm device finds what the one before left
- * behind, and unless that was sealed, writes may have gone past us since.
+ * life_lock held. The first table that is resumed says what is in top already;
+ * later, a table of another dm device finds what the one before left behind, and
+ * unless that was sealed, writes may have gone past us since.
  */
 static void __start(struct bkc_state *s, struct bkc_table *t)
 {
@@ -433,8 +433,7 @@ static void __start(struct bkc_state *s, struct bkc_table *t)
 
 	if (!s->started) {
 		s->started = true;
-		if (t->params.nosync)
-			bkc_map_start_in(&s->map, BKC_IN_BOTH);
+		bkc_sync_start(s, t);
 	} else if (bkc_past_went(s, md)) {
 		bkc_drop_top(s);
 	}

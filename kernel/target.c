@@ -345,10 +345,19 @@ static int check_legs(struct bkc_table *t, char **error)
 /* What the disk says of the blocks is all that is said of them. */
 static int check_options(struct bkc_table *t, char **error)
 {
-	if (!t->meta_dev || !t->params.nosync)
-		return 0;
-	*error = "nosync is for state in memory";
-	return -EINVAL;
+	if (t->meta_dev && t->params.nosync) {
+		*error = "nosync is for state in memory";
+		return -EINVAL;
+	}
+	if (t->meta_dev && t->params.sync) {
+		*error = "sync is for state in memory";
+		return -EINVAL;
+	}
+	/* The line's words go when ctr is over. */
+	if (t->params.sync)
+		strscpy(t->sync, t->params.sync, sizeof(t->sync));
+	t->params.sync = NULL;
+	return 0;
 }
 
 static int parse_line(struct bkc_table *t, unsigned int argc, char **argv,

@@ -201,7 +201,8 @@ void report_outcome_as(const std::string &verb, const Arguments &args,
 	const auto put = dry ? say : tell;
 	if (args.flag("json"))
 		put(report::json_outcome(verb, outcome.name, dry, outcome.already, outcome.steps,
-					 outcome.stall_ms, outcome.freeze_ms));
+					 outcome.stall_ms, outcome.freeze_ms,
+					 outcome.to_copy_bytes));
 	else if (dry)
 		print_plan(outcome);
 	else if (outcome.already)

@@ -28,7 +28,9 @@ void say_bitmaps(const volume::Checked &checked)
 		auto text = fmt::format("{}: bitmap '{}': {}{}, {} of {} granules of {} changed",
 					checked.path, bitmap.name,
 					bitmap.recording ? "recording" : "disabled",
-					contents.is_inconsistent(bitmap) ? ", inconsistent" : "",
+					contents.is_inconsistent(bitmap)    ? ", inconsistent"
+					: bitmap.lapsed && bitmap.recording ? ", not all the time"
+									    : "",
 					changed, bitmap.changes.granules(),
 					format_size(uint64_t{bitmap.granule_sectors} * 512));
 		if (!bitmap.unreadable.empty())

@@ -29,14 +29,25 @@ volume::CopyRequest request_of(const Arguments &args)
 	request.metadata = args.value("metadata").value_or("");
 	request.boot = !args.flag("no-boot");
 	std::string sync = args.value("sync").value_or("full");
-	if (sync.rfind("bitmap", 0) == 0)
-		bad_usage("--sync: a copy cannot begin from a bitmap",
-			  fmt::format("--sync full, or blkctl backup {} {} --bitmap BITMAP",
-				      request.name, request.target));
-	if (sync != "full" && sync != "none")
-		bad_usage(fmt::format("--sync \"{}\": none of full, none", sync));
+	constexpr std::string_view from_bitmap = "bitmap=";
+	if (sync == "bitmap" || sync == from_bitmap)
+		bad_usage(fmt::format("--sync \"{}\": it names no bitmap", sync),
+			  "blkctl bitmap list " + request.name);
+	if (sync.starts_with(from_bitmap))
+		request.sync_bitmap = sync.substr(from_bitmap.size());
+	else if (sync != "full" && sync != "none")
+		bad_usage(fmt::format("--sync \"{}\": none of full, none, bitmap=BITMAP", sync));
 	request.sync_none = sync == "none";
 	return request;
+}
+
+// Of a copy from a bitmap; "" of others.
+std::string how_much(const Arguments &args, const volume::Outcome &outcome)
+{
+	if (!outcome.to_copy_bytes)
+		return "";
+	return fmt::format("{} {} to be copied", format_size(*outcome.to_copy_bytes),
+			   args.flag("dry-run") ? "would have" : "have");
 }
 
 // The copy ran already: what was asked for now holds for the rest of it. One that is pivoted has
@@ -79,18 +90,24 @@ Status dry_run(const Arguments &args, volume::Context &context, const table::Par
 		outcome.already = outcome.steps.empty();
 	}
 	report_outcome(args, outcome, "");
+	if (outcome.to_copy_bytes && !args.flag("json"))
+		say(fmt::format("{}: {}", outcome.name, how_much(args, outcome)));
 	return Status::ok;
 }
 
 void report_start(const Arguments &args, const volume::Outcome &outcome, bool over,
 		  const Waiting &waiting)
 {
-	std::string said = fmt::format("the copy to {} runs{}; follow it with: blkctl wait {}",
-				       args.at(1), outcome.already ? " already" : "", outcome.name);
+	const std::string amount = how_much(args, outcome);
+	std::string said = fmt::format("the copy to {} runs{}{}; follow it with: blkctl wait {}",
+				       args.at(1), outcome.already ? " already" : "",
+				       amount.empty() ? "" : ", " + amount, outcome.name);
 	if (over || waiting.json)
 		report_outcome(args, outcome, said);
 	else if (!waiting.wait)
 		tell(outcome.name + ": " + said);
+	else if (!amount.empty())
+		tell(outcome.name + ": " + amount);
 	if (!over && !waiting.json && !outcome.note.empty())
 		complain("blkctl: " + outcome.note);
 }
@@ -142,6 +159,15 @@ Status run(const Arguments &args)
 	return Status::ok;
 }
 
+constexpr const char *about_bitmaps =
+	"With --sync bitmap=BITMAP a device that has held the volume before is brought up "
+	"to date: after a pivot the one it came from, if BITMAP was added or cleared "
+	"before that. Nobody else may have written to TARGET since. "
+	"BITMAP (see blkctl-bitmap(8)) has to have recorded all the time since then: one "
+	"that is frozen, disabled or inconsistent is refused; of one that was disabled "
+	"for a while, or that the kernel cannot rely on for another reason, everything is "
+	"copied, and that is said. The copy does not clear it.";
+
 const Register entry{Verb{
 	.name = "copy",
 	.group = Group::copy,
@@ -156,6 +182,7 @@ const Register entry{Verb{
 		 "device is refused. What is on TARGET is lost; one that carries a filesystem, a "
 		 "RAID member, an encrypted or LVM volume or a partition table is refused unless "
 		 "--force is given.",
+		 about_bitmaps,
 		 "With --metadata the copy survives the system: what was copied is not copied "
 		 "again, "
 		 "and after a crash only what was being written to is. The volume is written down "
@@ -167,7 +194,7 @@ const Register entry{Verb{
 		 "left "
 		 "that way is finished by \"blkctl wait NAME --pivot\" or blkctl-pivot(8). The "
 		 "same "
-		 "command run again goes on where it was, with the options that are given now.",
+		 "command run again goes on where it was, with the options that are given now. "
 		 "An error on TARGET never reaches the users of the volume. If the copy fails, the "
 		 "volume stays on its source, and the status is 5; if a policy stopped it, 8."},
 	.positionals = {volume_positional(),
@@ -187,10 +214,12 @@ const Register entry{Verb{
 			   "volume that is not active; overrides no other refusal"},
 		  {.name = "sync",
 		   .value = "WHAT",
-		   .help = "what to copy: full (if not given), or none: TARGET is known to be "
-			   "equal "
-			   "already, and only kept so; it must carry the same signature, unless "
-			   "--force is given",
+		   .help = "what to copy: full (if not given); none: TARGET is known to be equal "
+			   "already, and only kept so; or bitmap=BITMAP: TARGET holds what the "
+			   "volume held when BITMAP began or was cleared, or later, and only what "
+			   "has changed since is copied. For the latter two it must carry the "
+			   "same signature as the volume, unless --force is given, and --metadata "
+			   "is not for them",
 		   .words = {},
 		   .offer = Offer::nothing}},
 		 copy_options(),
@@ -234,6 +263,9 @@ const Register entry{Verb{
 		      "Starts a copy of at most 50 MiB a second and returns."},
 		     {"blkctl copy data /dev/vdc --metadata /var/lib/blkctl/data.copy",
 		      "A copy that goes on after a boot."},
+		     {"blkctl copy data /dev/vdb --sync bitmap=moved --pivot",
+		      "Moves back to /dev/vdb, where data was when bitmap moved was added, and "
+		      "copies what has changed since."},
 		     {"blkctl copy data /dev/vdc --pivot --dry-run",
 		      "Only says what would be done."}},
 	.run = run,

@@ -126,6 +126,16 @@
  * from the one to the other by a reload, and its bitmaps go on recording.
  */
 #define BLKCOPY_PARAM_BITMAPS "bitmaps"
+/*
+ * One-shot, of a mirror with state in memory, and without nosync: a bitmap of the
+ * volume. Top is known to hold what the volume held when that began, was cleared
+ * last, or later: a new map starts "both" but for the blocks that have changed by
+ * it. Never printed again, as nosync. A bitmap that is not there, or is not
+ * certain to have every write since it began (inconsistent, disabled now or
+ * before, frozen), counts for nothing: everything is copied, and the kernel log
+ * says why.
+ */
+#define BLKCOPY_PARAM_SYNC "sync"
 
 #define BLKCOPY_COPY_MODE_DUAL "dual"
 #define BLKCOPY_COPY_MODE_BACKGROUND "background"

@@ -95,6 +95,8 @@ BLKCOPY_META_ASSERT(sizeof(struct blkcopy_meta_exact) ==
 #define BLKCOPY_META_BITMAP_RECORDING 0x2
 /* It may have missed writes. */
 #define BLKCOPY_META_BITMAP_INCONSISTENT 0x4
+/* It has not recorded all the time since it was added, cleared or frozen. */
+#define BLKCOPY_META_BITMAP_LAPSED 0x8
 
 struct blkcopy_meta_bitmap {
 	struct blkcopy_meta_header header;	/* as an exact sector has it */

@@ -22,6 +22,7 @@ struct RecordFlag {
 constexpr RecordFlag record_flags[] = {
 	{BLKCOPY_META_BITMAP_RECORDING, &Bitmap::recording},
 	{BLKCOPY_META_BITMAP_INCONSISTENT, &Bitmap::inconsistent},
+	{BLKCOPY_META_BITMAP_LAPSED, &Bitmap::lapsed},
 };
 
 // The bits [first, first + count) of a word.

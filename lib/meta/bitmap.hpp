@@ -57,6 +57,8 @@ struct Bitmap {
 	uint32_t granule_sectors = 0; // 512 bytes
 	bool recording = false;
 	bool inconsistent = false; // it may have missed writes
+	// It was disabled for a while. Not in a dump: what is restored from that is inconsistent.
+	bool lapsed = false;
 	Changes changes = Changes();
 	// Granules of sectors that cannot be read: they count as changed.
 	std::vector<Range> unreadable = {};

@@ -239,7 +239,8 @@ std::string json_progress(const volume::Volume &volume, const job::Job &job,
 std::string json_outcome(const std::string &verb, const std::string &name, bool dry_run,
 			 bool already, const std::vector<std::string> &steps,
 			 const std::optional<double> &stall_ms,
-			 const std::optional<double> &freeze_ms)
+			 const std::optional<double> &freeze_ms,
+			 const std::optional<uint64_t> &to_copy_bytes)
 {
 	auto object = with_schema();
 	json::array list;
@@ -254,6 +255,8 @@ std::string json_outcome(const std::string &verb, const std::string &name, bool 
 	object["steps"] = std::move(list);
 	object["stall_ms"] = value_or_null(stall_ms);
 	object["freeze_ms"] = value_or_null(freeze_ms);
+	if (to_copy_bytes)
+		object["to_copy_bytes"] = *to_copy_bytes;
 	return json::serialize(object);
 }
 

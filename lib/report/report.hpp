@@ -71,7 +71,8 @@ std::string json_progress(const volume::Volume &volume, const job::Job &job,
 std::string json_outcome(const std::string &verb, const std::string &name, bool dry_run,
 			 bool already, const std::vector<std::string> &steps,
 			 const std::optional<double> &stall_ms,
-			 const std::optional<double> &freeze_ms = {});
+			 const std::optional<double> &freeze_ms = {},
+			 const std::optional<uint64_t> &to_copy_bytes = {});
 std::string json_error(const Error &error);
 
 // The fields there are: for completion and man pages.

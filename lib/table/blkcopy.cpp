@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The table line.
 #include "table/blkcopy.hpp"
+#include "meta/bitmap.hpp"
 #include "table/enums.hpp"
 #include "table/words.hpp"
 
@@ -81,6 +82,20 @@ Result<void> parse_bitmaps(Words &words, Blkcopy &table)
 	return {};
 }
 
+Result<void> parse_sync(Words &words, Blkcopy &table)
+{
+	if (!table.sync.empty())
+		return given_twice(BLKCOPY_PARAM_SYNC);
+	if (table.mode != Mode::mirror)
+		return line_error(line, "the parameter '" BLKCOPY_PARAM_SYNC
+					"' is there, but no mirror begins");
+	BLKCTL_TRY(const auto text, words.word(BLKCOPY_PARAM_SYNC));
+	if (!meta::is_bitmap_name(text))
+		return words.bad(BLKCOPY_PARAM_SYNC, text, "the name of a bitmap");
+	table.sync = text;
+	return {};
+}
+
 Result<void> parse_param(Words &words, Blkcopy &table)
 {
 	auto &params = table.params;
@@ -88,6 +103,8 @@ Result<void> parse_param(Words &words, Blkcopy &table)
 
 	if (key == BLKCOPY_PARAM_BITMAPS)
 		return parse_bitmaps(words, table);
+	if (key == BLKCOPY_PARAM_SYNC)
+		return parse_sync(words, table);
 	for (const auto &known : number_keys) {
 		if (known.key != key)
 			continue;
@@ -244,6 +261,8 @@ std::string print(const Blkcopy &table)
 			param(known.key, word(*value));
 	if (!is_track && table.bitmaps)
 		param(BLKCOPY_PARAM_BITMAPS, table.bitmaps->str());
+	if (!table.sync.empty())
+		param(BLKCOPY_PARAM_SYNC, table.sync);
 
 	if (features || params)
 		text += " " + std::to_string(features) + feature_text;

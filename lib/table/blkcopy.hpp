@@ -90,6 +90,9 @@ struct Blkcopy {
 	std::string meta = "-";      // of the block map: "-", "mem:<id>", or MAJ:MIN
 	// The metadata device of the bitmaps: in track the line's metadata, in others a parameter.
 	std::optional<DevNo> bitmaps = {};
+	// Mirror: the top holds what the volume held when this bitmap began. One-shot, never
+	// printed by the kernel.
+	std::string sync = {};
 	uint32_t block_sectors = 128;
 	Features features = {};
 	Params params = {};

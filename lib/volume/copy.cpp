@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // copy: starting one.
+#include "uapi/blkcopy.h"
+#include "volume/bitmaps.hpp"
 #include "volume/boot.hpp"
 #include "volume/chain.hpp"
 #include "volume/image_note.hpp"
@@ -10,6 +12,7 @@
 #include "volume/steps.hpp"
 #include "volume/target.hpp"
 #include "volume/uuid.hpp"
+#include <algorithm>
 
 namespace blkctl::volume
 {
@@ -104,8 +107,77 @@ table::Blkcopy mirror_of(const Volume &volume, DevNo target, const CopyRequest &
 	mirror.features.detect_zeroes = request.detect_zeroes;
 	mirror.features.no_discard_passdown = request.no_discard_passdown;
 	mirror.features.nosync = request.sync_none;
+	mirror.sync = request.sync_bitmap;
 	mirror.params = request.params;
 	return mirror;
+}
+
+// Does the target hold something of the volume's, so that not all has to be copied?
+bool begins_with_some(const CopyRequest &request)
+{
+	return request.sync_none || !request.sync_bitmap.empty();
+}
+
+// The kernel copies everything where a bitmap may not have all that has changed; who has asked for
+// less hears of it before.
+Result<void> check_bitmap(const Volume &volume, const CopyRequest &request)
+{
+	if (request.sync_bitmap.empty())
+		return {};
+	BLKCTL_TRY(const auto bitmap, bitmap_of(copy_verb, volume, request.sync_bitmap));
+	const auto no = [&](Status status, const std::string &why, const std::string &next) {
+		return refusal(status, copy_verb, volume.name(),
+			       "bitmap \"" + bitmap.name + "\" " + why, next);
+	};
+	const auto in_full =
+		"blkctl copy " + volume.name() + " " + request.target + ", which copies everything";
+
+	if (bitmap.state == BLKCOPY_BITMAP_INCONSISTENT)
+		return no(Status::needs_attention,
+			  "may have missed writes: nobody knows what has changed", in_full);
+	if (bitmap.state == BLKCOPY_BITMAP_FROZEN)
+		return no(Status::busy, "is frozen: what has changed is in two parts",
+			  "blkctl bitmap thaw " + volume.name() + " " + bitmap.name +
+				  ", if the backup it was frozen for has failed");
+	if (bitmap.state == BLKCOPY_BITMAP_DISABLED)
+		return no(Status::busy, "is disabled: what has changed is not in it", in_full);
+	return {};
+}
+
+uint64_t bytes_of(const Volume &volume, uint64_t blocks)
+{
+	return std::min(blocks * volume.status.block_sectors, volume.sectors) * 512;
+}
+
+uint64_t bytes_changed(const Volume &volume, const std::string &bitmap)
+{
+	const auto found = bitmap_of(copy_verb, volume, bitmap);
+	return bytes_of(volume, found ? found->dirty_blocks : 0);
+}
+
+// How much a copy from a bitmap has to copy; of one that has begun the kernel knows.
+void say_how_much(Context &context, const Volume &before, const CopyRequest &request, bool dry,
+		  Outcome &outcome)
+{
+	if (request.sync_bitmap.empty())
+		return;
+	outcome.to_copy_bytes = bytes_changed(before, request.sync_bitmap);
+	const auto now = dry ? Result<Volume>(Error{}) : find(context, before.devno());
+	if (!now || now->table.mode != table::Mode::mirror)
+		return;
+	const auto all = bytes_of(*now, now->status.total);
+	const auto block = bytes_of(*now, 1);
+	const auto changed = bytes_changed(*now, request.sync_bitmap);
+	const auto left = bytes_of(*now, now->status.base_only);
+	const auto copied = now->status.copied_kib * 1024;
+	const bool everything = left + copied + block > all && changed + block <= all;
+	// The counts of one status are not of one instant.
+	outcome.to_copy_bytes = everything ? all : std::min(left + copied, changed);
+	if (everything)
+		add_note(outcome.note,
+			 before.name() + ": bitmap " + request.sync_bitmap +
+				 " may not have all that has changed since it began, so everything "
+				 "is copied; dmesg says why");
 }
 
 // Metadata of the copy, and the volume's entry in the tab; filled in when the plan runs.
@@ -116,10 +188,10 @@ Result<Place> add_durable(Change &change, const Volume &volume, const table::Blk
 	const auto base = mirror.base;
 	const auto target = mirror.top->device;
 
-	if (request.sync_none)
+	if (begins_with_some(request))
 		return refusal(Status::usage, copy_verb, volume.name(),
-			       "metadata cannot say of a target that it is equal already",
-			       "blkctl copy without --metadata or without --sync none");
+			       "metadata cannot say of a target what it holds already",
+			       "blkctl copy without --metadata or without --sync");
 	BLKCTL_TRY(auto super, new_super(volume, meta::Mode::mirror));
 	super.geometry.segment_mib =
 		request.params.segment_mib.value_or(BLKCOPY_SEGMENT_MIB_DEFAULT);
@@ -174,11 +246,12 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 				       device_path(context, volume.table.top->device) + " already",
 			       "blkctl show " + volume.name());
 
+	BLKCTL_CHECK(check_bitmap(volume, request));
 	BLKCTL_TRY(const auto target, context.probe.describe(devno));
 	const TargetRules rules{.verb = copy_verb,
 				.role = "target",
 				.any_content = request.force,
-				.equal = request.sync_none};
+				.equal = begins_with_some(request)};
 	BLKCTL_CHECK(check_target(context, rules, volume, target));
 	// The end would refuse it.
 	if (request.pivot)
@@ -213,7 +286,9 @@ Result<Outcome> copy(Context &context, const CopyRequest &request, Run run)
 	change.outcome().copy = copy_id(volume);
 	change.outcome().copy->mode = mirror.mode;
 	change.outcome().copy->top = table::Leg{devno, 0};
-	return change.finish(volume.info);
+	BLKCTL_TRY(auto outcome, change.finish(volume.info));
+	say_how_much(context, volume, request, change.dry(), outcome);
+	return outcome;
 }
 
 } // namespace blkctl::volume

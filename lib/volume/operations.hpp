@@ -32,10 +32,12 @@ struct Outcome {
 	std::optional<double> stall_ms = {}; // of the last switch this call made
 	// How long filesystems were frozen from outside, if they were.
 	std::optional<double> freeze_ms = {};
-	std::string note = {};            // for the user, may be empty ("udev did not answer ...")
-	DevNo device = {};                // of the volume; 0:0 in a dry run of create
-	std::string name = {};            // of the volume
-	std::optional<CopyId> copy = {};  // by copy: the one that runs now; none if it is over
+	std::string note = {};           // for the user, may be empty ("udev did not answer ...")
+	DevNo device = {};               // of the volume; 0:0 in a dry run of create
+	std::string name = {};           // of the volume
+	std::optional<CopyId> copy = {}; // by copy: the one that runs now; none if it is over
+	// By copy from a bitmap: what is to be copied, or would be by what has changed until now.
+	std::optional<uint64_t> to_copy_bytes = {};
 	std::string brought_back_by = {}; // by deactivate: what activate() is to be given
 };
 
@@ -227,8 +229,12 @@ struct CopyRequest {
 	bool detect_zeroes = false;
 	bool no_discard_passdown = false;
 	bool sync_none = false; // target is equal already: copy nothing
-	bool force = false;     // overwrite a signature, or believe that it is equal; no more
-	bool pivot = false;     // it is to be pivoted, by the caller
+	// Target holds what the volume held when this bitmap began, or later: copy what is in it.
+	// Empty: all. Where the kernel does not take it for all that has changed it copies
+	// everything, and the note says so.
+	std::string sync_bitmap = {};
+	bool force = false; // overwrite a signature, or believe that it is equal; no more
+	bool pivot = false; // it is to be pivoted, by the caller
 	// A device or a file: what has been copied survives a boot. Empty: it is in memory alone.
 	std::string metadata = {};
 	bool boot = true; // with metadata: write down that it comes back at boot
@@ -238,10 +244,11 @@ struct CopyRequest {
  * be pivoted and has just been, `already` is set and nothing is done: what is asked for and cannot
  * be changed any more is in the note, and the params are for set(). A copy that failed or
  * was aborted and was not cleared yet is cleared first; timed_out as for abort.
- * Errors: usage (target is the source, also through the stack; smaller; metadata with sync_none,
- * which it cannot hold, or on one of the devices), not_found (target),
- * busy (target mounted, held, or with a signature; with sync_none, with another one than the
- * volume; the volume runs another job).
+ * Errors: usage (target is the source, also through the stack; smaller; metadata with sync_none or
+ * sync_bitmap, which it cannot hold, or on one of the devices), not_found (target, bitmap),
+ * busy (target mounted, held, or with a signature; with either of them, with another one than the
+ * volume; the volume runs another job; the bitmap is frozen or disabled), needs_attention (the
+ * bitmap may have missed writes).
  */
 Result<Outcome> copy(Context &context, const CopyRequest &request, Run run);
 

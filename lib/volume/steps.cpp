@@ -528,6 +528,7 @@ bool same_table(const dm::Table &a, const dm::Table &b)
 		parsed->params = {};
 		parsed->features.paused = false;
 		parsed->features.nosync = false;
+		parsed->sync.clear();
 		return *parsed;
 	};
 	const auto same = [&](const dm::Target &one, const dm::Target &other) {

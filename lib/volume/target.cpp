@@ -83,7 +83,8 @@ Result<void> check_answers(Context &context, const TargetRules &rules, const Vol
 	return {};
 }
 
-// A target that is said to be equal has to look it: every write goes there from now on.
+// A target that is said to be equal, or to have been, has to look it: every write goes there from
+// now on.
 Result<void> check_equal(Context &context, const TargetRules &rules, const Volume &volume,
 			 const udev::BlockDevice &target)
 {
@@ -100,7 +101,7 @@ Result<void> check_equal(Context &context, const TargetRules &rules, const Volum
 	return refusal(Status::busy, rules.verb, volume.name(),
 		       "the " + rules.role + " " + target.path + " is not equal: it carries " +
 			       with_uuid(signature) + ", the volume " + with_uuid(wanted),
-		       rules.verb == "copy" ? "copy without --sync none, or give --force"
+		       rules.verb == "copy" ? "copy without --sync, or give --force"
 					    : "give --force, if it is the right one");
 }
 

@@ -12,7 +12,7 @@ struct TargetRules {
 	std::string verb;
 	std::string role;   // "target", "store"
 	bool any_content;   // what is on it does not matter
-	bool equal = false; // it is said to hold what the volume holds: it has to look it
+	bool equal = false; // it is said to hold what the volume holds or held: it has to look it
 };
 
 // Errors: usage (the volume itself or what it is on; smaller), busy (in use, holds something,

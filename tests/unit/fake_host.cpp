@@ -23,6 +23,16 @@ void preserve(table::BlkcopyStatus &status, const std::string &name)
 		}
 }
 
+// A mirror that begins with what is in a bitmap, if that has all that has changed.
+void start_from(table::BlkcopyStatus &status, const std::string &name)
+{
+	for (const auto &bitmap : status.bitmaps)
+		if (bitmap.name == name && bitmap.state == BLKCOPY_BITMAP_RECORDING) {
+			status.base_only = bitmap.dirty_blocks;
+			status.both = status.total - bitmap.dirty_blocks;
+		}
+}
+
 bool is_blkcopy(const dm::Table &table)
 {
 	return table.size() == 1 && table[0].type == BLKCOPY_TARGET;
@@ -118,6 +128,8 @@ void Mapper::start_status(Device &device)
 		status.both = status.total;
 		status.phase = table::Phase::synced;
 	}
+	if (!table.sync.empty())
+		start_from(status, table.sync);
 	// The same legs again: the state stays.
 	if (before.mode == table::Mode::mirror && table.mode == table::Mode::mirror)
 		status = before;
@@ -240,10 +252,11 @@ void Mapper::swap(Device &device)
 	device.inactive.clear();
 	device.info.read_only = device.inactive_read_only;
 	start_status(device);
-	// The one-shot word is never printed back.
+	// The one-shot words are never printed back.
 	if (is_blkcopy(device.live)) {
 		auto table = *table::parse_blkcopy(device.live[0].params);
 		table.features.nosync = false;
+		table.sync.clear();
 		device.live[0].params = table::print(table);
 	}
 	on_switch(device);

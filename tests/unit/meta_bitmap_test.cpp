@@ -130,6 +130,7 @@ TEST(MetaBitmap, ARecordComesBack)
 {
 	auto bitmap = some_bitmap(std::string(bitmap_name_max, 'n'), 1u << 21);
 	bitmap.inconsistent = true;
+	bitmap.lapsed = true;
 	EXPECT_EQ(*decode_record(encode_record(bitmap), track_super().geometry), bitmap);
 	EXPECT_EQ(bitmap.changes.granules(), 1u);
 	EXPECT_EQ(*decode_record(Words{}, track_super().geometry), std::nullopt);
@@ -149,7 +150,7 @@ TEST(MetaBitmap, ARecordThatMakesNoSense)
 	EXPECT_EQ(record_damage([](Raw &) {}), "good");
 	EXPECT_EQ(record_damage([](Raw &raw) { raw.granule_sectors = 1u << 31; }), "good");
 	const std::function<void(Raw &)> bad[] = {
-		[](Raw &raw) { raw.flags = 8 + 1; },
+		[](Raw &raw) { raw.flags = 16 + 1; },
 		[](Raw &raw) { raw.flags = 2; },
 		[](Raw &raw) { raw.flags = 0; },
 		[](Raw &raw) { raw.granule_sectors = 4; },

@@ -157,6 +157,9 @@ TEST_F(Reports, JsonLinesParse)
 	EXPECT_EQ(outcome.at("name"), "v\"0");
 	EXPECT_EQ(outcome.at("stall_ms"), 1.5);
 	EXPECT_EQ(outcome.at("steps").as_array().size(), 2u);
+	EXPECT_FALSE(outcome.contains("to_copy_bytes"));
+	const auto some = json_outcome("copy", "v", false, false, {}, {}, {}, uint64_t{0});
+	EXPECT_EQ(json::parse(some).at("to_copy_bytes"), 0);
 	EXPECT_EQ(json::parse(json_error({.status = Status::busy, .why = "x"})).at("status"), 4);
 	EXPECT_EQ(
 		json::parse(json_event({.kind = job::Event::Kind::gone, .name = "n"})).at("event"),

@@ -27,6 +27,8 @@ constexpr const char *tables[] = {
 	"track 8:0 0 - 0 8:32 128",
 	"mirror 8:0 0 8:16 0 - 128 1 paused 4 rate_kib 1 bitmaps 8:32",
 	"overlay 8:0 0 8:16 0 8:48 128 0 2 bitmaps 8:32",
+	"mirror 8:0 0 8:16 0 - 128 0 2 sync nightly",
+	"mirror 8:0 0 8:16 0 - 128 1 paused 6 rate_kib 1 bitmaps 8:32 sync a-b_c.d+e:f",
 	everything,
 };
 
@@ -108,6 +110,8 @@ class Generator
 		// In track they are where the metadata is.
 		if (t.mode == Mode::track && t.bitmaps)
 			t.meta = "-";
+		if (t.mode == Mode::mirror && coin())
+			t.sync = "b" + std::to_string(number());
 		t.block_sectors = 8u << (number() % 9);
 		t.features = {coin(), coin(), coin(), coin(), coin()};
 		if (coin())
@@ -245,6 +249,11 @@ TEST(Table, RefusalsNameTheArgument)
 		{"mirror 8:0 0 8:16 0 - 128 0 2 bitmaps -", "bitmaps"},
 		{"mirror 8:0 0 8:16 0 - 128 0 4 bitmaps 8:1 bitmaps 8:1", "twice"},
 		{"track 8:0 0 - 0 - 128 0 2 bitmaps 8:1", "where its metadata is"},
+		{"mirror 8:0 0 8:16 0 - 128 0 2 sync", "sync is missing"},
+		{"mirror 8:0 0 8:16 0 - 128 0 2 sync a*b", "the name of a bitmap"},
+		{"mirror 8:0 0 8:16 0 - 128 0 4 sync a sync b", "twice"},
+		{"track 8:0 0 - 0 - 128 0 2 sync a", "no mirror begins"},
+		{"backup 8:0 0 8:16 0 - 128 0 2 sync a", "no mirror begins"},
 		{"mirror 8:0 0 8:16 0 - 128 0 2 rate_kib 1 more", "too many"},
 	};
 	for (const auto &[line, word] : bad) {

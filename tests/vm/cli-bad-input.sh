@@ -51,6 +51,10 @@ bad 2 'itself' copy data /dev/mapper/data
 mkfs.ext4 -q /dev/ram1
 bad 4 'ext4' copy data /dev/ram1
 bad 4 'not equal.*ext4' copy data /dev/ram1 --sync none
+bad 2 'bitmap=BITMAP' copy data /dev/ram1 --sync half
+for sync in bitmap bitmap=; do bad 2 'names no bitmap' copy data /dev/ram1 --sync $sync; done
+bad 3 'no bitmap "nightly"' copy data /dev/ram1 --sync bitmap=nightly
+bad 3 'no bitmap' copy data /dev/ram1 --sync 'bitmap=a 1 nosync'
 mount_fs /dev/ram1
 bad 4 'mounted' copy data /dev/ram1
 bad 4 'mounted' copy data /dev/ram1 --force

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vm: timeout=120
+# vm: timeout=150
 # Bitmaps by the command line: what has changed, as ranges, JSON and raw bits;
-# through a snapshot and its commit; and what is refused, with nothing changed.
-# guards: the verb against the kernel's messages.
+# through a snapshot and its commit; a copy that begins from one; and what is
+# refused, with nothing changed.
+# guards: the verb, and copy --sync bitmap, against the kernel's messages.
 UDEV=1
 source "$(dirname "$0")/lib.sh"
 source "$VM_DIR/lib-cli.sh"
@@ -71,4 +72,46 @@ is "$OUT" "851968 65536" "after one that did not"
 exits 0 ctl bitmap remove data weekly
 exits 0 ctl bitmap disable data later
 has "$(ctl bitmap list data)" 'later +disabled' "disabled"
+
+note "back to the device it was on, with what has changed since"
+exits 0 ctl bitmap add data moved
+exits 0 ctl copy data "$B" --pivot --force
+is "$(dmsetup table data | awk '{ print $5 }')" "$(stat -L -c %Hr:%Lr "$B")" "the device after the pivot"
+for block in 5 6 200; do put $block; done
+back=("$A" --sync bitmap=moved)
+before="$(dmsetup table data) $(dmsetup status data)"
+exits 3 ctl copy data "$A" --sync bitmap=nothing
+has "$OUT" 'no bitmap "nothing"' "a bitmap that there is not"
+exits 4 ctl copy data "$A" --sync bitmap=later
+has "$OUT" '"later" is disabled' "a disabled one"
+exits 2 ctl copy data "${back[@]}" --metadata /var/lib/blkctl/data.copy
+[[ ! -e /var/lib/blkctl/data.copy ]] || fail "a refusal has made metadata"
+exits 0 ctl copy data "${back[@]}" --dry-run
+has "$OUT" 'blkcopy mirror .* 0 2 sync moved' "the plan"
+has "$OUT" 'data: 192.00 KiB would have to be copied' "how much"
+is "$(dmsetup table data) $(dmsetup status data)" "$before" "after refusals and a dry run"
+exits 0 ctl bitmap freeze data moved
+exits 4 ctl copy data "${back[@]}"
+has "$OUT" '"moved" is frozen.*blkctl bitmap thaw data moved' "a frozen one"
+exits 0 ctl bitmap thaw data moved
+exits 0 ctl copy data "${back[@]}" --rate 64k --no-wait
+has "$OUT" '192.00 KiB have to be copied' "how much, of one that runs"
+exits 0 ctl copy data "${back[@]}" --rate none --wait
+is "$(st data phase copied)" "synced 192" "the same once more goes on, to its end"
+same "$A" "$B"
+exits 0 ctl pivot data
+put 9
+exits 0 ctl bitmap dump data moved
+is "$OUT" "327680 131072
+589824 65536
+13107200 65536" "the bitmap goes on"
+
+note "a bitmap that was disabled for a while"
+exits 0 ctl bitmap disable data moved
+put 77
+exits 0 ctl bitmap enable data moved
+exits 0 ctl copy data "$B" --sync bitmap=moved --wait
+has "$OUT" 'bitmap moved may not have all that has changed.*everything is copied' "what is said"
+is "$(st data phase copied)" "synced 16384" "everything is copied"
+same "$A" "$B"
 pass

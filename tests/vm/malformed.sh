@@ -67,19 +67,19 @@ for ((i = 3; i < 10; i++)); do bad_line "${words[*]:0:i}"; done
 # Features and parameters: counts, words, values.
 for tail in "x" "-1" "1" "2 paused" "1 nothing" "1 Paused" "2 paused paused" "5 paused detect_zeroes no_discard_passdown nosync paused" \
 	"0 1" "0 1 rate_kib" "0 2 rate_kib" "0 3 rate_kib 1 x" "0 x" "0 -2" "0 2 nothing 1" "0 2 Rate_kib 1" "0 4 rate_kib 1 rate_kib 1" \
-	"0 2 rate_kib 1 extra" "0 0 extra" "1 paused 2 rate_kib" "1 paused x" "99 paused" "0 99" \
+	"0 2 rate_kib 1 extra" "0 0 extra" "1 paused 2 rate_kib" "1 paused x" "99 paused" "0 99" "0 1 sync" "0 4 sync a sync a" "1 nosync 2 sync a" \
 	"0 16 rate_kib 1 rate_kib 1 rate_kib 1 rate_kib 1 rate_kib 1 rate_kib 1 rate_kib 1 rate_kib 1"; do
 	bad_line "$good $tail"
 done
 for pair in "rate_kib 4294967296" "inflight_kib 63" "inflight_kib 65537" "inflight_kib 0" "run_kib 3" "run_kib 1025" \
-	"segment_mib 0" "segment_mib 65537" "copy_mode Dual" "copy_mode 1" "on_base_error nothing" "on_top_error Report" "on_top_error 0"; do
+	"segment_mib 0" "segment_mib 65537" "copy_mode Dual" "copy_mode 1" "sync a*b" "sync a/b" "sync $(printf 'a%.0s' {1..65})" "on_base_error nothing" "on_top_error Report" "on_top_error 0"; do
 	bad_line "$good 0 2 $pair"
 done
 for v in -1 +1 0x10 1.5 x 18446744073709551616 1k; do
 	for key in rate_kib inflight_kib run_kib segment_mib; do bad_line "$good 0 2 $key $v"; done
 done
 # What belongs to a copy is none of track's; track has no top.
-for tail in "1 paused" "1 detect_zeroes" "1 nosync" "0 2 rate_kib 1" "0 2 copy_mode dual" "0 2 on_top_error stop"; do
+for tail in "1 paused" "1 detect_zeroes" "1 nosync" "0 2 rate_kib 1" "0 2 copy_mode dual" "0 2 on_top_error stop" "0 2 sync a"; do
 	bad_line "0 16384 blkcopy track /dev/ram0 0 - 0 - 128 $tail"
 done
 bad_line "0 16384 blkcopy track /dev/ram0 0 /dev/ram1 0 - 128"

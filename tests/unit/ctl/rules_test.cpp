@@ -42,6 +42,8 @@ const std::vector<Typed> all_typed = {
 	{"copy v t --pivot --persist --mode background --max-downtime 9", ""},
 	{"copy v t --keep --no-wait", ""},
 	{"copy v t --metadata m --no-boot", ""},
+	{"copy v t --sync bitmap=b --pivot --mode background", ""},
+	{"copy v t --sync bitmap=b --no-boot", "--no-boot goes with --metadata"},
 	{"copy v t --no-wait --wait", "--wait and --no-wait"},
 	{"copy v t --no-wait --timeout 1m", "--timeout and --no-wait"},
 	{"copy v t --no-wait --interval 1s", "--interval and --no-wait"},

@@ -213,8 +213,12 @@ TEST(Options, OfNoEffectAreRefused)
 		  std::string::npos);
 	EXPECT_NE(reason("bitmap", {"dump", "v", "b", "--disabled"}).find("--disabled"),
 		  std::string::npos);
-	EXPECT_NE(reason("copy", {"v", "t", "--sync", "bitmap=b"}).find("cannot begin from"),
-		  std::string::npos);
+	for (const auto *sync : {"bitmap", "bitmap="})
+		EXPECT_NE(reason("copy", {"v", "t", "--sync", sync}).find("names no bitmap"),
+			  std::string::npos);
+	for (const auto *sync : {"bitmaps=b", "Bitmap=b", "=b", "half"})
+		EXPECT_NE(reason("copy", {"v", "t", "--sync", sync}).find("bitmap=BITMAP"),
+			  std::string::npos);
 	for (const auto &words : std::vector<std::vector<std::string>>{
 		     {"list", "v", "--dry-run"}, {"dump", "v", "b", "--dry-run"}})
 		EXPECT_NE(reason("bitmap", words).find("takes no --dry-run"), std::string::npos);
