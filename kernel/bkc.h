@@ -63,6 +63,7 @@
 #include "compat.h"
 #include "epoch.h"
 #include "map.h"
+#include "own_io.h"
 #include "uapi/blkcopy.h"
 
 #define DM_MSG_PREFIX "blkcopy"
@@ -84,14 +85,6 @@ static inline sector_t bkc_region_end(sector_t sector)
 #define BKC_BUCKETS		BIT(BKC_BUCKET_BITS)
 #define BKC_RUN_BLOCKS_MAX	(BKC_REGION_SECTORS / BLKCOPY_BLOCK_SECTORS_MIN)
 #define BKC_RUN_PAGES_MAX	(BKC_REGION_SECTORS >> (PAGE_SHIFT - SECTOR_SHIFT))
-
-/*
- * Of every write and flush that is sent by a thread of ours: what it keeps back, a user may be
- * waiting for. Without both flags a queue with blk-wbt takes it for write-back, and
- * has it sleep, one at a time, as soon as reads there get slow. What bounds our
- * writes is inflight_kib. As jbd2 does it with its journal.
- */
-#define BKC_WAITED_FOR	(REQ_SYNC | REQ_IDLE)
 
 enum bkc_leg {
 	BKC_BASE,
