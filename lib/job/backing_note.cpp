@@ -3,6 +3,7 @@
 #include "base/files.hpp"
 #include "base/paths.hpp"
 #include "volume/operations.hpp"
+#include "volume/steps.hpp"
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
