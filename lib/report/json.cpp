@@ -85,6 +85,24 @@ json::value job_value(const Row &row)
 }
 
 json::value last_value(const std::optional<volume::LastSwitch> &last)
+json::array bitmaps_array(const table::BlkcopyStatus &status)
+{
+	json::array list;
+
+	for (const auto &bitmap : status.bitmaps) {
+		json::object object;
+		object["name"] = bitmap.name;
+		object["state"] = bitmap.state;
+		object["dirty_blocks"] = bitmap.dirty_blocks;
+		object["dirty_bytes"] =
+			bitmap.dirty_blocks * status.block_sectors * bytes_in_sector;
+		object["block_bytes"] = status.block_sectors * bytes_in_sector;
+		object["granularity_bytes"] = value_or_null(bitmap.granule_bytes());
+		list.push_back(std::move(object));
+	}
+	return list;
+}
+
 {
 	if (!last)
 		return nullptr;
@@ -165,6 +183,7 @@ json::object row_object(const Row &row)
 
 json::object with_schema()
 {
+	object["bitmaps"] = bitmaps_array(volume.status);
 	json::object object;
 
 	object["schema"] = schema;
@@ -234,6 +253,15 @@ std::string json_progress(const volume::Volume &volume, const job::Job &job,
 	object["bytes_per_second"] = static_cast<uint64_t>(meter.bytes_per_second());
 	object["seconds_left"] = left ? json::value(left->count()) : json::value(nullptr);
 	return json::serialize(object);
+std::string json_bitmaps(const volume::Volume &volume)
+{
+	auto object = with_schema();
+
+	object["name"] = volume.name();
+	object["bitmaps"] = bitmaps_array(volume.status);
+	return json::serialize(object);
+}
+
 }
 
 std::string json_outcome(const std::string &verb, const std::string &name, bool dry_run,

@@ -67,6 +67,9 @@ std::string json(const Row &row);
 
 // JSON lines for --json of the long verbs: one compact object each, no newline at the end.
 std::string json_progress(const volume::Volume &volume, const job::Job &job,
+// {"schema":1,"name":...,"bitmaps":[...]}: those of one volume.
+std::string json_bitmaps(const volume::Volume &volume);
+
 			  const job::Meter &meter);
 std::string json_outcome(const std::string &verb, const std::string &name, bool dry_run,
 			 bool already, const std::vector<std::string> &steps,
