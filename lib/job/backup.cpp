@@ -306,8 +306,7 @@ bool Work::is_copied() const
 std::optional<Error> Work::broken() const
 {
 	for (const auto &item : items)
-		if (item.resumed && !item.record->copied &&
-		    item.volume.state() != State::preserving)
+		if (item.resumed && !item.record->copied && !item.volume.is_preserving())
 			return explain(context, item,
 				       bad_target(Status::failed, item, "the view has ended"));
 	return std::nullopt;
@@ -358,7 +357,7 @@ Result<bool> Work::copy(BackupItem &item)
 		return explain(context, item, closed.error());
 	// It may have broken after the last read, and before what that had found was gone over.
 	BLKCTL_TRY(const auto now, volume::find(context, item.volume.devno()));
-	if (now.state() != State::preserving)
+	if (!now.is_preserving())
 		return explain(context, item,
 			       bad_target(Status::failed, item, "the view has ended"));
 	if (moved->cancelled)

@@ -37,8 +37,7 @@ std::string uuid_for(const Volume &volume)
 // What a killed view has left: the volume preserves into this very store already.
 bool is_armed(Context &context, const Volume &volume, const std::string &store)
 {
-	return volume.table.mode == table::Mode::backup && volume.state() == JobState::preserving &&
-	       has_store(context, volume, store);
+	return volume.is_preserving() && has_store(context, volume, store);
 }
 
 void add_forgetting(Change &change, const Volume &volume)
