@@ -24,6 +24,12 @@ using volume::refusal;
 
 constexpr auto lock_timeout = std::chrono::seconds(2);
 
+// Whoever backs a volume up has it.
+std::string job_lock(const std::string &name)
+{
+	return volume::backup_view(name) + ".job";
+}
+
 struct Work {
 	volume::Context &context;
 	const BackupOptions &options;
@@ -116,7 +122,7 @@ Result<void> Work::open(const std::vector<BackupRequest> &requests, volume::Run 
 		const auto &info = infos[i];
 		BackupItem item{.request = request};
 		item.view = volume::backup_view(info.name);
-		if (run == volume::Run::doit && !lock(item.view + ".job"))
+		if (run == volume::Run::doit && !lock(job_lock(info.name)))
 			return refusal(Status::busy, backup_verb, info.name, "a backup of it runs",
 				       "blkctl show " + info.name);
 		BLKCTL_TRY(item.volume, volume::find(context, info.devno));
@@ -128,6 +134,7 @@ Result<void> Work::open(const std::vector<BackupRequest> &requests, volume::Run 
 		else
 			BLKCTL_CHECK(decide(context, item));
 		item.record->request = wanted;
+		item.record->path = request.target;
 		item.done.name = item.volume.name();
 		item.done.target = request.target;
 		item.done.full = item.record->full;
@@ -458,6 +465,23 @@ Result<void> Work::end(bool clear)
 
 Result<BackupResult> backup(volume::Context &context, const std::vector<BackupRequest> &requests,
 			    const BackupOptions &options, volume::Run run)
+std::optional<BackupLeft> backup_of(volume::Context &context, const volume::Volume &volume)
+{
+	const auto record = volume::backup_record(context, volume.info);
+
+	if (!record || (volume.table.mode != table::Mode::backup && !record->copied))
+		return std::nullopt;
+	// Shared: who only looks is nobody that works.
+	const auto lock = volume::Lock::shared_name(context.run_dir, job_lock(volume.name()),
+						    std::chrono::milliseconds(0));
+	return BackupLeft{.target = record->path,
+			  .full = record->full,
+			  .bitmap = record->bitmap,
+			  .runs = !lock && lock.error().status == Status::busy,
+			  .copied = record->copied,
+			  .safe_bytes = record->done};
+}
+
 {
 	Work work{.context = context, .options = options};
 	const auto mode = requests.front().bitmap_mode;

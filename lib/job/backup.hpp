@@ -80,6 +80,18 @@ struct BackupResult {
 /*
  * Backs volumes up as of one instant, one after the other. An incremental into a raw image changes
  * the backup before it, a qcow2 is a new file over that. A bitmap that may have missed writes makes
+// A backup that a volume has, begun and not ended.
+struct BackupLeft {
+	std::string target = {};
+	bool full = false;
+	std::string bitmap = {};
+	bool runs = false;       // a process is at it; else it was interrupted
+	bool copied = false;     // all is in the target, and nothing but its end is missing
+	uint64_t safe_bytes = 0; // of the volume, from the beginning, that are in the target
+};
+// As far as this host knows.
+std::optional<BackupLeft> backup_of(volume::Context &context, const volume::Volume &volume);
+
  * a full one, which without `force` replaces nothing but an image made with it. With several, all
  * keep their bits if one fails. An interrupted one goes on, from the instant it began at, when it
  * is asked for again, and so does one whose file has not got its name as another had that by then;
