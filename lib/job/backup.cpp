@@ -186,6 +186,8 @@ Result<void> Work::arm(volume::Run run)
 				    .bitmap = item.request.bitmap,
 				    // What is not copied needs no room in the store.
 				    .only_changed = !item.record->full && !item.request.whole_view,
+				    .on_store_error = item.request.on_store_error,
+				    .fill = item.request.fill,
 				    .no_freeze = item.request.no_freeze,
 				    .force = item.request.force,
 				    .record = item.record,
@@ -463,8 +465,6 @@ Result<void> Work::end(bool clear)
 
 } // namespace
 
-Result<BackupResult> backup(volume::Context &context, const std::vector<BackupRequest> &requests,
-			    const BackupOptions &options, volume::Run run)
 std::optional<BackupLeft> backup_of(volume::Context &context, const volume::Volume &volume)
 {
 	const auto record = volume::backup_record(context, volume.info);
@@ -482,6 +482,8 @@ std::optional<BackupLeft> backup_of(volume::Context &context, const volume::Volu
 			  .safe_bytes = record->done};
 }
 
+Result<BackupResult> backup(volume::Context &context, const std::vector<BackupRequest> &requests,
+			    const BackupOptions &options, volume::Run run)
 {
 	Work work{.context = context, .options = options};
 	const auto mode = requests.front().bitmap_mode;

@@ -32,6 +32,9 @@ struct BackupRequest {
 	std::string store = {}; // of the view it is read from; empty: a file in the state folder
 	// Of an incremental one: all of the volume can be read from its view meanwhile.
 	bool whole_view = false;
+	// As of volume::ViewRequest: of the view it is read from.
+	std::optional<table::Policy> on_store_error = {};
+	bool fill = false;
 	bool no_freeze = false;
 	bool force = false;  // overwrite what is on the target, and a signature on the store
 	bool verify = false; // read it back
@@ -77,9 +80,6 @@ struct BackupResult {
 	std::optional<double> freeze_ms = {};
 };
 
-/*
- * Backs volumes up as of one instant, one after the other. An incremental into a raw image changes
- * the backup before it, a qcow2 is a new file over that. A bitmap that may have missed writes makes
 // A backup that a volume has, begun and not ended.
 struct BackupLeft {
 	std::string target = {};
@@ -92,6 +92,9 @@ struct BackupLeft {
 // As far as this host knows.
 std::optional<BackupLeft> backup_of(volume::Context &context, const volume::Volume &volume);
 
+/*
+ * Backs volumes up as of one instant, one after the other. An incremental into a raw image changes
+ * the backup before it, a qcow2 is a new file over that. A bitmap that may have missed writes makes
  * a full one, which without `force` replaces nothing but an image made with it. With several, all
  * keep their bits if one fails. An interrupted one goes on, from the instant it began at, when it
  * is asked for again, and so does one whose file has not got its name as another had that by then;
