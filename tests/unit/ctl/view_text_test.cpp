@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What is said of a volume that has a view, or a backup.
+#include "cli/arguments.hpp"
+#include "cli/common.hpp"
 #include "cli/show_text.hpp"
 #include <gtest/gtest.h>
 
@@ -56,6 +58,19 @@ TEST(ShowView, SaysHowToHaveItsStoreTriedAgain)
 	row.job.state = job::State::failed;
 	expect_has(show_text(row), "blkctl abort data");
 	EXPECT_EQ(show_text(row).find("kept"), std::string::npos);
+}
+
+TEST(StoreErrors, AreTheKernelsPolicies)
+{
+	const auto policy = [](const std::string &word) {
+		return store_error_of(Arguments::parse(
+			*find_verb("view"), {"v", "w", "--store", "s", "--on-store-error", word}));
+	};
+	EXPECT_EQ(policy("break-snapshot"), table::Policy::report);
+	EXPECT_EQ(policy("report"), table::Policy::report);
+	EXPECT_EQ(policy("stop"), table::Policy::stop);
+	EXPECT_EQ(policy("enospc"), table::Policy::enospc);
+	EXPECT_EQ(store_error_of(Arguments::parse(*find_verb("backup"), {"v", "t"})), std::nullopt);
 }
 
 TEST(ShowBackup, SaysHowToGoOnAndHowToGiveUp)
