@@ -87,22 +87,36 @@ static const char *health_word(const struct bkc_table *t)
 	return BLKCOPY_HEALTH_RW;
 }
 
+static struct bkc_bitmaps *all_of(struct bkc_tracker *tr)
+{
+	return rcu_dereference_protected(tr->bitmaps,
+					 lockdep_is_held(&tr->mutex));
+}
+
+/* tr->mutex held. */
 static unsigned int status_bitmaps(struct bkc_table *t, char *result,
 				   unsigned int sz, unsigned int maxlen)
 {
-	struct bkc_tracker *tr = t->tracker;
-	struct bkc_bitmaps *all;
+	struct bkc_bitmaps *all = all_of(t->tracker);
 	unsigned int i;
 
-	mutex_lock(&tr->mutex);
-	all = rcu_dereference_protected(tr->bitmaps,
-					lockdep_is_held(&tr->mutex));
 	DMEMIT(" %u", all ? all->nr : 0);
 	for (i = 0; all && i < all->nr; i++)
 		DMEMIT(" %s %llu %s", all->bitmap[i]->name,
 		       bkc_bitmap_dirty(all->bitmap[i], t->s->map.block_shift),
 		       bkc_bitmap_state(all->bitmap[i]));
-	mutex_unlock(&tr->mutex);
+	return sz;
+}
+
+/* The same, of the same ones in their order. */
+static unsigned int status_granules(struct bkc_table *t, char *result,
+				    unsigned int sz, unsigned int maxlen)
+{
+	struct bkc_bitmaps *all = all_of(t->tracker);
+	unsigned int i;
+
+	for (i = 0; all && i < all->nr; i++)
+		DMEMIT(" %u", 1U << all->bitmap[i]->shift);
 	return sz;
 }
 
@@ -112,6 +126,7 @@ static unsigned int status_bitmaps(struct bkc_table *t, char *result,
  * <segments marked>/<segments> <base errors> <top errors> <meta commits>
  * <meta torn> <#bitmaps> (<name> <dirty blocks> <state>)* <user|policy|->
  * <-|verifying|verified> <blocks compared> <of those, that differ>
+ * <granule sectors of a bitmap>*
  *
  * State in memory marks no segments and makes no commits.
  */
@@ -144,11 +159,15 @@ static void status_info(struct bkc_table *t, char *result, unsigned int maxlen)
 	       (u32)atomic_read(&s->errors[BKC_TOP]),
 	       meta ? (u64)atomic64_read(&meta->commits) : 0,
 	       meta ? meta->torn : 0);
+	/* Held over both: as many granules as bitmaps. */
+	mutex_lock(&t->tracker->mutex);
 	sz = status_bitmaps(t, result, sz, maxlen);
 	DMEMIT(" %s", stopper_words[READ_ONCE(s->stopped_by)]);
 	v = READ_ONCE(s->verify);
 	DMEMIT(" %s %llu %llu", verify_words[v ? READ_ONCE(v->state) : 0],
 	       v ? v->compared : 0, v ? v->differ : 0);
+	sz = status_granules(t, result, sz, maxlen);
+	mutex_unlock(&t->tracker->mutex);
 }
 
 /* The line as it would be loaded now: what "set" and pause changed is in it. */

@@ -12,6 +12,13 @@
 namespace blkctl::cli
 {
 
+namespace
+{
+
+constexpr const char *break_snapshot = "break-snapshot";
+
+} // namespace
+
 Positional volume_positional()
 {
 	return {.name = "NAME",
@@ -105,6 +112,35 @@ Option when_full_option()
 		.help = "what a write does that the store, or DEVICE with --from, has no room for: "
 			"fail (if not given), or wait, for a minute at most",
 		.words = {"fail", "wait"}};
+}
+
+Option store_error_option()
+{
+	return {.name = "on-store-error",
+		.value = "WHAT",
+		.help = "what becomes of the view when STORE takes nothing: break-snapshot (if not "
+			"given; report is the same): it is lost, and the volume goes on; stop: it "
+			"holds for a minute, until blkctl-resume(8); enospc: so when STORE is "
+			"full, and it is lost otherwise",
+		.words = {break_snapshot, BLKCOPY_POLICY_REPORT, BLKCOPY_POLICY_STOP,
+			  BLKCOPY_POLICY_ENOSPC}};
+}
+
+std::optional<table::Policy> store_error_of(const Arguments &args)
+{
+	const auto text = args.value("on-store-error");
+
+	if (!text)
+		return std::nullopt;
+	return *text == break_snapshot ? table::Policy::report : table::policy_from(*text);
+}
+
+Option fill_option()
+{
+	return {.name = "fill",
+		.value = "",
+		.help = "copy to STORE, in the background, what nobody overwrites as well; if not "
+			"given, only what is overwritten goes there"};
 }
 
 bool waits_for_space(const Arguments &args)

@@ -29,6 +29,9 @@ Option segment_option(); // likewise
 Option no_boot_option();
 Option no_freeze_option();
 Option force_store_option();
+Option store_error_option();
+std::optional<table::Policy> store_error_of(const Arguments &args);
+Option fill_option();
 Option when_full_option();
 bool waits_for_space(const Arguments &args);
 

@@ -36,16 +36,11 @@ uint32_t run_value(const std::string &name, const std::string &text)
 	return kib_value(name, text, BLKCOPY_RUN_KIB_MIN, BLKCOPY_RUN_KIB_MAX);
 }
 
-// As it may be typed: "64k", "2M".
-std::string kib_text(uint32_t kib)
-{
-	return kib % 1024 == 0 ? fmt::format("{}M", kib / 1024) : fmt::format("{}k", kib);
-}
-
 std::string limits_text(uint32_t least, uint32_t most, uint32_t standard)
 {
-	return fmt::format("{} to {}; {} if not given", kib_text(least), kib_text(most),
-			   kib_text(standard));
+	return fmt::format("{} to {}; {} if not given", typed_size(uint64_t{least} * 1024),
+			   typed_size(uint64_t{most} * 1024),
+			   typed_size(uint64_t{standard} * 1024));
 }
 
 // Functions: verbs ask for them while statics of other files are being made.

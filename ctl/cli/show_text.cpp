@@ -59,6 +59,35 @@ std::string copy_text(const report::Row &row)
 	return text;
 }
 
+// What is in the store of its view, and what becomes of that on an error of the store.
+std::string kept_text(const report::Row &row)
+{
+	const auto &volume = row.volume;
+	std::string text = "what is overwritten";
+
+	if (volume.status.base_only == 0)
+		text = "all of it";
+	else if (volume.is_filling())
+		text = fmt::format("what is overwritten, and the rest, {} now",
+				   format_rate(static_cast<double>(row.job.rate_bytes)));
+	text += fmt::format(", {} moved", format_size(row.job.copied_bytes));
+	if (row.job.rate_limit_bytes.value_or(0) != 0)
+		text += fmt::format(", at most {}",
+				    format_rate(static_cast<double>(*row.job.rate_limit_bytes)));
+	if (row.job.inflight_bytes != 0)
+		text += fmt::format(", {} in flight", format_size(row.job.inflight_bytes));
+	switch (volume.table.params.on_top_error.value_or(table::Policy::report)) {
+	case table::Policy::stop:
+		return text + "; it holds if the store fails";
+	case table::Policy::enospc:
+		return text + "; it holds if the store is full";
+	case table::Policy::report:
+	case table::Policy::ignore:
+		break;
+	}
+	return text + "; it breaks if the store fails";
+}
+
 // The volume itself is above them all.
 std::string layer_lines(const report::Row &row)
 {
@@ -79,6 +108,30 @@ std::string layer_lines(const report::Row &row)
 		out += line(fmt::format("layer {}", number), text);
 	}
 	return out;
+}
+
+std::string backup_text(const job::BackupLeft &backup)
+{
+	std::string text = backup.full ? "full" : "incremental";
+
+	if (!backup.bitmap.empty())
+		text += fmt::format(", with bitmap {}", backup.bitmap);
+	if (!backup.target.empty())
+		text += fmt::format(", to {}", backup.target);
+	if (backup.copied)
+		return text + ": all copied, its end is missing";
+	if (backup.runs)
+		return text + ": at work";
+	return text +
+	       fmt::format(": interrupted, the first {} are safe", format_size(backup.safe_bytes));
+}
+
+// One that is at work goes on by itself.
+std::string next_of(const job::BackupLeft &backup, const std::string &name)
+{
+	const auto abort = fmt::format("blkctl abort {}, to give it up", name);
+
+	return backup.runs ? abort : "the same blkctl backup again, to go on with it; or " + abort;
 }
 
 std::string next_text(const report::Row &row)
@@ -107,11 +160,23 @@ std::string next_text(const report::Row &row)
 	case job::State::failed:
 		return "blkctl abort " + name + ", to clear it";
 	case job::State::preserving:
+		if (row.backup)
+			return next_of(*row.backup, name);
 		return "blkctl remove VIEW, when it has been read";
 	case job::State::none:
+		// One that was killed in its end.
+		if (row.backup)
+			return next_of(*row.backup, name);
 		break;
 	}
 	return "";
+}
+
+std::string next_line(const report::Row &row)
+{
+	const auto text = next_text(row);
+
+	return text.empty() ? "" : line("next", text);
 }
 
 std::string job_lines(const report::Row &row)
@@ -119,11 +184,16 @@ std::string job_lines(const report::Row &row)
 	const auto &volume = row.volume;
 	if (row.job.state == job::State::none)
 		return "";
-	std::string out = line("target", leg_text(row.target_path, *volume.table.top));
-	out += line("copy", copy_text(row));
-	out += line("errors", fmt::format("{} on the source, {} on the target", row.job.base_errors,
-					  row.job.top_errors));
-	return out + line("next", next_text(row));
+	const bool has_view = volume.table.mode == table::Mode::backup;
+	const auto *const top = has_view ? "store" : "target";
+	std::string out = line(top, leg_text(row.target_path, *volume.table.top));
+	if (volume.is_preserving())
+		out += line("kept", kept_text(row));
+	else if (!has_view)
+		out += line("copy", copy_text(row));
+	out += line("errors", fmt::format("{} on the source, {} on the {}", row.job.base_errors,
+					  row.job.top_errors, top));
+	return out;
 }
 
 std::string bitmaps_text(const report::Row &row)
@@ -183,6 +253,9 @@ std::string show_text(const report::Row &row)
 	out += line("blocks", blocks_text(row));
 	out += layer_lines(row);
 	out += job_lines(row);
+	if (row.backup)
+		out += line("backup", backup_text(*row.backup));
+	out += next_line(row);
 	if (volume.info.inactive_table)
 		out += line("loaded", "a table that is not live: run the command that was cut off "
 				      "again, or, if it was a copy, blkctl abort " +

@@ -64,6 +64,8 @@ std::vector<job::BackupRequest> requests_of(const Arguments &args)
 			request.bitmap_mode = *job::bitmap_mode_from(*mode);
 		request.store = args.value("store").value_or("");
 		request.whole_view = args.flag("whole-view");
+		request.on_store_error = store_error_of(args);
+		request.fill = args.flag("fill");
 		request.no_freeze = args.flag("no-freeze");
 		request.force = args.flag("force");
 		request.verify = args.flag("verify");
@@ -170,7 +172,7 @@ const Register entry{Verb{
 		 "for the instant. Zeroes become holes where there can be some. Until it is done "
 		 "the volume has a view, see blkctl-view(8): old data goes to STORE, by default a "
 		 "sparse file in /var/lib/blkctl. If STORE fails or is full the backup fails, and "
-		 "the volume never notices.",
+		 "the volume never notices; --on-store-error says otherwise, as of a view.",
 		 "With --bitmap only what has changed is copied, see blkctl-bitmap(8): the bitmap "
 		 "is frozen at the same instant. A raw TARGET is the backup before, and is brought "
 		 "up to date; a qcow2 is a new file over the one named with --backing. When the "
@@ -238,6 +240,8 @@ const Register entry{Verb{
 		  .value = "",
 		  .help = "all of the volume can be read on NAME-backup meanwhile, not just what "
 			  "is copied; the store has to keep more"},
+		 store_error_option(),
+		 fill_option(),
 		 {.name = "rate", .value = "RATE", .help = "no faster than that, such as 50M"},
 		 {.name = "verify", .value = "", .help = "read it back and compare"},
 		 no_freeze_option(),
@@ -258,6 +262,11 @@ const Register entry{Verb{
 		     {"blkctl backup data /backup/1.qcow2 --bitmap nightly --backing "
 		      "/backup/0.qcow2",
 		      "and the next."},
+		     {"blkctl backup data /backup/data.img --on-store-error enospc",
+		      "If /var/lib/blkctl is full: make room, then blkctl resume data, within a "
+		      "minute."},
+		     {"blkctl backup data /nfs/data.img --store /dev/vdc --fill --rate 10M",
+		      "What a slow TARGET still needs is read from /dev/vdc before long."},
 		     {"blkctl backup db=/backup/db.img log=/backup/log.img",
 		      "A database and its log, as of one instant."}},
 	.run = run,

@@ -4,6 +4,7 @@
 #include "cli/pages.hpp"
 #include "cli/refusal.hpp"
 #include "cli/terminal.hpp"
+#include "report/report.hpp"
 #include "volume/bitmaps.hpp"
 #include <algorithm>
 #include <boost/json.hpp>
@@ -107,26 +108,26 @@ Status merge(const Arguments &args, volume::Context &context)
 		      "bitmap " + args.at(2) + " has what had changed in " + args.at(3) + ", too");
 }
 
+// A module that does not say what a bit stands for leaves it out.
+std::string granule_text(const table::BitmapStatus &bitmap)
+{
+	const auto bytes = bitmap.granule_bytes();
+
+	return bytes ? ", a bit for " + format_size(*bytes) : "";
+}
+
 Status list(const Arguments &args, volume::Context &context)
 {
 	const auto found = take(volume::find(context, args.at(1)));
 	const uint64_t block = found.status.block_sectors * sector_size;
-	boost::json::array all;
-	for (const auto &bitmap : found.status.bitmaps) {
-		const auto bytes = bitmap.dirty_blocks * block;
-		if (args.flag("json"))
-			all.push_back({{"name", bitmap.name},
-				       {"state", bitmap.state},
-				       {"dirty_blocks", bitmap.dirty_blocks},
-				       {"dirty_bytes", bytes},
-				       {"block_bytes", block}});
-		else
-			say(fmt::format("{}  {}  {} changed at most", bitmap.name, bitmap.state,
-					format_size(bytes)));
+
+	if (args.flag("json")) {
+		say(report::json_bitmaps(found));
+		return Status::ok;
 	}
-	if (args.flag("json"))
-		say(boost::json::serialize(boost::json::object{
-			{"schema", 1}, {"name", found.name()}, {"bitmaps", std::move(all)}}));
+	for (const auto &bitmap : found.status.bitmaps)
+		say(fmt::format("{}  {}  {} changed at most{}", bitmap.name, bitmap.state,
+				format_size(bitmap.dirty_blocks * block), granule_text(bitmap)));
 	return Status::ok;
 }
 
@@ -237,7 +238,8 @@ const Register entry{Verb{
 		 "otherwise. Then clear, when it is copied; or thaw, when that has failed, and "
 		 "nothing is lost. A bitmap is of one chain of backups: after add, clear or "
 		 "disable the next blkctl-backup(8) with it is a full one.",
-		 "list NAME: what there is. A bitmap that is inconsistent may have missed writes, "
+		 "list NAME: what there is, how much has changed, and what one bit stands for. A "
+		 "bitmap that is inconsistent may have missed writes, "
 		 "as another tool had the device meanwhile: frozen, all of it has changed, "
 		 "and it begins anew. "
 		 "dump NAME BITMAP: the ranges that have changed, as offset and length in bytes, "
@@ -274,7 +276,8 @@ const Register entry{Verb{
 	.examples = {{"blkctl bitmap add data nightly", "Begins to record, before a full backup."},
 		     {"blkctl bitmap dump data nightly --format json",
 		      "What an incremental has to copy, of one that was frozen before."},
-		     {"blkctl bitmap list data", "How much has changed."}},
+		     {"blkctl bitmap list data",
+		      "How much has changed, and in what units that is known."}},
 	.run = run,
 }};
 

@@ -23,10 +23,16 @@ const Register entry{Verb{
 	.description =
 		{"After blkctl-pause(8), and after an error policy stopped the copy: once the "
 		 "cause is mended, what failed is tried again. Of a snapshot: writes that wait for "
-		 "room in its store are tried at once."},
+		 "room in its store are tried at once.",
+		 "Of a volume that has a view, or a backup: what its store has not taken is "
+		 "written "
+		 "again, see --on-store-error of blkctl-view(8), and a --fill that was paused goes "
+		 "on. One without --fill does not begin here, but by the same blkctl view, or "
+		 "backup, again, with --fill."},
 	.positionals = {volume_positional()},
 	.options = {dry_run_option(), json_option()},
-	.examples = {{"blkctl resume data", "The copy goes on where it was."}},
+	.examples = {{"blkctl resume data",
+		      "The copy goes on where it was, or the store of its view is tried again."}},
 	.run = run,
 }};
 

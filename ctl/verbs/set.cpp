@@ -32,6 +32,13 @@ constexpr const char *about_policies =
 	"snapshot only the latter: with stop and enospc a write that the store has no room for "
 	"waits for up to a minute, and blkctl-resume(8) has it tried at once.";
 
+constexpr const char *about_views =
+	"Of a volume that has a view, or a backup: inflight=, also how much old data may be in "
+	"memory "
+	"on its way to the store, and on-top-error= with report, stop or enospc, see "
+	"--on-store-error of blkctl-view(8); rate= and run= are of its --fill, and refused without "
+	"one, as are the others.";
+
 const Register entry{Verb{
 	.name = "set",
 	.group = Group::copy,
@@ -42,7 +49,7 @@ const Register entry{Verb{
 		 "rate=RATE: data copied a second at most, as for copy --rate; none: no limit.",
 		 "mode=dual or mode=background: where writes go; see blkctl-copy(8).",
 		 "inflight=SIZE: data being copied at once at most.",
-		 "run=SIZE: data copied in one piece at most.", about_policies},
+		 "run=SIZE: data copied in one piece at most.", about_policies, about_views},
 	.positionals = {volume_positional(),
 			{.name = "KEY=VALUE",
 			 .help = "what to change",
@@ -51,7 +58,9 @@ const Register entry{Verb{
 				   "inflight=", "run=", "on-base-error=", "on-top-error="}}},
 	.options = {dry_run_option(), json_option()},
 	.examples = {{"blkctl set data rate=20M", "No more than 20 MiB a second from now on."},
-		     {"blkctl set data rate=none mode=dual", "Two things at once."}},
+		     {"blkctl set data rate=none mode=dual", "Two things at once."},
+		     {"blkctl set data on-top-error=stop",
+		      "Of a view: it holds when its store fails."}},
 	.run = run,
 }};
 

@@ -21,6 +21,8 @@ std::vector<volume::ViewRequest> requests_of(const Arguments &args)
 	request.discards = args.flag("discards");
 	request.persistent = args.flag("persistent");
 	request.metadata = args.value("metadata").value_or("");
+	request.on_store_error = store_error_of(args);
+	request.fill = args.flag("fill");
 	request.no_freeze = args.flag("no-freeze");
 	request.force = args.flag("force");
 	if (args.at(0).find('=') == std::string::npos) {
@@ -61,13 +63,27 @@ Status run(const Arguments &args)
 	std::string names;
 	for (const auto &request : requests)
 		names += (names.empty() ? "" : ", ") + ("/dev/mapper/" + request.view);
-	report_outcome(args, outcome,
-		       fmt::format("{} {} what {} held at that instant{}; next, when "
-				   "it has been read: blkctl remove {}",
-				   names, requests.size() > 1 ? "hold" : "holds", outcome.name,
-				   stall, requests.front().view));
+	report_outcome(
+		args, outcome,
+		fmt::format("{} {} what {} held at that instant{}{}; next, when "
+			    "it has been read: blkctl remove {}",
+			    names, requests.size() > 1 ? "hold" : "holds", outcome.name, stall,
+			    args.flag("fill") ? ", and the rest is on its way to the store" : "",
+			    requests.front().view));
 	return Status::ok;
 }
+
+constexpr const char *about_store =
+	"With --on-store-error stop a STORE that fails does not break the view at once, nor with "
+	"enospc one that is full: what it has not taken stays in memory, until blkctl-resume(8) of "
+	"the volume, once STORE is well, has it written again. The volume goes on meanwhile; when "
+	"there is no more room (inflight= of blkctl-set(8)) first writes wait. A minute after the "
+	"first error the view breaks all the same. blkctl-list(8) and blkctl-events(8) tell of it "
+	"as "
+	"needs-attention. With --fill the rest of the volume goes to STORE in the background, so "
+	"that a slow reader of the view leaves the volume's own device alone; "
+	"blkctl-pause(8) holds that, rate= of blkctl-set(8) slows it down, and the same command "
+	"again, with --fill, has it begin on a view that is there.";
 
 constexpr const char *about_lasting =
 	"blkctl-remove(8) of VIEW ends it and frees STORE. blkctl-abort(8) of the volume "
@@ -99,7 +115,7 @@ const Register entry{Verb{
 		 "the volume, or the full path of a file, made sparse if it is not there. The "
 		 "writer waits for the reading alone. If STORE fails or is full the view breaks, "
 		 "and reads of it fail from then on; the volume never notices.",
-		 about_lasting,
+		 about_store, about_lasting,
 		 "For an incremental backup by other tools, --bitmap freezes a bitmap at the same "
 		 "instant: what blkctl-bitmap(8) dumps then is what has to be read from the view. "
 		 "Then clear it, or thaw it if that has failed. With --only-changed the rest is "
@@ -133,20 +149,27 @@ const Register entry{Verb{
 		  .value = "META",
 		  .help = "where what is kept is written down: a device, or the full path of a "
 			  "file; a file in the state folder if not given"},
+		 store_error_option(),
+		 fill_option(),
 		 no_freeze_option(),
 		 force_store_option(),
 		 dry_run_option(),
 		 json_option()},
 	.rules = {{.options = {"only-changed"}, .needs = {"bitmap"}}},
-	.examples = {{"blkctl view data data-now --store /dev/vdc",
-		      "Then, for example: dd if=/dev/mapper/data-now of=/backup/data.img bs=1M "
-		      "iflag=direct; and blkctl remove data-now."},
-		     {"blkctl view data data-now --store /var/tmp/data.store",
-		      "The same with a sparse file."},
-		     {"blkctl view data data-now --store /dev/vdc --persistent",
-		      "After a crash: blkctl activate data, if it is not there; then this again."},
-		     {"blkctl view db=db-now=/dev/vdc log=log-now=/dev/vdd",
-		      "Of a database and its log, at one instant."}},
+	.examples =
+		{{"blkctl view data data-now --store /dev/vdc",
+		  "Then, for example: dd if=/dev/mapper/data-now of=/backup/data.img bs=1M "
+		  "iflag=direct; and blkctl remove data-now."},
+		 {"blkctl view data data-now --store /var/tmp/data.store",
+		  "The same with a sparse file."},
+		 {"blkctl view data data-now --store /dev/vdc --persistent",
+		  "After a crash: blkctl activate data, if it is not there; then this again."},
+		 {"blkctl view data data-now --store /var/tmp/data.store --on-store-error enospc",
+		  "If that is full: make room, then blkctl resume data, within a minute."},
+		 {"blkctl view data data-now --store /dev/vdc --fill",
+		  "All of it ends up on /dev/vdc; how far it is: blkctl show data."},
+		 {"blkctl view db=db-now=/dev/vdc log=log-now=/dev/vdd",
+		  "Of a database and its log, at one instant."}},
 	.run = run,
 }};
 

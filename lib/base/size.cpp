@@ -215,6 +215,16 @@ std::string format_size(uint64_t bytes)
 			 : printed("%.2f %s", value, units[unit]);
 }
 
+std::string typed_size(uint64_t bytes)
+{
+	constexpr std::string_view letters = "kMGTPE";
+	size_t unit = 0;
+
+	for (; bytes != 0 && bytes % 1024 == 0 && unit < letters.size(); unit++)
+		bytes /= 1024;
+	return std::to_string(bytes) + (unit ? std::string(1, letters[unit - 1]) : "");
+}
+
 std::string format_rate(double bytes_per_second)
 {
 	double value = bytes_per_second > 0 ? bytes_per_second : 0;

@@ -49,6 +49,9 @@ Result<uint64_t> parse_duration_ms(std::string_view text);
 // "1.50 GiB", "64.00 KiB", "512 B".
 std::string format_size(uint64_t bytes);
 
+// As parse_size() takes it: "64k", "1M", "512".
+std::string typed_size(uint64_t bytes);
+
 // "12.3 MiB/s"; for a rate of 0 "0 B/s".
 std::string format_rate(double bytes_per_second);
 

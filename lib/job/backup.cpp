@@ -24,6 +24,12 @@ using volume::refusal;
 
 constexpr auto lock_timeout = std::chrono::seconds(2);
 
+// Whoever backs a volume up has it.
+std::string job_lock(const std::string &name)
+{
+	return volume::backup_view(name) + ".job";
+}
+
 struct Work {
 	volume::Context &context;
 	const BackupOptions &options;
@@ -121,7 +127,7 @@ Result<void> Work::open(const std::vector<BackupRequest> &requests, volume::Run 
 		const auto &info = infos[i];
 		BackupItem item{.request = request};
 		item.view = volume::backup_view(info.name);
-		if (run == volume::Run::doit && !lock(item.view + ".job"))
+		if (run == volume::Run::doit && !lock(job_lock(info.name)))
 			return refusal(Status::busy, backup_verb, info.name, "a backup of it runs",
 				       "blkctl show " + info.name);
 		BLKCTL_TRY(item.volume, volume::find(context, info.devno));
@@ -133,6 +139,7 @@ Result<void> Work::open(const std::vector<BackupRequest> &requests, volume::Run 
 		else
 			BLKCTL_CHECK(decide(context, item));
 		item.record->request = wanted;
+		item.record->path = request.target;
 		item.done.name = item.volume.name();
 		item.done.target = request.target;
 		item.done.full = item.record->full;
@@ -184,6 +191,8 @@ Result<void> Work::arm(volume::Run run)
 				    .bitmap = item.request.bitmap,
 				    // What is not copied needs no room in the store.
 				    .only_changed = !item.record->full && !item.request.whole_view,
+				    .on_store_error = item.request.on_store_error,
+				    .fill = item.request.fill,
 				    .no_freeze = item.request.no_freeze,
 				    .force = item.request.force,
 				    .record = item.record,
@@ -311,8 +320,7 @@ bool Work::is_copied() const
 std::optional<Error> Work::broken() const
 {
 	for (const auto &item : items)
-		if (item.resumed && !item.record->copied &&
-		    item.volume.state() != State::preserving)
+		if (item.resumed && !item.record->copied && !item.volume.is_preserving())
 			return explain(context, item,
 				       bad_target(Status::failed, item, "the view has ended"));
 	return std::nullopt;
@@ -363,7 +371,7 @@ Result<bool> Work::copy(BackupItem &item)
 		return explain(context, item, closed.error());
 	// It may have broken after the last read, and before what that had found was gone over.
 	BLKCTL_TRY(const auto now, volume::find(context, item.volume.devno()));
-	if (now.state() != State::preserving)
+	if (!now.is_preserving())
 		return explain(context, item,
 			       bad_target(Status::failed, item, "the view has ended"));
 	if (moved->cancelled)
@@ -461,6 +469,23 @@ Result<void> Work::end(bool clear)
 }
 
 } // namespace
+
+std::optional<BackupLeft> backup_of(volume::Context &context, const volume::Volume &volume)
+{
+	const auto record = volume::backup_record(context, volume.info);
+
+	if (!record || (volume.table.mode != table::Mode::backup && !record->copied))
+		return std::nullopt;
+	// Shared: who only looks is nobody that works.
+	const auto lock = volume::Lock::shared_name(context.run_dir, job_lock(volume.name()),
+						    std::chrono::milliseconds(0));
+	return BackupLeft{.target = record->path,
+			  .full = record->full,
+			  .bitmap = record->bitmap,
+			  .runs = !lock && lock.error().status == Status::busy,
+			  .copied = record->copied,
+			  .safe_bytes = record->done};
+}
 
 Result<BackupResult> backup(volume::Context &context, const std::vector<BackupRequest> &requests,
 			    const BackupOptions &options, volume::Run run)

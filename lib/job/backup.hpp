@@ -32,6 +32,9 @@ struct BackupRequest {
 	std::string store = {}; // of the view it is read from; empty: a file in the state folder
 	// Of an incremental one: all of the volume can be read from its view meanwhile.
 	bool whole_view = false;
+	// As of volume::ViewRequest: of the view it is read from.
+	std::optional<table::Policy> on_store_error = {};
+	bool fill = false;
 	bool no_freeze = false;
 	bool force = false;  // overwrite what is on the target, and a signature on the store
 	bool verify = false; // read it back
@@ -76,6 +79,18 @@ struct BackupResult {
 	std::optional<double> stall_ms = {};
 	std::optional<double> freeze_ms = {};
 };
+
+// A backup that a volume has, begun and not ended.
+struct BackupLeft {
+	std::string target = {};
+	bool full = false;
+	std::string bitmap = {};
+	bool runs = false;       // a process is at it; else it was interrupted
+	bool copied = false;     // all is in the target, and nothing but its end is missing
+	uint64_t safe_bytes = 0; // of the volume, from the beginning, that are in the target
+};
+// As far as this host knows.
+std::optional<BackupLeft> backup_of(volume::Context &context, const volume::Volume &volume);
 
 /*
  * Backs volumes up as of one instant, one after the other. An incremental into a raw image changes

@@ -156,7 +156,7 @@ Result<void> check_same_view(volume::Context &context, const BackupItem &item,
 		return refusal(Status::busy, backup_verb, item.volume.name(), why, next);
 	};
 
-	if (item.volume.state() != volume::JobState::preserving)
+	if (!item.volume.is_preserving())
 		return {};
 	if (!request.store.empty() && !volume::has_store(context, item.volume, request.store))
 		return no("the store of the one that was interrupted is " +

@@ -22,6 +22,10 @@ namespace blkctl::job
  *    |             paused  +------> failed   aborted --(track BASE: abort finishes it)--> none
  *    |             needs_attention (stopped by an error policy; resume tries again)
  *    +-------------------------------------------------------------------------------------+
+ *
+ *            view                 its store fails, and it holds
+ *   none ----------> preserving <-------------------------------> needs_attention
+ *                    (the view is removed, or abort: none)  resume
  */
 using State = volume::JobState;
 using volume::word; // "none", "copying", ..., "needs-attention"

@@ -68,7 +68,7 @@ Error no_job(const volume::CopyId &id)
 		error.next = "blkctl commit " + id.name + ", or blkctl stream " + id.name;
 	} else if (id.mode == table::Mode::backup) {
 		error.why += ": there is a view of it, which lasts until it is removed";
-		error.next = "blkctl remove VIEW";
+		error.next = "blkctl show " + id.name + ", which says what ends it";
 	}
 	return error;
 }

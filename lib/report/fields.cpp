@@ -75,6 +75,19 @@ std::string milliseconds(const Row &row)
 	return text;
 }
 
+// "nightly=64k,weekly=1M"; of a module that does not say what a bit stands for, names alone.
+std::string bitmaps(const Row &row)
+{
+	std::string text;
+
+	for (const auto &bitmap : row.volume.status.bitmaps) {
+		const auto bytes = bitmap.granule_bytes();
+		text += (text.empty() ? "" : ",") + bitmap.name;
+		text += bytes ? "=" + typed_size(*bytes) : "";
+	}
+	return text;
+}
+
 // At the rate of this moment; nothing unless it is copying at some.
 std::string eta(const Row &row)
 {
@@ -212,6 +225,7 @@ constexpr Field all_fields[] = {
 	{string_type, "target", "Target", 6, text_field<target>, "Device it is copied to."},
 	{string_type, "target_devno", "TDev", 4, text_field<target_devno>, "Its number."},
 	{string_type, "metadata", "Meta", 4, text_field<metadata>, "Device its state is kept on."},
+	{string_type, "bitmaps", "Bitmaps", 7, text_field<bitmaps>, "Its bitmaps, each with what one bit of it stands for."},
 	{string_type, "bitmaps_metadata", "BitmapsMeta", 11, text_field<bitmaps_metadata>, "Device its bitmaps are kept on."},
 	{string_type, "at_boot", "Boot", 4, text_field<at_boot>, "Set if it comes back at boot, by /etc/blkctltab."},
 	{string_type, "copy_mode", "CopyMode", 8, text_field<copy_mode>, "dual or background."},

@@ -78,10 +78,29 @@ json::value job_value(const Row &row)
 	object["copy_mode"] = word(params.copy_mode.value_or(table::CopyMode::dual));
 	object["on_source_error"] = word(params.on_base_error.value_or(table::Policy::report));
 	object["on_target_error"] = word(params.on_top_error.value_or(table::Policy::report));
+	object["fills"] = row.volume.is_filling();
 	if (row.volume.table.top)
 		object["target"] = device_object(row.volume.table.top->device, row.target_path,
 						 row.volume.table.top->offset);
 	return object;
+}
+
+json::array bitmaps_array(const table::BlkcopyStatus &status)
+{
+	json::array list;
+
+	for (const auto &bitmap : status.bitmaps) {
+		json::object object;
+		object["name"] = bitmap.name;
+		object["state"] = bitmap.state;
+		object["dirty_blocks"] = bitmap.dirty_blocks;
+		object["dirty_bytes"] =
+			bitmap.dirty_blocks * status.block_sectors * bytes_in_sector;
+		object["block_bytes"] = status.block_sectors * bytes_in_sector;
+		object["granularity_bytes"] = value_or_null(bitmap.granule_bytes());
+		list.push_back(std::move(object));
+	}
+	return list;
 }
 
 json::value last_value(const std::optional<volume::LastSwitch> &last)
@@ -93,6 +112,20 @@ json::value last_value(const std::optional<volume::LastSwitch> &last)
 	object["time"] = last->time;
 	object["stall_ms"] = last->stall_ms;
 	object["target"] = last->target ? json::value(last->target->str()) : json::value(nullptr);
+	return object;
+}
+
+json::value backup_value(const std::optional<job::BackupLeft> &backup)
+{
+	if (!backup)
+		return nullptr;
+	json::object object;
+	object["target"] = text_or_null(backup->target);
+	object["full"] = backup->full;
+	object["bitmap"] = text_or_null(backup->bitmap);
+	object["runs"] = backup->runs;
+	object["copied"] = backup->copied;
+	object["safe_bytes"] = backup->safe_bytes;
 	return object;
 }
 
@@ -150,6 +183,7 @@ json::object row_object(const Row &row)
 						    volume.table.top->offset))
 			: json::value(nullptr);
 	object["metadata"] = text_or_null(row.meta_path);
+	object["bitmaps"] = bitmaps_array(volume.status);
 	object["bitmaps_metadata"] = text_or_null(row.bitmaps_path);
 	object["at_boot"] = row.at_boot;
 	object["layers"] = layers_value(row);
@@ -158,6 +192,7 @@ json::object row_object(const Row &row)
 	object["state"] = job::word(row.job.state);
 	object["job"] = job_value(row);
 	object["blocks"] = blocks_object(volume.status);
+	object["backup"] = backup_value(row.backup);
 	object["stall_ms"] = row.last ? json::value(row.last->stall_ms) : json::value(nullptr);
 	object["last_switch"] = last_value(row.last);
 	return object;
@@ -215,6 +250,15 @@ std::string json(const Row &row)
 	auto object = with_schema();
 
 	object["volume"] = row_object(row);
+	return json::serialize(object);
+}
+
+std::string json_bitmaps(const volume::Volume &volume)
+{
+	auto object = with_schema();
+
+	object["name"] = volume.name();
+	object["bitmaps"] = bitmaps_array(volume.status);
 	return json::serialize(object);
 }
 
@@ -304,6 +348,7 @@ Row make_row(volume::Context &context, const volume::Volume &volume)
 		row.bitmaps_path = volume::device_path(context, *volume.table.bitmaps);
 	row.at_boot = volume::comes_back_at_boot(context, volume);
 	row.last = volume::last_switch(context, volume.info);
+	row.backup = job::backup_of(context, volume);
 	if (volume.is_unreadable())
 		row.to_mend = volume::how_to_mend(context, volume.name(), volume);
 	const auto layers = volume::layers_below(context, volume);

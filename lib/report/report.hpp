@@ -3,6 +3,7 @@
 #ifndef BLKCTL_REPORT_REPORT_HPP
 #define BLKCTL_REPORT_REPORT_HPP
 
+#include "job/backup.hpp"
 #include "job/job.hpp"
 #include <optional>
 #include <string>
@@ -34,6 +35,7 @@ struct Row {
 	// What is below it, the lowest first; a commit of each may be under way.
 	std::vector<LayerRow> layers = {};
 	std::optional<volume::LastSwitch> last = {};
+	std::optional<job::BackupLeft> backup = {};
 };
 
 // Looks up what a row needs beyond the volume.
@@ -64,6 +66,9 @@ Result<std::string> render_json(const std::vector<Row> &rows, const Options &opt
 
 // {"schema":1,"volume":{...}}.
 std::string json(const Row &row);
+
+// {"schema":1,"name":...,"bitmaps":[...]}: those of one volume.
+std::string json_bitmaps(const volume::Volume &volume);
 
 // JSON lines for --json of the long verbs: one compact object each, no newline at the end.
 std::string json_progress(const volume::Volume &volume, const job::Job &job,

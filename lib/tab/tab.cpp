@@ -34,6 +34,7 @@ struct JobFlag {
 constexpr EntryFlag entry_flags[] = {
 	{"noauto", &Entry::noauto},
 	{"initramfs", &Entry::initramfs},
+	{"fill", &Entry::fill},
 };
 constexpr JobFlag job_flags[] = {
 	{BLKCOPY_FEATURE_COPY_ON_READ, &table::Features::copy_on_read},
@@ -252,7 +253,8 @@ Result<void> check_whole(const Entry &entry)
 	if (entry.device.empty() == entry.layers.empty())
 		return bad("one of DEVICE and METADATA is given, and the other is '-'");
 	const bool plain = entry.layers.empty();
-	const bool is_told = entry.features != table::Features() || entry.params != table::Params();
+	const bool is_told = entry.fill || entry.features != table::Features() ||
+			     entry.params != table::Params();
 	if (plain && (is_told || entry.stamp))
 		return bad("stamp, and what a job is told, go with METADATA");
 	if (!plain && (!entry.uuid.empty() || entry.sectors || entry.offset ||

@@ -42,6 +42,7 @@ struct Entry {
 	std::optional<uint32_t> stamp = {};
 	bool noauto = false;    // only when it is named
 	bool initramfs = false; // needed before the root filesystem is there
+	bool fill = false;      // of a view: what is not overwritten goes to its store as well
 	// What its job was told, which no metadata says; without what the kernel does anyway.
 	table::Features features = {}; // but backup_persistent and nosync
 	table::Params params = {};     // but segment_mib

@@ -115,8 +115,25 @@ struct BitmapStatus {
 	std::string name = {};
 	uint64_t dirty_blocks = 0;
 	std::string state = {};
+	// What one bit stands for, 512-byte sectors; an older module is silent.
+	std::optional<uint32_t> granule_sectors = {};
+
+	std::optional<uint64_t> granule_bytes() const
+	{
+		return granule_sectors ? std::optional(uint64_t{*granule_sectors} * 512)
+				       : std::nullopt;
+	}
 
 	bool operator==(const BitmapStatus &) const = default;
+};
+
+// What a comparison of the legs has found by now.
+struct VerifyStatus {
+	std::string state = {};
+	uint64_t compared = 0; // blocks
+	uint64_t differ = 0;
+
+	bool operator==(const VerifyStatus &) const = default;
 };
 
 struct BlkcopyStatus {
@@ -139,7 +156,9 @@ struct BlkcopyStatus {
 	uint64_t meta_commits = 0;
 	uint64_t meta_torn = 0;
 	std::vector<BitmapStatus> bitmaps = {};
-	std::optional<Cause> cause = {};    // who paused or aborted it; an older module is silent
+	// An older module is silent about one of these and what follows it.
+	std::optional<Cause> cause = {}; // who paused or aborted it
+	std::optional<VerifyStatus> verify = {};
 	std::vector<std::string> more = {}; // words a newer module appended
 
 	bool operator==(const BlkcopyStatus &) const = default;

@@ -61,6 +61,31 @@ Result<void> parse_bitmaps(Words &words, BlkcopyStatus &status)
 	return {};
 }
 
+Result<void> parse_verify(Words &words, BlkcopyStatus &status)
+{
+	VerifyStatus verify;
+	BLKCTL_TRY(const auto state, words.word("the state of a comparison"));
+
+	if (state != BLKCOPY_VERIFY_NEVER && state != BLKCOPY_VERIFY_RUNNING &&
+	    state != BLKCOPY_VERIFY_DONE)
+		return words.bad("the state of a comparison", state, "one this version knows");
+	verify.state = state;
+	BLKCTL_TRY(verify.compared, words.number<uint64_t>("the number of blocks compared"));
+	BLKCTL_TRY(verify.differ, words.number<uint64_t>("the number of blocks that differ"));
+	status.verify = std::move(verify);
+	return {};
+}
+
+Result<void> parse_granules(Words &words, BlkcopyStatus &status)
+{
+	for (auto &bitmap : status.bitmaps) {
+		BLKCTL_TRY(bitmap.granule_sectors, words.number<uint32_t>("a bitmap's granule"));
+		if (*bitmap.granule_sectors == 0)
+			return line_error(status_line, "a bitmap's granule is 0");
+	}
+	return {};
+}
+
 } // namespace
 
 Result<BlkcopyStatus> parse_status(std::string_view params)
@@ -86,6 +111,10 @@ Result<BlkcopyStatus> parse_status(std::string_view params)
 	if (!words.done()) {
 		BLKCTL_TRY(status.cause, parse_word(words, causes, "the cause"));
 	}
+	if (!words.done())
+		BLKCTL_CHECK(parse_verify(words, status));
+	if (!words.done())
+		BLKCTL_CHECK(parse_granules(words, status));
 	while (!words.done()) {
 		BLKCTL_TRY(const auto more, words.word("a field"));
 		status.more.emplace_back(more);
@@ -116,6 +145,14 @@ std::string print(const BlkcopyStatus &status)
 	}
 	if (status.cause)
 		add(word(*status.cause));
+	if (status.verify) {
+		add(status.verify->state);
+		number(status.verify->compared);
+		number(status.verify->differ);
+		for (const auto &bitmap : status.bitmaps)
+			if (bitmap.granule_sectors)
+				number(*bitmap.granule_sectors);
+	}
 	for (const auto &field : status.more)
 		add(field);
 	return text;

@@ -320,8 +320,10 @@ void keep_told(const table::Blkcopy &table, tab::Entry &entry)
 {
 	entry.features = table.features;
 	entry.features.backup_persistent = entry.features.nosync = false;
-	// A view comes back with what was kept, whoever was to keep the rest.
-	entry.features.paused &= table.mode != table::Mode::backup;
+	// A view comes back with what was kept; of the rest it is said that it is to be.
+	const bool has_view = table.mode == table::Mode::backup;
+	entry.fill = has_view && !table.features.paused;
+	entry.features.paused &= !has_view;
 	entry.params = table::told(table.params);
 }
 
@@ -418,7 +420,9 @@ Result<tab::Entry> entry_of(Context &context, const Volume &volume,
 	keep_options(before, entry);
 	keep_told(volume.table, entry);
 	// What an error has stopped tries again.
-	entry.features.paused &= volume.status.cause != table::Cause::policy;
+	const bool is_stopped = volume.status.cause == table::Cause::policy;
+	entry.features.paused &= !is_stopped;
+	entry.fill |= is_stopped && volume.is_preserving() && before && before->fill;
 	if (before && !before->layers.empty() &&
 	    before->layers.front().meta == entry.layers.front().meta)
 		entry.stamp = before->stamp;

@@ -167,6 +167,7 @@ Result<void> remember_backup(Context &context, const dm::Info &info, const Backu
 	if (record.kept)
 		object["kept"] = *record.kept;
 	object["full"] = record.full;
+	object["path"] = record.path;
 	object["target"] = record.target;
 	object["store"] = record.store;
 	object["renaming"] = record.renaming;
@@ -189,6 +190,7 @@ std::optional<BackupRecord> backup_record(Context &context, const dm::Info &info
 		  .request = text_at(*object, "request"),
 		  .bitmap = text_at(*object, "bitmap"),
 		  .full = flag_at(*object, "full"),
+		  .path = text_at(*object, "path"),
 		  .target = text_at(*object, "target"),
 		  .store = text_at(*object, "store"),
 		  .renaming = flag_at(*object, "renaming"),

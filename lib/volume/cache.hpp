@@ -35,6 +35,7 @@ struct BackupRecord {
 	std::string bitmap = {};           // frozen for it; empty: none
 	std::optional<uint64_t> kept = {}; // blocks in that: another number is another freeze
 	bool full = false;
+	std::string path = {};   // of the target, as it was asked for
 	std::string target = {}; // the very file or device that is written to; empty: none yet
 	std::string store = {};  // a file that was made for it
 	bool renaming = false;   // all is written to a part, which gets its name now

@@ -119,8 +119,13 @@ struct ViewRequest {
 	// is activated. Only of a volume made by create.
 	bool persistent = false;   // after a crash as well; its first writes wait for that
 	std::string metadata = {}; // device or file; empty: if it is persistent, the default
-	bool no_freeze = false;    // as above
-	bool force = false;        // overwrite a signature on the store
+	// What becomes of the view when the store takes nothing: it breaks (report), or holds while
+	// that is mended, always (stop) or if it is full (enospc). None: it breaks, or it is as it
+	// was made.
+	std::optional<table::Policy> on_store_error = {};
+	bool fill = false;      // what is not overwritten goes to the store as well
+	bool no_freeze = false; // as above
+	bool force = false;     // overwrite a signature on the store
 	// The backup it is for, if it is for one of ours.
 	std::shared_ptr<BackupRecord> record = {};
 	bool again = false; // it is there already, of that backup; it is not made anew
@@ -129,10 +134,12 @@ struct ViewRequest {
  * A read-only device that goes on holding what the volume holds at this instant, while the volume
  * is written to; remove() of it ends that. Without metadata its state is in memory alone. With it
  * the same call again brings the view back, once the volume has been activated. What a killed call
- * has begun the same call again finishes, as of the instant it began. Outcome::device is the
- * view's. Errors: usage (a name that dm cannot have; the store is the source, or smaller; only what
- * is in a bitmap, and none is named), busy (name taken; store in use; the volume runs a job or is
- * an overlay).
+ * has begun the same call again finishes, as of the instant it began; with fill it begins to fill
+ * one that is there, or goes on. Outcome::device is the view's. Errors: usage (a name that dm
+ * cannot have; the store is the source, or smaller; only what is in a bitmap, and none is named; a
+ * policy that means nothing here), busy (name taken; store in use; the volume runs a job or is an
+ * overlay; one that is there was made otherwise), needs_attention (one that is to be filled is
+ * held).
  */
 Result<Outcome> view(Context &context, const ViewRequest &request, Run run);
 
@@ -280,7 +287,9 @@ Result<Outcome> pivot(Context &context, const PivotRequest &request, Run run);
 Result<Outcome> abort(Context &context, const std::string &name, Run run);
 
 // Holds a copy, lets it go on (also after an error policy stopped it). One that comes back at boot
-// is as it was told last then. Errors: as above; `already` if it is so.
+// is as it was told last then. Of a view it is the fill that is held; and resume() tries the store
+// again that has failed. Errors: as above; also not_found (its view is not filled), needs_attention
+// (pause of one that is held by its policy); `already` if it is so.
 Result<Outcome> pause(Context &context, const std::string &name, Run run);
 Result<Outcome> resume(Context &context, const std::string &name, Run run);
 
@@ -288,7 +297,8 @@ Result<Outcome> resume(Context &context, const std::string &name, Run run);
  * Changes a running copy. Keys: rate (R as in parse_rate_kib), rate_kib, inflight_kib, run_kib,
  * copy_mode, on_base_error, on_top_error. All are checked before the first is sent. One that comes
  * back at boot goes on with them.
- * Errors: usage (unknown key, bad value).
+ * Errors: usage (unknown key, bad value; one that means nothing to a view), not_found (one of the
+ * fill, and its view is not filled).
  */
 using Settings = std::vector<std::pair<std::string, std::string>>;
 Result<Outcome> set(Context &context, const std::string &name, const Settings &settings, Run run);

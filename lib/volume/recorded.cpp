@@ -315,7 +315,7 @@ table::Blkcopy table_of(const RecordedLayer &layer, const tab::Entry &entry, Dev
 	table.params = entry.params;
 	drop_meaningless(table);
 	if (table.mode == table::Mode::backup) {
-		table.features.paused = true;
+		table.features.paused = !entry.fill;
 		table.features.backup_persistent = !super.unordered;
 	}
 	return table;

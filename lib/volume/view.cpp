@@ -37,8 +37,7 @@ std::string uuid_for(const Volume &volume)
 // What a killed view has left: the volume preserves into this very store already.
 bool is_armed(Context &context, const Volume &volume, const std::string &store)
 {
-	return volume.table.mode == table::Mode::backup && volume.state() == JobState::preserving &&
-	       has_store(context, volume, store);
+	return volume.is_preserving() && has_store(context, volume, store);
 }
 
 void add_forgetting(Change &change, const Volume &volume)
@@ -105,7 +104,9 @@ Result<Place> add_view_metadata(Change &change, const Volume &volume, const View
 	BLKCTL_TRY(const auto place,
 		   add_metadata(change, request.metadata, super, volume.devno(), legs, complete));
 	BLKCTL_CHECK(check_not_on(context, change.verb(), volume, place));
-	BLKCTL_CHECK(add_first_layer(change, volume, place, backup, "with what is kept"));
+	auto told = backup;
+	told.features.paused = !request.fill;
+	BLKCTL_CHECK(add_first_layer(change, volume, place, told, "with what is kept"));
 	return place;
 }
 
@@ -126,9 +127,12 @@ Result<std::vector<Place>> add_arming(Change &change, const Volume &volume,
 	backup.base = volume.table.base;
 	backup.block_sectors = volume.table.block_sectors;
 	backup.bitmaps = volume.table.bitmaps;
-	// Nothing is copied that nobody overwrites.
-	backup.features.paused = true;
+	// Nothing is copied that nobody overwrites, unless that is asked for; and not before it is
+	// said what is to be kept.
+	backup.features.paused = !request.fill || request.only_changed;
 	backup.features.backup_persistent = request.persistent;
+	if (request.on_store_error != table::Policy::report)
+		backup.params.on_top_error = request.on_store_error;
 	std::optional<Place> meta;
 	if (has_metadata(request)) {
 		BLKCTL_TRY(meta, add_view_metadata(change, volume, request, store, backup));
@@ -203,6 +207,35 @@ bool keeps_all(const Volume &volume, const std::string &bitmap)
 	return changed && changed->dirty_blocks < status.total && status.zero == 0;
 }
 
+table::Policy policy_of(const Volume &volume)
+{
+	return volume.table.params.on_top_error.value_or(table::Policy::report);
+}
+
+// Errors: usage.
+Result<void> check_policy(const ViewRequest &request)
+{
+	if (request.on_store_error != table::Policy::ignore)
+		return {};
+	return refusal(Status::usage, view_verb, request.view,
+		       "an error of the store cannot be ignored: what that has not taken is lost "
+		       "to the view",
+		       "blkctl help view");
+}
+
+// Adds that all goes to the store from here on, unless that is so by now; `armed`: it is there
+// already, and what its volume is, is of it.
+void add_fill(Change &change, const Volume &volume, const ViewRequest &request, bool armed)
+{
+	const bool is_late = armed ? !volume.is_filling() : request.only_changed;
+
+	if (!request.fill || !is_late)
+		return;
+	if (armed)
+		add_told(change, volume, [](tab::Entry &entry) { entry.fill = true; });
+	change.message(volume.info, "copy resume");
+}
+
 // A view that is there is as it was made; `view`: its device, which may not be there yet. One of a
 // backup is checked by that.
 Result<void> check_as_made(Change &change, const Volume &volume, const ViewRequest &request,
@@ -219,6 +252,16 @@ Result<void> check_as_made(Change &change, const Volume &volume, const ViewReque
 		return no("not a persistent one");
 	if (!request.metadata.empty() && !has_metadata_at(context, volume, request.metadata))
 		return no("its metadata is elsewhere");
+	if (request.on_store_error && *request.on_store_error != policy_of(volume))
+		return refusal(Status::busy, change.verb(), request.view,
+			       "it is there, with --on-store-error " +
+				       std::string(word(policy_of(volume))),
+			       "blkctl set " + volume.name() + " on-top-error=" +
+				       std::string(word(*request.on_store_error)));
+	if (request.fill && volume.state() == JobState::needs_attention)
+		return refusal(Status::needs_attention, change.verb(), request.view,
+			       "it is there, and its store has failed: " + volume.errors_text(),
+			       "blkctl resume " + volume.name() + ", once the store is well");
 	if (request.record || !view || !view->live_table)
 		return {};
 	if (request.only_changed && keeps_all(volume, request.bitmap))
@@ -324,6 +367,7 @@ Result<Outcome> view_all(Context &context, const std::vector<ViewRequest> &reque
 
 	for (const auto &request : requests) {
 		BLKCTL_CHECK(check_name(view_verb, request.view));
+		BLKCTL_CHECK(check_policy(request));
 		if (request.only_changed && request.bitmap.empty())
 			return refusal(Status::usage, view_verb, request.name,
 				       "what has changed is in no bitmap that is named");
@@ -357,7 +401,13 @@ Result<Outcome> view_all(Context &context, const std::vector<ViewRequest> &reque
 	if (armed > 0)
 		for (size_t i = 0; i < requests.size(); i++)
 			BLKCTL_CHECK(check_as_made(change, volumes[i], requests[i], existing[i]));
-	if (done == requests.size())
+	const auto is_as_asked = [&](size_t i) {
+		return !requests[i].fill || volumes[i].is_filling();
+	};
+	bool as_asked = done == requests.size();
+	for (size_t i = 0; i < requests.size(); i++)
+		as_asked = as_asked && is_as_asked(i);
+	if (as_asked)
 		return change.nothing_to_do(*existing[0]);
 	if (armed == 0) {
 		BLKCTL_CHECK(check_apart(change, volumes));
@@ -374,6 +424,8 @@ Result<Outcome> view_all(Context &context, const std::vector<ViewRequest> &reque
 	for (size_t i = 0; i < requests.size(); i++)
 		if (requests[i].only_changed)
 			change.message(volumes[i].info, "preserve " + requests[i].bitmap);
+	for (size_t i = 0; i < requests.size(); i++)
+		add_fill(change, volumes[i], requests[i], armed > 0);
 	std::vector<std::shared_ptr<dm::Info>> devices;
 	for (size_t i = 0; i < requests.size(); i++) {
 		devices.push_back(std::make_shared<dm::Info>(existing[i].value_or(dm::Info{})));

@@ -60,7 +60,7 @@ Result<ViewExport> view_export(Context &context, const std::string &view,
 	BLKCTL_TRY(const auto volume, find(context, devno));
 	ViewExport found;
 
-	if (volume.state() != JobState::preserving)
+	if (!volume.is_preserving())
 		return refusal(Status::failed, export_verb, info.name,
 			       fmt::format("nothing can be read from it any more: {} does not keep "
 					   "old data for it",

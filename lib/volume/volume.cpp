@@ -136,6 +136,16 @@ bool Volume::is_unreadable() const
 	return table.is_durable() && status.health == table::Health::fail;
 }
 
+bool Volume::is_preserving() const
+{
+	return table.mode == table::Mode::backup && status.phase == table::Phase::preserving;
+}
+
+bool Volume::is_filling() const
+{
+	return is_preserving() && !table.features.paused;
+}
+
 JobState Volume::state() const
 {
 	// An older module does not say who it was; then errors are taken for the reason.
@@ -163,7 +173,8 @@ JobState Volume::state() const
 	case table::Phase::pivoted:
 		return JobState::pivoted;
 	case table::Phase::preserving:
-		return JobState::preserving;
+		return status.cause == table::Cause::policy ? JobState::needs_attention
+							    : JobState::preserving;
 	case table::Phase::broken:
 	case table::Phase::aborted:
 		return by_policy ? JobState::failed : JobState::aborted;

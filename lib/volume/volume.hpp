@@ -30,7 +30,7 @@ enum class JobState {
 	aborted,
 	failed,
 	needs_attention,
-	preserving, // a view of it is there
+	preserving, // a view of it is there; needs_attention: and its store has failed, and is held
 };
 std::string_view word(JobState state); // "none", ..., "needs-attention"
 
@@ -47,6 +47,10 @@ struct Volume {
 	 * picture.
 	 */
 	JobState state() const;
+	// Views of it can be read: also while what its store has not taken waits for it to be well.
+	bool is_preserving() const;
+	// What is not overwritten is on its way to the store as well.
+	bool is_filling() const;
 	// Nobody knows where some of its blocks are: I/O to those fails, and nothing is moved.
 	bool is_unreadable() const;
 

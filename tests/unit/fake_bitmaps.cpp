@@ -18,7 +18,9 @@ Result<void> Mapper::bitmap_message(Device &device, const std::string &text)
 					 [&](const auto &one) { return one.name == name; });
 
 	if (word == "add") {
-		all.push_back({name, 0, "recording"});
+		uint32_t granule = device.status.block_sectors;
+		words >> granule;
+		all.push_back({name, 0, "recording", granule});
 		return {};
 	}
 	if (bitmap == all.end())

@@ -33,6 +33,18 @@ void start_from(table::BlkcopyStatus &status, const std::string &name)
 		}
 }
 
+// In a backup, what its store has not taken and that all goes there are two things: a resume after
+// an error does not begin the one for the other. Here none was being filled by then.
+void hold(table::Blkcopy &table, table::BlkcopyStatus &status, bool pause)
+{
+	const bool again =
+		table.mode == table::Mode::backup && !pause && status.cause == table::Cause::policy;
+
+	table.features.paused = pause || again;
+	if (table.mode == table::Mode::backup)
+		status.cause = table.features.paused ? table::Cause::user : table::Cause::none;
+}
+
 bool is_blkcopy(const dm::Table &table)
 {
 	return table.size() == 1 && table[0].type == BLKCOPY_TARGET;
@@ -385,13 +397,16 @@ Result<std::string> Mapper::message(DevNo device, uint64_t, const std::string &t
 			if (phase != table::Phase::streamed && phase != table::Phase::merged)
 				return Error{.why = "busy", .sys_errno = EBUSY};
 		} else if (text == "copy pause" || text == "copy resume") {
-			table.features.paused = text == "copy pause";
+			hold(table, found->status, text == "copy pause");
 		} else if (text.starts_with("set copy_mode ")) {
 			table.params.copy_mode = table::copy_mode_from(text.substr(14));
 		} else if (text.starts_with("set on_top_error ")) {
 			table.params.on_top_error = table::policy_from(text.substr(17));
 		} else if (text.starts_with("set rate_kib ")) {
 			table.params.rate_kib = static_cast<uint32_t>(std::stoul(text.substr(13)));
+		} else if (text.starts_with("set inflight_kib ")) {
+			table.params.inflight_kib =
+				static_cast<uint32_t>(std::stoul(text.substr(17)));
 		} else if (text == "seal" || text == "unseal") {
 			return {};
 		} else if (text.starts_with("bitmap ")) {

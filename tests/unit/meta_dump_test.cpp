@@ -359,7 +359,7 @@ TEST(MetaRepair, EndsTheDoubt)
 		auto device = formatted();
 		write_exact(device, 0, 3, 1);
 		write_exact(device, 0, 4, 2);
-		device.spoil(exact_at);
+		device.spoil(3); // the first exact sector
 		close(device, clean, {4, 2, 2}, true);
 		auto plan = plan_repair(*read_contents(device), Older::never);
 		EXPECT_EQ(plan.missing.size(), 1u);

@@ -149,6 +149,23 @@ TEST_F(Reports, JsonHasTheFieldsThatWereChosen)
 			<< units;
 }
 
+// Of a module that is silent about them: nothing that is made up.
+TEST_F(Reports, SayWhatABitStandsFor)
+{
+	auto &bitmaps = rows[1].volume.status.bitmaps;
+	bitmaps = {{"nightly", 3, "recording", 128}, {"old", 0, "disabled"}};
+	EXPECT_EQ(text({.output = "bitmaps", .select = "name=v0", .headings = false}),
+		  "nightly=64k,old\n");
+	const auto list = boost::json::parse(json_bitmaps(rows[1].volume));
+	EXPECT_EQ(list.at("name"), "v0");
+	const auto &nightly = list.at("bitmaps").as_array().at(0).as_object();
+	EXPECT_EQ(nightly.at("granularity_bytes"), 65536);
+	EXPECT_EQ(nightly.at("dirty_bytes"), 3 * 65536);
+	EXPECT_TRUE(
+		list.at("bitmaps").as_array().at(1).as_object().at("granularity_bytes").is_null());
+	EXPECT_EQ(boost::json::parse(json(rows[1])).at("volume").at("bitmaps"), list.at("bitmaps"));
+}
+
 TEST_F(Reports, JsonLinesParse)
 {
 	namespace json = boost::json;

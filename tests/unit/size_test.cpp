@@ -134,6 +134,13 @@ TEST(Format, ReadsWell)
 	EXPECT_EQ(format_size(UINT64_MAX), "16.00 EiB");
 	EXPECT_EQ(format_rate(0), "0 B/s");
 	EXPECT_EQ(format_rate(12.5 * 1048576), "12.5 MiB/s");
+	EXPECT_EQ(typed_size(0), "0");
+	EXPECT_EQ(typed_size(512), "512");
+	EXPECT_EQ(typed_size(65536), "64k");
+	EXPECT_EQ(typed_size(1 << 20), "1M");
+	EXPECT_EQ(typed_size(UINT64_MAX), "18446744073709551615");
+	for (const uint64_t bytes : {uint64_t(1536), uint64_t(1) << 31, uint64_t(15) << 60})
+		EXPECT_EQ(*parse_size(typed_size(bytes)), bytes);
 	EXPECT_EQ(format_duration(3), "3s");
 	EXPECT_EQ(format_duration(125), "2m05s");
 	EXPECT_EQ(format_duration(3725), "1h02m");

@@ -40,7 +40,12 @@ constexpr const char *statuses[] = {
 	"mirror copying rw 1 0 0 0 1 8 0 0 0 0/1 1 0 0 0 0 -",
 	"mirror copying rw 1 0 0 0 1 8 0 0 0 0/1 1 0 0 0 1 one 5 recording user",
 	"mirror aborted rw 1 0 0 0 1 8 0 0 0 0/1 7 0 0 0 0 policy",
-	"mirror synced fail 0 1 0 0 1 2048 0 0 0 1/1 0 0 9 1 0 - something new",
+	"mirror synced rw 0 1 0 0 1 2048 0 0 0 1/1 0 0 9 1 0 - verified 1 0",
+	"track idle rw 1 0 0 0 1 8 0 0 0 0/1 0 0 0 0 1 one 5 recording - - 0 0",
+	"track idle rw 1 0 0 0 1 8 0 0 0 0/1 0 0 0 0 2 one 5 recording two 0 frozen - - 0 0 8 "
+	"2097152",
+	"mirror synced fail 0 1 0 0 1 2048 0 0 0 1/1 0 0 9 1 0 - verifying 1 0 something new",
+	"mirror synced rw 0 1 0 0 1 8 0 0 0 1/1 0 0 9 1 1 one 5 recording - - 0 0 8 something new",
 };
 
 std::vector<std::string> words_of(const std::string &line)
@@ -157,6 +162,13 @@ class Generator
 		if (coin())
 			return s;
 		s.cause = static_cast<Cause>(number() % 3);
+		if (coin())
+			return s;
+		s.verify = {coin() ? "-" : "verified", number(), number()};
+		if (coin())
+			return s;
+		for (auto &bitmap : s.bitmaps)
+			bitmap.granule_sectors = 8u << (number() % 9);
 		for (uint64_t i = number() % 3; i > 0; i--)
 			s.more.push_back("m" + std::to_string(i));
 		return s;
@@ -310,6 +322,23 @@ TEST(Status, CountsMustAddUp)
 		     "track idle rw 1 0 0 0 1 0 0 0 0 0/1 0 0 0 0 0",
 	     })
 		EXPECT_FALSE(parse_status(line)) << line;
+}
+
+// Of an older module nobody knows them.
+TEST(Status, HasTheGranulesOfItsBitmaps)
+{
+	const std::string line = "track idle rw 1 0 0 0 1 8 0 0 0 0/1 0 0 0 0 2 one 5 recording "
+				 "two 0 frozen - - 0 0";
+	const auto older = parse_status(line);
+	ASSERT_TRUE(older);
+	EXPECT_EQ(older->bitmaps[0].granule_sectors, std::nullopt);
+	const auto status = parse_status(line + " 8 2048");
+	ASSERT_TRUE(status) << status.error().message();
+	EXPECT_EQ(status->bitmaps[0].granule_sectors, 8u);
+	EXPECT_EQ(status->bitmaps[1].granule_sectors, 2048u);
+	EXPECT_TRUE(status->more.empty());
+	for (const auto *bad : {" 8", " 8 0", " 8 x"})
+		EXPECT_FALSE(parse_status(line + bad)) << bad;
 }
 
 TEST(Linear, ParsesAndPrints)

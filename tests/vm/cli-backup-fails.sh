@@ -152,6 +152,7 @@ before=$(dmsetup table)
 exits 2 ctl backup data
 exits 0 ctl backup data "$images/x.img" --full --dry-run
 exits 2 ctl backup data "$images/x.img" --whole-view
+exits 2 ctl backup data "$images/x.img" --on-store-error ignore
 exits 2 ctl backup data "$images/x.qcow2" --bitmap b
 exits 2 ctl backup data /dev/mapper/data
 exits 2 ctl backup data /dev/ram0

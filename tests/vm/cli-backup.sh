@@ -64,10 +64,13 @@ for signal in INT KILL; do
 	until_true 20 "no view" test -b /dev/mapper/data-backup
 	instant=$(sum /dev/mapper/data-backup)
 	kept=$(bits_of data raw)
+	has "$(ctl show data)" "full, with bitmap raw, to $images/cut[.]img: at work.*next +blkctl abort data" "show at work"
 	sleep 2
 	kill -$signal "$BG"
 	wait "$BG" && fail "it was not interrupted"
 	is "$(st data mode)" backup "after $signal"
+	has "$(ctl show data)" 'interrupted, the first .* are safe.*next +the same blkctl backup again, .*blkctl abort data' "show after $signal"
+	is "$(json data '.volume.backup | [.full, .runs, .copied, .bitmap] | join(" ")')" "true false false raw" "the same for programs"
 	exits 4 ctl backup data "$images/other.img" --force
 	is "$(bits_state data raw)" frozen "the bitmap after $signal"
 	exits 4 ctl bitmap thaw data raw
@@ -96,7 +99,9 @@ for image in link.img over.qcow2; do
 	exits 5 ctl restore "$SPARE" --image "$images/$image" --force
 	has "$OUT" 'not finished' "what is over, or is, one that is not"
 done
+is "$(json data .volume.backup.full)" false "what it was"
 exits 0 ctl abort data
+is "$(json data .volume.backup)" null "a backup that was given up"
 exits 5 ctl backup data "$images/more.qcow2" --bitmap raw --backing "$images/over.qcow2"
 plain data
 is "$(bits_state data raw)" recording "the bitmap of a backup that was given up"

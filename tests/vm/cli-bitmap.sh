@@ -30,6 +30,10 @@ is "$(ctl bitmap dump data weekly --format json | jq -c .dirty)" '[{"offset":0,"
 is "$(ctl bitmap dump data nightly --format raw | od -An -tx1 -v | tr -d ' \n' | cut -c1-4,51-52)" "180001" "as bits"
 is "$(ctl bitmap list data --json | jq -r '.bitmaps[] | [.name, .state, .dirty_blocks] | join(" ")' | paste -sd,)" \
 	"nightly recording 3,weekly recording 32,later disabled 0" "the list"
+is "$(ctl bitmap list data --json | jq -c '[.bitmaps[].granularity_bytes]')" '[65536,1048576,65536]' "what a bit stands for"
+has "$(ctl bitmap list data)" 'weekly +recording +2[.]00 MiB changed at most, a bit for 1[.]00 MiB' "the same as text"
+is "$(ctl list -o bitmaps --noheadings | xargs)" "nightly=64k,weekly=1M,later=64k" "the same in a report"
+is "$(json data '[.volume.bitmaps[].granularity_bytes] | max')" 1048576 "the same in show"
 
 exits 3 ctl bitmap dump data no
 exits 3 ctl bitmap clear data no
@@ -50,6 +54,7 @@ exits 0 ctl commit data --wait
 put 8
 exits 0 ctl bitmap dump data nightly
 is "$OUT" "458752 131072" "through a snapshot and its commit"
+is "$(ctl list -o bitmaps --noheadings | xargs)" "nightly=64k,weekly=1M,later=64k" "what a bit stands for, after both"
 exits 0 ctl bitmap dump data later
 is "$OUT" "196608 131072
 13107200 65536" "what was merged"

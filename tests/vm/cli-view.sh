@@ -56,7 +56,10 @@ for store in /dev/ram1 "$RESULTS/store"; do
 	udevadm trigger --action=change "$(readlink -f "/dev/block/$(dmsetup table vol | cut -d' ' -f7)")"
 	udevadm settle --timeout=20
 	is "$(readlink -f "/dev/disk/by-uuid/$uuid")" "$(readlink -f /dev/mapper/vol)" "the link by UUID, with the store probed"
-	has "$(ctl show vol)" preserving "show"
+	has "$(ctl show vol)" 'preserving.*next +blkctl remove VIEW' "show"
+	exits 2 ctl set vol mode=dual
+	exits 3 ctl set vol rate=1M
+	exits 3 ctl resume vol
 	exits 4 ctl copy vol /dev/ram1
 	exits 4 ctl remove vol
 	exits 0 ctl remove now
@@ -96,6 +99,7 @@ before=$(dmsetup table)
 exits 2 ctl view vol now
 exits 2 ctl view vol 'a b' --store /dev/ram1
 exits 2 ctl view vol now --store /dev/ram0
+exits 2 ctl view vol now --store /dev/ram1 --on-store-error ignore
 exits 3 ctl view nothing now --store /dev/ram1
 exits 4 ctl view vol vol --store /dev/ram1
 exits 3 ctl view vol now --store /dev/nothing

@@ -22,6 +22,9 @@ const std::vector<Typed> all_typed = {
 	{"backup v t --bitmap b --bitmap-mode never --whole-view", ""},
 	{"backup v t --bitmap b --full --whole-view", ""},
 	{"backup v t --full --timeout 1m --interval 1s", ""},
+	{"backup v t --fill --on-store-error enospc", ""},
+	{"backup v t --on-store-error ignore",
+	 "--on-store-error \"ignore\": none of break-snapshot"},
 	{"backup v t --bitmap-mode never", "--bitmap-mode goes with --bitmap"},
 	{"backup v t --whole-view", "--whole-view goes with --bitmap"},
 
@@ -113,6 +116,11 @@ const std::vector<Typed> all_typed = {
 	{"stream v --no-wait --interval 1s", "--interval and --no-wait"},
 
 	{"view v w --store s --bitmap b --only-changed --discards", ""},
+	{"view v w --store s --fill --on-store-error break-snapshot", ""},
+	{"view v w --store s --fill --on-store-error report", ""},
+	{"view v w --store s --bitmap b --only-changed --fill --on-store-error stop", ""},
+	{"view v w --store s --on-store-error break-guest-write",
+	 "--on-store-error \"break-guest-write\": none of break-snapshot, report, stop, enospc"},
 	{"view v w --store s --only-changed", "--only-changed goes with --bitmap"},
 
 	{"wait v --pivot --until-reboot --for ready", ""},
