@@ -6,8 +6,6 @@
 #include "job/apply.hpp"
 #include "volume/bitmaps.hpp"
 #include "volume/cache.hpp"
-#include <filesystem>
-#include <fstream>
 #include <utility>
 
 using namespace blkctl;
