@@ -44,6 +44,13 @@ Option interval_option()
 			"given"};
 }
 
+Option wait_anyway_option()
+{
+	return {.name = "wait",
+		.value = "",
+		.help = "as it does anyway: the work is done by this command, and ends with it"};
+}
+
 milliseconds progress_interval(const Arguments &args)
 {
 	const bool live = on_terminal() && !args.flag("json");

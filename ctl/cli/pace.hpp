@@ -34,6 +34,8 @@ std::optional<std::chrono::milliseconds> interval_of(const Arguments &args);
 
 // The same of verbs that show progress, and how often they do.
 Option interval_option();
+// --wait, of verbs that do their work themselves and have nothing that could go on without them.
+Option wait_anyway_option();
 std::chrono::milliseconds progress_interval(const Arguments &args);
 
 } // namespace blkctl::cli

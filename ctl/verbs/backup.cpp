@@ -249,6 +249,7 @@ const Register entry{Verb{
 		  .value = "",
 		  .help = "overwrite a TARGET, or a STORE, that holds something"},
 		 end_option("the same command goes on"),
+		 wait_anyway_option(),
 		 interval_option(),
 		 dry_run_option(),
 		 json_option()},

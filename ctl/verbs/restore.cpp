@@ -109,10 +109,12 @@ const Register entry{Verb{
 		     .help = "overwrite what carries something; overrides no other refusal"},
 		    end_option("the same command with --force begins again, over the part of the "
 			       "backup that the device holds"),
+		    wait_anyway_option(),
 		    interval_option(),
 		    dry_run_option(),
 		    json_option()},
-	.rules = {{.options = {"format", "verify", "timeout", "interval"}, .needs = {"image"}}},
+	.rules = {{.options = {"format", "verify", "wait", "timeout", "interval"},
+		   .needs = {"image"}}},
 	.examples = {{"blkctl restore /dev/vde --image /backup/mon.qcow2 --verify",
 		      "The chain that ends there, onto a device."},
 		     {"blkctl restore /dev/vdn data.json", "Moves metadata to another device."}},

@@ -22,6 +22,8 @@ const std::vector<Typed> all_typed = {
 	{"backup v t --bitmap b --bitmap-mode never --whole-view", ""},
 	{"backup v t --bitmap b --full --whole-view", ""},
 	{"backup v t --full --timeout 1m --interval 1s", ""},
+	{"backup v t --wait", ""},
+	{"restore /dev/x d --wait", "--wait goes with --image"},
 	{"backup v t --fill --on-store-error enospc", ""},
 	{"backup v t --on-store-error ignore",
 	 "--on-store-error \"ignore\": none of break-snapshot"},
