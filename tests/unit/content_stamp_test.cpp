@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a stamp of a volume's data sees: where a mount writes first, on partitions too.
 #include "fake_host.hpp"
+#include "units.hpp"
 #include "volume/content_stamp.hpp"
 #include <gtest/gtest.h>
 
@@ -9,8 +10,6 @@ using fake::disk_a, fake::disk_sectors;
 
 namespace
 {
-
-constexpr uint64_t mib = 1 << 20;
 
 class ContentStamp : public testing::Test
 {

@@ -4,6 +4,7 @@
 #include "temporary_folder.hpp"
 #include "transport/export.hpp"
 #include "transport/image.hpp"
+#include "units.hpp"
 #include <boost/json.hpp>
 #include <csignal>
 #include <fcntl.h>
@@ -19,7 +20,6 @@ using namespace blkctl::transport;
 namespace
 {
 
-constexpr uint64_t kib = 1024, mib = 1024 * kib;
 constexpr uint64_t size = 64 * mib;
 
 using Ranges = std::vector<Range>;

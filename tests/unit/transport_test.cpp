@@ -3,6 +3,7 @@
 #include "base/child.hpp"
 #include "temporary_folder.hpp"
 #include "transport/image.hpp"
+#include "units.hpp"
 #include <algorithm>
 #include <csignal>
 #include <fcntl.h>
@@ -15,8 +16,6 @@ using namespace blkctl::transport;
 
 namespace
 {
-
-constexpr uint64_t kib = 1024, mib = 1024 * kib;
 
 using Extents = std::vector<Extent>;
 
