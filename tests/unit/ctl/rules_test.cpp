@@ -23,7 +23,6 @@ const std::vector<Typed> all_typed = {
 	{"backup v t --bitmap b --full --whole-view", ""},
 	{"backup v t --full --timeout 1m --interval 1s", ""},
 	{"backup v t --wait", ""},
-	{"restore /dev/x d --wait", "--wait goes with --image"},
 	{"backup v t --fill --on-store-error enospc", ""},
 	{"backup v t --on-store-error ignore",
 	 "--on-store-error \"ignore\": none of break-snapshot"},
@@ -97,10 +96,11 @@ const std::vector<Typed> all_typed = {
 	{"pivot v --no-wait --interval 1s", "--interval goes with --wait"},
 
 	{"restore m d --force", ""},
-	{"restore d --image f --format raw --verify --timeout 1m --interval 1s", ""},
+	{"restore d --image f --format raw --verify --wait --timeout 1m --interval 1s", ""},
 	{"restore m d --format raw", "--format goes with --image"},
 	{"restore m d --verify", "--verify goes with --image"},
 	{"restore m d --timeout 1m", "--timeout goes with --image"},
+	{"restore m d --wait", "--wait goes with --image"},
 	{"restore m d --interval 1s", "--interval goes with --image"},
 
 	{"show v --map", ""},
