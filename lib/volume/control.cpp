@@ -74,9 +74,9 @@ constexpr ViewRule view_rules[] = {
 };
 
 /*
- * Whether a fill was paused that can go on. After a store that has failed and was tried again the
- * kernel calls whoever had paused it a user, and so it calls a view that never had a fill: then
- * nobody knows, and who goes on has to say that it is to be filled.
+ * Whether a fill may have been paused that can go on. The kernel calls whoever paused it a user,
+ * and so it calls a view that was made without a fill: that is taken for a paused one. Not after a
+ * store that has failed and was tried again: then who goes on has to say that it is to be filled.
  */
 bool has_paused_fill(const Volume &volume)
 {

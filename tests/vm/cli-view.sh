@@ -58,8 +58,6 @@ for store in /dev/ram1 "$RESULTS/store"; do
 	is "$(readlink -f "/dev/disk/by-uuid/$uuid")" "$(readlink -f /dev/mapper/vol)" "the link by UUID, with the store probed"
 	has "$(ctl show vol)" 'preserving.*next +blkctl remove VIEW' "show"
 	exits 2 ctl set vol mode=dual
-	exits 3 ctl set vol rate=1M
-	exits 3 ctl resume vol
 	exits 4 ctl copy vol /dev/ram1
 	exits 4 ctl remove vol
 	exits 0 ctl remove now
