@@ -25,10 +25,10 @@ const Register entry{Verb{
 		 "cause is mended, what failed is tried again. Of a snapshot: writes that wait for "
 		 "room in its store are tried at once.",
 		 "Of a volume that has a view, or a backup: what its store has not taken is "
-		 "written "
-		 "again, see --on-store-error of blkctl-view(8), and a --fill that was paused goes "
-		 "on. One without --fill does not begin here, but by the same blkctl view, or "
-		 "backup, again, with --fill."},
+		 "written again, see --on-store-error of blkctl-view(8), and its --fill goes on, "
+		 "or "
+		 "begins. After an error of the store that takes the same blkctl view, or backup, "
+		 "again, with --fill."},
 	.positionals = {volume_positional()},
 	.options = {dry_run_option(), json_option()},
 	.examples = {{"blkctl resume data",

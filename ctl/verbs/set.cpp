@@ -36,8 +36,8 @@ constexpr const char *about_views =
 	"Of a volume that has a view, or a backup: inflight=, also how much old data may be in "
 	"memory "
 	"on its way to the store, and on-top-error= with report, stop or enospc, see "
-	"--on-store-error of blkctl-view(8); rate= and run= are of its --fill, and refused without "
-	"one, as are the others.";
+	"--on-store-error of blkctl-view(8); rate= and run= are of its --fill; the others "
+	"are refused.";
 
 const Register entry{Verb{
 	.name = "set",
