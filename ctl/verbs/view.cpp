@@ -100,6 +100,16 @@ constexpr const char *about_lasting =
 	"over blkctl-deactivate(8), but not over a crash: the view is broken then, and "
 	"says so. Both are for volumes made by blkctl-create(8), and for attached LVs.";
 
+constexpr const char *about_changed =
+	"For an incremental backup by other tools, --bitmap freezes a bitmap at the same "
+	"instant: what blkctl-bitmap(8) dumps then is what has to be read from the view. Then "
+	"clear it, or thaw it if that has failed. With --only-changed the rest is not kept, "
+	"and cannot be read; with --discards what has been read may be discarded on the view "
+	"(blkdiscard(8), with --force), and cannot be read again: STORE needs room then for "
+	"what is left to read. A write to the view fails either way. The view has none of the "
+	"links by label or UUID in /dev/disk: those go on meaning the volume. Mount it with "
+	"options like ro,norecovery.";
+
 const Register entry{Verb{
 	.name = "view",
 	.group = Group::snapshots,
@@ -115,18 +125,7 @@ const Register entry{Verb{
 		 "the volume, or the full path of a file, made sparse if it is not there. The "
 		 "writer waits for the reading alone. If STORE fails or is full the view breaks, "
 		 "and reads of it fail from then on; the volume never notices.",
-		 about_store, about_lasting,
-		 "For an incremental backup by other tools, --bitmap freezes a bitmap at the same "
-		 "instant: what blkctl-bitmap(8) dumps then is what has to be read from the view. "
-		 "Then clear it, or thaw it if that has failed. With --only-changed the rest is "
-		 "not kept, and cannot be read; with --discards what has been read may be "
-		 "discarded "
-		 "on the view (blkdiscard(8), with --force), and cannot be read again: STORE needs "
-		 "room then for "
-		 "what is left to read. A write to the view fails either way. The view has none of "
-		 "the links by "
-		 "label or UUID in /dev/disk: those go on "
-		 "meaning the volume. Mount it with options like ro,norecovery."},
+		 about_store, about_lasting, about_changed},
 	.positionals = {{.name = "NAME",
 			 .help = "the volume; or NAME=VIEW=STORE, of each of several",
 			 .offer = Offer::volume},
