@@ -110,16 +110,19 @@ constexpr const char *about_changed =
 	"links by label or UUID in /dev/disk: those go on meaning the volume. Mount it with "
 	"options like ro,norecovery.";
 
+constexpr const char *about_instant =
+	"Makes /dev/mapper/VIEW, which reads as the volume does at this instant, for as "
+	"long as it is there, while the volume goes on being written to. Any tool can "
+	"back it up. The filesystem on the volume is frozen for the instant, so that it "
+	"is found whole.";
+
 const Register entry{Verb{
 	.name = "view",
 	.group = Group::snapshots,
 	.rank = 4,
 	.summary = "a read-only device that keeps what is on a volume now",
 	.description =
-		{"Makes /dev/mapper/VIEW, which reads as the volume does at this instant, for as "
-		 "long as it is there, while the volume goes on being written to. Any tool can "
-		 "back it up. The filesystem on the volume is frozen for the instant, so that it "
-		 "is found whole.",
+		{about_instant,
 		 "Before a part of the volume is written to for the first time, what it held is "
 		 "read into memory, and goes from there to STORE: a device at least as large as "
 		 "the volume, or the full path of a file, made sparse if it is not there. The "
