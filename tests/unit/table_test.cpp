@@ -42,8 +42,7 @@ constexpr const char *statuses[] = {
 	"mirror aborted rw 1 0 0 0 1 8 0 0 0 0/1 7 0 0 0 0 policy",
 	"mirror synced rw 0 1 0 0 1 2048 0 0 0 1/1 0 0 9 1 0 - verified 1 0",
 	"track idle rw 1 0 0 0 1 8 0 0 0 0/1 0 0 0 0 1 one 5 recording - - 0 0",
-	"track idle rw 1 0 0 0 1 8 0 0 0 0/1 0 0 0 0 2 one 5 recording two 0 frozen - - 0 0 8 "
-	"2097152",
+	"track idle rw 1 0 0 0 1 8 0 0 0 0/1 0 0 0 0 2 a 5 recording b 0 frozen - - 0 0 8 2097152",
 	"mirror synced fail 0 1 0 0 1 2048 0 0 0 1/1 0 0 9 1 0 - verifying 1 0 something new",
 	"mirror synced rw 0 1 0 0 1 8 0 0 0 1/1 0 0 9 1 1 one 5 recording - - 0 0 8 something new",
 };
